@@ -1,0 +1,74 @@
+// Tiers 2 and 3: what is alive in a heap. Plain values.
+#ifndef PLIMSOLL_AGENT_CORE_HEAP_CENSUS_H_
+#define PLIMSOLL_AGENT_CORE_HEAP_CENSUS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace plimsoll::core {
+
+// Share of the truth that a figure covers; never ship a figure without it.
+struct Coverage {
+  int64_t seen = 0;
+  int64_t total = 0;  // 0: not known
+  bool sampled = false;
+  double standard_error = 0;  // ratio; 0 when exact
+  std::string method;
+  double share() const {
+    return total > 0 ? static_cast<double>(seen) / static_cast<double>(total)
+                     : 0;
+  }
+};
+
+struct TypeCount {
+  std::string type;  // module.QualName; builtins bare
+  uint64_t type_address = 0;
+  int64_t objects = 0;
+  int64_t bytes = 0;
+};
+
+// Blocks of one pymalloc size class.
+struct SizeClass {
+  int32_t block_bytes = 0;
+  int64_t pools = 0;
+  int64_t blocks_live = 0;
+  int64_t blocks_free = 0;
+};
+
+struct GcGeneration {
+  int64_t collections = 0;
+  int64_t collected = 0;
+  int64_t uncollectable = 0;
+};
+
+// Read from the collector's own state, not from probes.
+struct GcState {
+  std::vector<GcGeneration> generations;  // youngest first
+  std::optional<bool> enabled;
+};
+
+struct HeapCensus {
+  std::vector<TypeCount> types;  // by bytes, largest first
+  int64_t unknown_blocks = 0;    // live blocks that hold no object
+  int64_t unknown_bytes = 0;
+  std::vector<SizeClass> size_classes;  // by block_bytes
+  int64_t arenas = 0;
+  int64_t arena_bytes = 0;
+  int64_t pools_free = 0;
+  int64_t read_faults = 0;
+  int64_t scanned_bytes = 0;
+  int64_t duration_ns = 0;
+  Coverage coverage;  // live blocks given a type, of live blocks seen
+  GcState gc;
+};
+
+struct CensusOptions {
+  bool headers_only = false;  // tier 2: pool headers, no types
+  int32_t max_types = 500;    // the rest is summed by the caller
+};
+
+}  // namespace plimsoll::core
+
+#endif  // PLIMSOLL_AGENT_CORE_HEAP_CENSUS_H_

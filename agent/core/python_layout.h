@@ -1,0 +1,161 @@
+// Where things are inside one CPython build: pure values. agent/python fills
+// them per build, agent/heap and agent/bpf read by them. Offsets are bytes from
+// the start of the struct named; kAbsent where a version has no such field.
+// Sources: CPython headers of each minor (Include/cpython, Include/internal);
+// from 3.13 on _Py_DebugOffsets in the process itself.
+#ifndef PLIMSOLL_AGENT_CORE_PYTHON_LAYOUT_H_
+#define PLIMSOLL_AGENT_CORE_PYTHON_LAYOUT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace plimsoll::core {
+
+inline constexpr int32_t kAbsent = -1;
+
+struct PythonVersion {
+  int major = 0;
+  int minor = 0;
+  int micro = 0;
+  friend auto operator<=>(const PythonVersion&, const PythonVersion&) = default;
+};
+
+// How the objects of a heap are laid out.
+struct ObjectLayout {
+  uint32_t pool_bytes = 0;   // 4096 up to 3.9, 16384 from 3.10
+  uint32_t arena_bytes = 0;  // 256 KiB up to 3.9, 1 MiB from 3.10
+  uint32_t gc_head_bytes = 16;  // 3.7: 32 (24 aligned)
+  // Candidates for the distance from a block to its object, most likely first:
+  // 0 (no GC), gc_head, gc_head + pre-header.
+  std::vector<uint32_t> object_offsets;
+  // PyTypeObject.
+  int32_t tp_name = 24;
+  int32_t tp_basicsize = 32;
+  int32_t tp_itemsize = 40;
+  int32_t tp_flags = 168;
+  int32_t tp_dict = 264;
+  // PyHeapTypeObject.
+  int32_t ht_qualname = kAbsent;
+  // PyASCIIObject.
+  int32_t unicode_length = 16;
+  int32_t unicode_state = 32;
+  int32_t unicode_ascii_data = 48;  // 40 from 3.12
+  // PyDictObject and PyDictKeysObject.
+  int32_t dict_ma_keys = 32;
+  bool dict_keys_log2 = false;  // 3.11: sizes are log2 bytes, split kinds
+};
+
+// How Python's stacks are walked. See bpf/pyframes.bpf.h for the walk.
+struct FrameLayout {
+  // The word that holds the current thread state of the main interpreter:
+  // 3.7-3.11 _PyRuntime.gilstate.tstate_current; from 3.12 last_holder of the
+  // interpreter's GIL, which is the running thread's state while it holds it.
+  uint64_t thread_state_address = 0;
+  int32_t tstate_thread_id = kAbsent;  // == pthread_self() == fsbase (glibc)
+  int32_t tstate_frame = kAbsent;      // frame, current_frame or cframe
+  int32_t cframe_current_frame = kAbsent;  // 3.11, 3.12: one hop more
+  int32_t frame_code = kAbsent;
+  int32_t frame_previous = kAbsent;
+  int32_t frame_instruction = kAbsent;  // prev_instr, instr_ptr or f_lasti
+  bool instruction_is_lasti = false;    // up to 3.10: an int index
+  int32_t frame_owner = kAbsent;        // 3.12+: char
+  int32_t owner_c_stack = kAbsent;      // value of a shim frame to skip
+  uint64_t code_tag_mask = ~uint64_t{0};  // 3.14: strip _PyStackRef tag bits
+};
+
+// PyCodeObject.
+struct CodeLayout {
+  int32_t filename = kAbsent;
+  int32_t name = kAbsent;
+  int32_t qualname = kAbsent;  // 3.11+
+  int32_t linetable = kAbsent;  // co_lnotab up to 3.9
+  int32_t firstlineno = kAbsent;
+  int32_t code_adaptive = kAbsent;  // 3.11+: start of the instructions
+  enum class LineTable { kLnotab, kPep626, kPep657 } line_table =
+      LineTable::kPep657;
+};
+
+// gc state of the main interpreter.
+struct GcLayout {
+  uint64_t state_address = 0;         // struct _gc_runtime_state
+  int32_t enabled = kAbsent;          // int
+  int32_t generations = kAbsent;      // gc_generation[3], then permanent
+  int32_t generation_stride = kAbsent;
+  int32_t permanent_generation = kAbsent;
+  int32_t generation_stats = kAbsent;  // 3 x {collections, collected,
+                                       //      uncollectable}, Py_ssize_t
+};
+
+// The kinds of instruction under a uprobe: what decides its cost.
+enum class ProbeCost : uint8_t {
+  kEmulated,       // push, nop, jmp, call: the kernel emulates it
+  kSingleStepped,  // all else: stepped out of line, 2x on metal, 35x in a VM
+};
+
+enum class ProbeKind : uint8_t {
+  kObjectMalloc = 1,   // PyObject_Malloc(size)
+  kObjectFree = 2,     // PyObject_Free(ptr)
+  kTypeGenericAlloc = 3,  // PyType_GenericAlloc(type, nitems)
+  kGcNew = 4,          // _PyObject_GC_New(type)
+  kGcNewVar = 5,       // _PyObject_GC_NewVar(type, nitems)
+  kObjectNew = 6,      // _PyObject_New(type)
+  kGcCollect = 7,      // gc_collect_main(tstate, generation, ...)
+  kObjectRealloc = 8,  // PyObject_Realloc(ptr, size)
+  kObjectCalloc = 9,   // PyObject_Calloc(n, size)
+  kGcStart = 10,       // USDT gc__start(generation)
+  kGcDone = 11,        // USDT gc__done(collected)
+};
+
+// One place to probe. The address may lie a few bytes into the function, at
+// the first instruction that the kernel emulates, provided that no argument
+// register is overwritten before it and no jump target lies between.
+struct ProbePoint {
+  ProbeKind kind = ProbeKind::kObjectMalloc;
+  std::string symbol;        // for people
+  uint64_t file_offset = 0;  // in PythonBuild.object_path
+  ProbeCost cost = ProbeCost::kSingleStepped;
+  uint64_t semaphore_offset = 0;  // USDT reference counter; 0: none
+  // Which argument register holds the first argument here: the System V order
+  // unless a USDT note says otherwise. -1: not in a register.
+  int argument_register = 0;  // index into {di, si, dx, cx, r8, r9, ax, bx,
+                              // bp, r10, r11, r12, r13, r14, r15}
+  uint64_t entry_offset = 0;  // file offset of the function's first byte
+};
+
+// One interpreter binary, cached per build.
+struct PythonBuild {
+  PythonVersion version;
+  std::string implementation = "cpython";
+  std::string build_id;     // hex; "" when the file has none
+  std::string object_path;  // as the target sees it
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  bool shared_library = false;
+  bool stripped = false;  // no .symtab
+  bool free_threaded = false;
+  std::vector<ProbePoint> probes;
+  // Why probes of tiers 1 and 4 are not offered; empty when they are.
+  std::string probe_refusal;
+};
+
+// One process that runs it: addresses are absolute in that process.
+struct PythonProcess {
+  int32_t pid = 0;
+  PythonBuild build;
+  ObjectLayout objects;
+  FrameLayout frames;
+  CodeLayout code;
+  GcLayout gc;
+  uint64_t runtime_address = 0;    // _PyRuntime
+  uint64_t type_type_address = 0;  // PyType_Type
+  std::string allocator;  // "pymalloc", "malloc", "debug", "unknown"
+  // A path that opens the interpreter's file from here, whatever the target's
+  // mount namespace and even when the file was replaced:
+  // /proc/PID/map_files/START-END, else /proc/PID/root/PATH.
+  std::string open_path;
+};
+
+}  // namespace plimsoll::core
+
+#endif  // PLIMSOLL_AGENT_CORE_PYTHON_LAYOUT_H_

@@ -1,0 +1,52 @@
+// What the analysis needs of the world. collector/store implements the readers
+// over SQLite; tests and backtests give in-memory ones. Implementations are
+// safe to call from the analysis thread while ingest goes on.
+#ifndef PLIMSOLL_COLLECTOR_CORE_PORTS_H_
+#define PLIMSOLL_COLLECTOR_CORE_PORTS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "collector/core/fleet.h"
+
+namespace plimsoll::collector {
+
+class FleetReader {
+ public:
+  virtual ~FleetReader() = default;
+  // Processes seen at or after `since_ns`, all when 0.
+  virtual absl::StatusOr<std::vector<ProcessInfo>> Processes(
+      int64_t since_ns) const = 0;
+  virtual absl::StatusOr<std::vector<SeriesName>> Series(
+      ProcessKey process, const std::string& metric) const = 0;
+  // Samples with from_ns <= time_ns < to_ns, in time order. Empty when the
+  // series does not exist.
+  virtual absl::StatusOr<std::vector<Sample>> Read(ProcessKey process,
+                                                   const SeriesName& series,
+                                                   int64_t from_ns,
+                                                   int64_t to_ns) const = 0;
+  // Newest first.
+  virtual absl::StatusOr<std::vector<StackEvidence>> Stacks(
+      ProcessKey process, int64_t from_ns, int64_t to_ns) const = 0;
+  // Share of live blocks that the newest census gave a type, in [0, 1].
+  virtual absl::StatusOr<std::optional<double>> CensusCoverage(
+      ProcessKey process) const = 0;
+};
+
+// Asks the agent of a process for evidence; the answer arrives in the store.
+class EvidenceRequester {
+ public:
+  virtual ~EvidenceRequester() = default;
+  // Tier 4: a window on the typed allocators, for these types (all if empty).
+  virtual absl::Status RequestWindow(ProcessKey process,
+                                     const std::vector<std::string>& types,
+                                     int64_t duration_ns) = 0;
+};
+
+}  // namespace plimsoll::collector
+
+#endif  // PLIMSOLL_COLLECTOR_CORE_PORTS_H_
