@@ -1,0 +1,29 @@
+"""A JSON handler in a loop: allocation-heavy, no I/O.
+
+Reads `run SECONDS` lines on stdin and answers each with one JSON line:
+requests done, CPU nanoseconds of all threads, longest gap of a 1 ms heartbeat.
+"""
+import json
+import random
+
+import serve
+
+random.seed(1)
+CACHE = {}
+
+
+def handle(i):
+    order = {
+        "id": i,
+        "items": [
+            {"name": "item%d" % j, "price": j * 1.1, "tags": ["a", "b", str(j)]}
+            for j in range(30)
+        ],
+    }
+    decoded = json.loads(json.dumps(order))
+    CACHE[i % 500] = json.dumps({"k": list(range(random.randrange(300)))})
+    return sum(item["price"] for item in decoded["items"])
+
+
+if __name__ == "__main__":
+    serve.serve(handle)
