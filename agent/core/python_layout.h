@@ -23,8 +23,8 @@ struct PythonVersion {
 
 // How the objects of a heap are laid out.
 struct ObjectLayout {
-  uint32_t pool_bytes = 0;   // 4096 up to 3.9, 16384 from 3.10
-  uint32_t arena_bytes = 0;  // 256 KiB up to 3.9, 1 MiB from 3.10
+  uint32_t pool_bytes = 0;      // 4096 up to 3.9, 16384 from 3.10
+  uint32_t arena_bytes = 0;     // 256 KiB up to 3.9, 1 MiB from 3.10
   uint32_t gc_head_bytes = 16;  // 3.7: 32 (24 aligned)
   // Candidates for the distance from a block to its object, most likely first:
   // 0 (no GC), gc_head, gc_head + pre-header.
@@ -43,7 +43,17 @@ struct ObjectLayout {
   int32_t unicode_ascii_data = 48;  // 40 from 3.12
   // PyDictObject and PyDictKeysObject.
   int32_t dict_ma_keys = 32;
+  int32_t dict_ma_values = 40;  // not NULL: a split table
   bool dict_keys_log2 = false;  // 3.11: sizes are log2 bytes, split kinds
+  // Up to 3.10: dk_size, Py_ssize_t. From 3.11: dk_log2_size, uint8_t.
+  int32_t dict_keys_size = 8;
+  // From 3.11, uint8_t: log2 of the bytes of dk_indices.
+  int32_t dict_keys_index_bytes_log2 = kAbsent;
+  // From 3.11, uint8_t: 0 general (entries {hash, key, value}), 1 all str and
+  // 2 split (entries {key, value}).
+  int32_t dict_keys_kind = kAbsent;
+  int32_t dict_keys_nentries = 32;
+  int32_t dict_keys_indices = 40;  // then the entries
 };
 
 // How Python's stacks are walked. See bpf/pyframes.bpf.h for the walk.
@@ -57,10 +67,10 @@ struct FrameLayout {
   int32_t cframe_current_frame = kAbsent;  // 3.11, 3.12: one hop more
   int32_t frame_code = kAbsent;
   int32_t frame_previous = kAbsent;
-  int32_t frame_instruction = kAbsent;  // prev_instr, instr_ptr or f_lasti
-  bool instruction_is_lasti = false;    // up to 3.10: an int index
-  int32_t frame_owner = kAbsent;        // 3.12+: char
-  int32_t owner_c_stack = kAbsent;      // value of a shim frame to skip
+  int32_t frame_instruction = kAbsent;    // prev_instr, instr_ptr or f_lasti
+  bool instruction_is_lasti = false;      // up to 3.10: an int index
+  int32_t frame_owner = kAbsent;          // 3.12+: char
+  int32_t owner_c_stack = kAbsent;        // value of a shim frame to skip
   uint64_t code_tag_mask = ~uint64_t{0};  // 3.14: strip _PyStackRef tag bits
 };
 
@@ -68,19 +78,24 @@ struct FrameLayout {
 struct CodeLayout {
   int32_t filename = kAbsent;
   int32_t name = kAbsent;
-  int32_t qualname = kAbsent;  // 3.11+
+  int32_t qualname = kAbsent;   // 3.11+
   int32_t linetable = kAbsent;  // co_lnotab up to 3.9
   int32_t firstlineno = kAbsent;
   int32_t code_adaptive = kAbsent;  // 3.11+: start of the instructions
-  enum class LineTable { kLnotab, kPep626, kPep657 } line_table =
-      LineTable::kPep657;
+  enum class LineTable {
+    kLnotab,
+    kPep626,
+    kPep657
+  } line_table = LineTable::kPep657;
+  // PyCode_Type: what ob_type of a code object must be. 0: not known.
+  uint64_t code_type_address = 0;
 };
 
 // gc state of the main interpreter.
 struct GcLayout {
-  uint64_t state_address = 0;         // struct _gc_runtime_state
-  int32_t enabled = kAbsent;          // int
-  int32_t generations = kAbsent;      // gc_generation[3], then permanent
+  uint64_t state_address = 0;     // struct _gc_runtime_state
+  int32_t enabled = kAbsent;      // int
+  int32_t generations = kAbsent;  // gc_generation[3], then permanent
   int32_t generation_stride = kAbsent;
   int32_t permanent_generation = kAbsent;
   int32_t generation_stats = kAbsent;  // 3 x {collections, collected,
@@ -94,17 +109,17 @@ enum class ProbeCost : uint8_t {
 };
 
 enum class ProbeKind : uint8_t {
-  kObjectMalloc = 1,   // PyObject_Malloc(size)
-  kObjectFree = 2,     // PyObject_Free(ptr)
+  kObjectMalloc = 1,      // PyObject_Malloc(size)
+  kObjectFree = 2,        // PyObject_Free(ptr)
   kTypeGenericAlloc = 3,  // PyType_GenericAlloc(type, nitems)
-  kGcNew = 4,          // _PyObject_GC_New(type)
-  kGcNewVar = 5,       // _PyObject_GC_NewVar(type, nitems)
-  kObjectNew = 6,      // _PyObject_New(type)
-  kGcCollect = 7,      // gc_collect_main(tstate, generation, ...)
-  kObjectRealloc = 8,  // PyObject_Realloc(ptr, size)
-  kObjectCalloc = 9,   // PyObject_Calloc(n, size)
-  kGcStart = 10,       // USDT gc__start(generation)
-  kGcDone = 11,        // USDT gc__done(collected)
+  kGcNew = 4,             // _PyObject_GC_New(type)
+  kGcNewVar = 5,          // _PyObject_GC_NewVar(type, nitems)
+  kObjectNew = 6,         // _PyObject_New(type)
+  kGcCollect = 7,         // gc_collect_main(tstate, generation, ...)
+  kObjectRealloc = 8,     // PyObject_Realloc(ptr, size)
+  kObjectCalloc = 9,      // PyObject_Calloc(n, size)
+  kGcStart = 10,          // USDT gc__start(generation)
+  kGcDone = 11,           // USDT gc__done(collected)
 };
 
 // One place to probe. The address may lie a few bytes into the function, at
@@ -119,7 +134,14 @@ struct ProbePoint {
   // Which argument register holds the first argument here: the System V order
   // unless a USDT note says otherwise. -1: not in a register.
   int argument_register = 0;  // index into {di, si, dx, cx, r8, r9, ax, bx,
-                              // bp, r10, r11, r12, r13, r14, r15}
+                              // bp, r10, r11, r12, r13, r14, r15, sp}
+  // A USDT argument in memory: argument_register is -1 and the value is at
+  // [argument_base_register + argument_displacement]. -1: not so.
+  int argument_base_register = -1;  // the same indices
+  int32_t argument_displacement = 0;
+  // Bytes of the argument, negative when signed: 4 means the low half of the
+  // register or a 4-byte load.
+  int argument_bytes = 8;
   uint64_t entry_offset = 0;  // file offset of the function's first byte
 };
 
@@ -149,7 +171,7 @@ struct PythonProcess {
   GcLayout gc;
   uint64_t runtime_address = 0;    // _PyRuntime
   uint64_t type_type_address = 0;  // PyType_Type
-  std::string allocator;  // "pymalloc", "malloc", "debug", "unknown"
+  std::string allocator;           // "pymalloc", "malloc", "debug", "unknown"
   // A path that opens the interpreter's file from here, whatever the target's
   // mount namespace and even when the file was replaced:
   // /proc/PID/map_files/START-END, else /proc/PID/root/PATH.
