@@ -74,12 +74,12 @@ inline constexpr char kGcCollections[] = "gc_collections_total";  // generation
 inline constexpr char kGcCollected[] = "gc_collected_total";
 inline constexpr char kGcUncollectable[] = "gc_uncollectable_total";
 inline constexpr char kGcPauseSum[] = "gc_pause_ns_total";
-inline constexpr char kLiveBytes[] = "python_live_bytes";     // all types
+inline constexpr char kLiveBytes[] = "python_live_bytes";  // all types
 inline constexpr char kLiveBlocks[] = "python_live_blocks";
-inline constexpr char kFreeBytes[] = "python_free_bytes";     // in its arenas
-inline constexpr char kTypeObjects[] = "type_objects";  // label: type name
-inline constexpr char kTypeBytes[] = "type_bytes";      // label: type name
-inline constexpr char kRequests[] = "requests_total";   // label: k=v,k=v
+inline constexpr char kFreeBytes[] = "python_free_bytes";  // in its arenas
+inline constexpr char kTypeObjects[] = "type_objects";     // label: type name
+inline constexpr char kTypeBytes[] = "type_bytes";         // label: type name
+inline constexpr char kRequests[] = "requests_total";      // label: k=v,k=v
 }  // namespace metric
 
 struct Frame {
@@ -94,7 +94,7 @@ struct StackEvidence {
   std::string type;  // "" when not known at that probe
   int64_t objects = 0;
   int64_t bytes = 0;
-  double share = 0;  // of the profile's objects of that type
+  double share = 0;           // of the profile's objects of that type
   std::vector<Frame> frames;  // innermost first
   int64_t time_ns = 0;
   int64_t window_ns = 0;

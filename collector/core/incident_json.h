@@ -1,0 +1,24 @@
+// Incidents as JSON: what IncidentRecord::json holds and the API serves.
+// Infinite bounds are null. Decode treats its input as foreign: a wrong type or
+// a missing field is InvalidArgument naming it, an unknown field is passed
+// over.
+#ifndef PLIMSOLL_COLLECTOR_CORE_INCIDENT_JSON_H_
+#define PLIMSOLL_COLLECTOR_CORE_INCIDENT_JSON_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "collector/core/incident.h"
+#include "collector/core/incident_ports.h"
+
+namespace plimsoll::collector {
+
+std::string EncodeIncident(const Incident& incident);
+absl::StatusOr<Incident> DecodeIncident(std::string_view json);
+
+IncidentRecord ToRecord(const Incident& incident);
+
+}  // namespace plimsoll::collector
+
+#endif  // PLIMSOLL_COLLECTOR_CORE_INCIDENT_JSON_H_

@@ -1,0 +1,37 @@
+// What ingest tells the analysis about one snapshot of one process: the few
+// numbers that the imminent rule needs, as they arrive, before any query.
+#ifndef PLIMSOLL_COLLECTOR_CORE_OBSERVATION_H_
+#define PLIMSOLL_COLLECTOR_CORE_OBSERVATION_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace plimsoll::collector {
+
+struct TypeObservation {
+  std::string type;  // module.QualName; builtins bare
+  double objects = 0;
+  double bytes = 0;
+};
+
+// An absent part was not measured in this snapshot.
+struct Observation {
+  int64_t time_ns = 0;  // unix, as in Sample
+  std::optional<double> anon_bytes;
+  // Of the cgroup whose limit is nearest: what presses on it, that is current
+  // less inactive file pages, which the kernel reclaims before it kills.
+  std::optional<double> cgroup_usage_bytes;
+  std::optional<double> limit_bytes;  // absent: no limit is set
+  bool has_census = false;
+  std::vector<TypeObservation> types;
+  // Sum over all label sets of the request counters of this process.
+  std::optional<double> requests_total;
+  bool exited = false;
+  bool oom_killed = false;
+};
+
+}  // namespace plimsoll::collector
+
+#endif  // PLIMSOLL_COLLECTOR_CORE_OBSERVATION_H_

@@ -1,0 +1,118 @@
+// Every threshold of the analysis, with the reason beside it. Times in seconds,
+// shares in [0, 1].
+#ifndef PLIMSOLL_COLLECTOR_CORE_THRESHOLDS_H_
+#define PLIMSOLL_COLLECTOR_CORE_THRESHOLDS_H_
+
+namespace plimsoll::collector {
+
+// The imminent rule: a look at each snapshot, O(1).
+struct ImminentThresholds {
+  // A page must leave time to act and must not need a day of history.
+  double horizon_s = 3600;
+  // Less than a tenth of the limit is the noise of a service's own life.
+  double min_gain_of_limit = 0.10;
+  // Imports and the first requests fill memory fast; they are over by then.
+  double settle_age_s = 20;
+  // Two minutes of looks are the least in which a slope of Poisson arrivals
+  // has an interval worth naming.
+  double min_watch_s = 120;
+  // A suspicion must stand this long. It spans a census period (30 s), so that
+  // the confirming look has a census of its own; evidence is fetched meanwhile.
+  double confirm_s = 40;
+  // Caches fill in the first minutes of a life: no page before this age unless
+  // the limit is nearer than urgent_s.
+  double min_age_s = 200;
+  double urgent_s = 120;
+  // What has been seen of late against the whole watch: a filled cache falls
+  // under it within a census or two.
+  double late_window_s = 60;
+  double min_late_slope = 0.5;
+  // Bending down: the slope of the increments over time, as a t value. A leak
+  // by Poisson requests is under -2.2 in 2-3 % of looks; a cache that fills
+  // exponentially is there at once.
+  double bend_t = -2.2;
+  // Objects of one type: fewest censuses, and the share of consecutive ones
+  // that must rise (all of the last three in any case).
+  int min_censuses = 4;
+  double min_rising_share = 0.75;
+  // A type matters when it explains this share of the growth in count-rank.
+  double min_type_gain = 0.05;  // of its own count at first
+  // A fall by this share of what was gained is a reset: the watch starts anew,
+  // and growth counts only past the highest level seen before it.
+  double reset_share = 0.25;
+  double past_max_margin = 0.02;  // of the limit
+  // Rate of requests, last third over middle third: memory that follows load
+  // is not a leak. Held back until the rate is steady.
+  double max_load_ratio = 1.25;
+  // Bounds of the state, not of the statistics.
+  int max_samples = 48;
+  int max_types = 32;
+  int max_censuses = 16;
+};
+
+// The full judgement: leak-analysis 2.3, every five minutes.
+struct JudgementThresholds {
+  double every_s = 300;
+  // Hamed-Rao Kendall: 2.6 is 0.5 % one-sided, before two windows in a row.
+  double min_z = 2.6;
+  // Of the long window's slope: the last third, and the short window.
+  double min_last_third = 0.35;
+  double min_short_window = 0.5;
+  // Effect floors per hour, as shares of the limit: measured to take false
+  // alarms of two windows in a row to 0 of 609 machine-days at .4 %.
+  double ticket_floor_per_h = 0.001;
+  double page_floor_per_h = 0.004;
+  // Where there is no limit: the same shares of this many bytes.
+  double assumed_limit_bytes = 4.0 * (1 << 30);
+  // Of the interval's half width: measured coverage of the plain one is short.
+  double interval_inflation = 1.4;
+  int min_blocks = 12;
+  // Page: the limit is met within, by the interval's near end of the slope.
+  double page_1h_s = 4 * 3600;
+  double page_6h_s = 24 * 3600;
+  double ticket_s = 7 * 86400;
+};
+
+struct CauseThresholds {
+  double one_cause = 0.7;   // of anonymous growth: named alone
+  double high_water = 0.3;  // live under this: freed, not given back
+};
+
+struct IncidentThresholds {
+  // Evidence takes a command, a window and a batch; past it the page goes out
+  // and says "not known yet".
+  double evidence_wait_s = 45;
+  // The length of the window that is asked for.
+  double evidence_window_s = 2;
+  double evidence_repeat_s = 300;
+  // How often a firing incident's text is made anew.
+  double refresh_s = 30;
+  // Resolved after the rule has been silent, or the processes gone, this long.
+  double quiet_s = 600;
+  double gone_s = 90;
+  // A leak that comes back within this is the same incident.
+  double reopen_s = 1800;
+  double keep_resolved_s = 86400;
+};
+
+struct TrafficThresholds {
+  double min_request_share = 0.005;  // rarer values are pooled
+  int min_looks = 12;                // increments past the free parameters
+  double min_bic_gain = 10;          // leak-analysis 3.3, step 7
+  double min_leak_share = 0.10;      // step 4
+  double max_vif = 10;               // 3.4
+  int max_columns = 200;
+  int max_causes = 3;
+};
+
+struct Thresholds {
+  ImminentThresholds imminent;
+  JudgementThresholds judgement;
+  CauseThresholds cause;
+  IncidentThresholds incident;
+  TrafficThresholds traffic;
+};
+
+}  // namespace plimsoll::collector
+
+#endif  // PLIMSOLL_COLLECTOR_CORE_THRESHOLDS_H_
