@@ -55,8 +55,7 @@ class Inspector {
  public:
   virtual ~Inspector() = default;
 
-  using IdentifyDone =
-      absl::AnyInvocable<void(absl::StatusOr<PythonProcess>)>;
+  using IdentifyDone = absl::AnyInvocable<void(absl::StatusOr<PythonProcess>)>;
   using CensusDone = absl::AnyInvocable<void(absl::StatusOr<HeapCensus>)>;
   using SymbolizeDone =
       absl::AnyInvocable<void(absl::StatusOr<std::vector<Frame>>)>;

@@ -23,7 +23,7 @@ struct GcPauses {
   int64_t count = 0;
   int64_t sum_ns = 0;
   int64_t max_ns = 0;
-  int64_t collected = 0;  // where the probe says so
+  int64_t collected = 0;                     // where the probe says so
   std::array<int64_t, 40> log2_ns_counts{};  // [i]: 2^i <= pause < 2^(i+1)
 };
 

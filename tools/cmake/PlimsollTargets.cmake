@@ -36,6 +36,7 @@ function(plimsoll_test)
     GTest::gmock GTest::gtest GTest::gtest_main)
   target_include_directories(${target} PRIVATE
     "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include")
+  add_dependencies(tests_${ARG_LABEL} ${target})
   set_target_properties(${target} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   add_test(NAME ${ARG_LABEL}/${ARG_NAME} COMMAND ${target})
@@ -59,4 +60,5 @@ function(plimsoll_fuzzer)
     "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include")
   target_link_libraries(fuzz_${ARG_NAME} PRIVATE plimsoll_warnings ${ARG_DEPS})
   target_link_options(fuzz_${ARG_NAME} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(fuzzers fuzz_${ARG_NAME})
 endfunction()

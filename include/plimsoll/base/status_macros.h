@@ -15,12 +15,11 @@
 #define PLIMSOLL_CONCAT_INNER_(a, b) a##b
 #define PLIMSOLL_CONCAT_(a, b) PLIMSOLL_CONCAT_INNER_(a, b)
 
-#define PLIMSOLL_RETURN_IF_ERROR(expr)                       \
-  do {                                                       \
-    if (absl::Status plimsoll_status = (expr);               \
-        !plimsoll_status.ok()) {                             \
-      return plimsoll_status;                                \
-    }                                                        \
+#define PLIMSOLL_RETURN_IF_ERROR(expr)                                  \
+  do {                                                                  \
+    if (absl::Status plimsoll_status = (expr); !plimsoll_status.ok()) { \
+      return plimsoll_status;                                           \
+    }                                                                   \
   } while (false)
 
 #define PLIMSOLL_ASSIGN_OR_RETURN(lhs, expr) \
