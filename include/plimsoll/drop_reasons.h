@@ -45,14 +45,16 @@
   X(BAD_REQUEST_FILE, 24, "bad_request_file",                                  \
     "a request-count file of the target could not be parsed")                  \
   X(LABEL_LIMIT, 25, "label_limit",                                            \
-    "too many label values; the rest is counted as __other__")
+    "too many label values; the rest is counted as __other__")                 \
+  X(OLD_TIMESTAMP, 26, "old_timestamp",                                        \
+    "a sample was older than what the collector keeps")
 
 enum plimsoll_drop_reason {
 #define PLIMSOLL_DROP_ENUM(name, number, label, text) \
   PLIMSOLL_DROP_##name = number,
   PLIMSOLL_DROP_REASONS(PLIMSOLL_DROP_ENUM)
 #undef PLIMSOLL_DROP_ENUM
-      PLIMSOLL_DROP_REASON_COUNT = 26
+      PLIMSOLL_DROP_REASON_COUNT = 27
 };
 
 #endif /* PLIMSOLL_DROP_REASONS_H_ */
