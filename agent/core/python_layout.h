@@ -115,11 +115,13 @@ enum class ProbeKind : uint8_t {
   kGcNew = 4,             // _PyObject_GC_New(type)
   kGcNewVar = 5,          // _PyObject_GC_NewVar(type, nitems)
   kObjectNew = 6,         // _PyObject_New(type)
-  kGcCollect = 7,         // gc_collect_main(tstate, generation, ...)
-  kObjectRealloc = 8,     // PyObject_Realloc(ptr, size)
-  kObjectCalloc = 9,      // PyObject_Calloc(n, size)
-  kGcStart = 10,          // USDT gc__start(generation)
-  kGcDone = 11,           // USDT gc__done(collected)
+  // gc_collect_main(tstate, generation, ...): argument_register is that of the
+  // generation; -1 when the compiler changed the function's parameters.
+  kGcCollect = 7,
+  kObjectRealloc = 8,  // PyObject_Realloc(ptr, size)
+  kObjectCalloc = 9,   // PyObject_Calloc(n, size)
+  kGcStart = 10,       // USDT gc__start(generation)
+  kGcDone = 11,        // USDT gc__done(collected)
 };
 
 // One place to probe. The address may lie a few bytes into the function, at
@@ -159,6 +161,8 @@ struct PythonBuild {
   std::vector<ProbePoint> probes;
   // Why probes of tiers 1 and 4 are not offered; empty when they are.
   std::string probe_refusal;
+  // Why there is none of kGcStart, kGcDone or kGcCollect; empty when there are.
+  std::string gc_probe_refusal;
 };
 
 // One process that runs it: addresses are absolute in that process.

@@ -1,0 +1,232 @@
+#include "agent/python/runtime_state.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/python/abseil_text.h"
+#include "agent/python/allocator_tables.h"
+#include "agent/python/debug_offsets.h"
+#include "agent/python/python_version.h"
+#include "agent/python/remote_values.h"
+#include "agent/python/version_layouts.h"
+#include "plimsoll/base/status_macros.h"
+
+namespace plimsoll::python {
+namespace {
+
+constexpr uint64_t kObType = 8;
+
+absl::Status ProofFailed(std::string_view what) {
+  return absl::UnimplementedError(
+      absl::StrCat("layout not as expected: ", ToAbsl(what)));
+}
+
+// PyType_Type. An embedding program may hold its own copy (copy relocation);
+// the library's points to that one then.
+absl::StatusOr<uint64_t> FindTypeType(const core::MemorySource& memory,
+                                      uint64_t address) {
+  const auto type = ReadWord(memory, address + kObType);
+  if (!type) return absl::UnavailableError("PyType_Type cannot be read");
+  // Static builds fill ob_type in at start (PyType_Ready).
+  if (*type == 0) return absl::UnavailableError("Python has not started yet");
+  if (*type == address) return address;
+  if (ReadWord(memory, *type + kObType) != *type) {
+    return ProofFailed("PyType_Type is not its own type");
+  }
+  return *type;
+}
+
+absl::Status CheckType(const core::MemorySource& memory,
+                       const core::ObjectLayout& layout, uint64_t type_type,
+                       uint64_t address, std::string_view name,
+                       int32_t basicsize) {
+  if (address == 0) return absl::OkStatus();
+  const auto ob_type = ReadWord(memory, address + kObType);
+  if (ob_type == uint64_t{0}) {
+    return absl::UnavailableError("Python has not started yet");
+  }
+  const auto name_address = ReadWord(memory, address + layout.tp_name);
+  const auto read_name =
+      name_address ? ReadCString(memory, *name_address) : std::nullopt;
+  const auto size = ReadWord(memory, address + layout.tp_basicsize);
+  if (ob_type != type_type || read_name != std::string(name)) {
+    return ProofFailed(
+        absl::StrCat("the type ", ToAbsl(name), " is not found at its symbol"));
+  }
+  if (!size || *size != static_cast<uint64_t>(basicsize)) {
+    return ProofFailed(absl::StrCat("tp_basicsize of ", ToAbsl(name), " is ",
+                                    size.value_or(0), ", expected ",
+                                    basicsize));
+  }
+  return absl::OkStatus();
+}
+
+// Addresses of the process that the layouts refer to.
+struct Roots {
+  uint64_t runtime = 0;
+  uint64_t interpreter = 0;
+  uint64_t first_thread = 0;
+};
+
+absl::StatusOr<Roots> FindRoots(const core::MemorySource& memory,
+                                const VersionLayout& v, uint64_t runtime) {
+  Roots roots{.runtime = runtime};
+  const auto interpreter =
+      ReadWord(memory, runtime + v.runtime_interpreters_main);
+  if (!interpreter) return absl::UnavailableError("_PyRuntime cannot be read");
+  if (*interpreter == 0) {
+    return absl::UnavailableError("Python has not started yet");
+  }
+  const auto thread =
+      ReadWord(memory, *interpreter + v.interpreter_threads_head);
+  if (!thread) return ProofFailed("no main interpreter in _PyRuntime");
+  if (*thread == 0) {
+    return absl::UnavailableError("Python has no thread state yet");
+  }
+  if (ReadWord(memory, *thread + v.tstate_interpreter) != *interpreter) {
+    return ProofFailed(
+        "the first thread state does not point back to its interpreter");
+  }
+  roots.interpreter = *interpreter;
+  roots.first_thread = *thread;
+  return roots;
+}
+
+// The word that holds the running thread's state.
+absl::StatusOr<uint64_t> FindThreadStateWord(const core::MemorySource& memory,
+                                             const VersionLayout& v,
+                                             const Roots& roots) {
+  if (v.runtime_tstate_current != core::kAbsent) {
+    // The word itself is often NULL (no thread holds the GIL): its neighbour,
+    // which is not, stands in for it.
+    if (ReadWord(memory, roots.runtime + v.runtime_auto_interpreter) !=
+        roots.interpreter) {
+      return ProofFailed("gilstate does not name the main interpreter");
+    }
+    const uint64_t address = roots.runtime + v.runtime_tstate_current;
+    const auto thread = ReadWord(memory, address);
+    if (!thread) return absl::UnavailableError("_PyRuntime cannot be read");
+    return address;
+  }
+  const auto gil = ReadWord(memory, roots.interpreter + v.interpreter_gil);
+  if (!gil || *gil == 0) return ProofFailed("the interpreter has no GIL");
+  const uint64_t address = *gil + v.gil_last_holder;
+  const auto holder = ReadWord(memory, address);
+  // A thread that ended may have been the last holder: its state is freed
+  // memory, which still is a state of this interpreter most of the time.
+  if (!holder ||
+      (*holder != 0 &&
+       ReadWord(memory, *holder + v.tstate_interpreter) != roots.interpreter)) {
+    return ProofFailed("the GIL's last holder is no thread state");
+  }
+  return address;
+}
+
+// A ring of GC heads: head.next.prev leads back to head.
+bool IsRing(const core::MemorySource& memory, uint64_t head) {
+  constexpr uint64_t kPointerBits = ~uint64_t{7};  // low bits hold flags
+  const auto next = ReadWord(memory, head);
+  const auto last = ReadWord(memory, head + 8);
+  if (!next || !last) return false;
+  const auto back = ReadWord(memory, (*next & kPointerBits) + 8);
+  return back && (*back & kPointerBits) == head;
+}
+
+absl::StatusOr<uint64_t> FindGcState(const core::MemorySource& memory,
+                                     const VersionLayout& v,
+                                     const Roots& roots) {
+  const uint64_t address = v.runtime_gc != core::kAbsent
+                               ? roots.runtime + v.runtime_gc
+                               : roots.interpreter + v.interpreter_gc;
+  // The youngest list changes while we look; try a few times.
+  for (int generation = 0; generation < 3; ++generation) {
+    const uint64_t head =
+        address + v.gc.generations +
+        static_cast<uint64_t>(generation * v.gc.generation_stride);
+    bool ring = false;
+    for (int attempt = 0; attempt < 50 && !ring; ++attempt) {
+      ring = IsRing(memory, head);
+    }
+    if (!ring) {
+      return ProofFailed(absl::StrCat("the collector's generation ", generation,
+                                      " is not a ring"));
+    }
+  }
+  return address;
+}
+
+AllocatorTables TablesInProcess(const InterpreterBinary& binary, uint64_t bias,
+                                const VersionLayout& v, uint64_t runtime) {
+  if (v.runtime_allocators != core::kAbsent) {
+    const uint64_t raw = runtime + v.runtime_allocators;
+    return {.object = raw + 80, .raw = raw};  // raw, mem, obj of 40 bytes each
+  }
+  if (binary.object_allocator == 0 || binary.raw_allocator == 0) return {};
+  return {.object = bias + binary.object_allocator,
+          .raw = bias + binary.raw_allocator};
+}
+
+absl::Status CheckTypes(const InterpreterBinary& binary, uint64_t bias,
+                        const VersionLayout& v, uint64_t type_type,
+                        const core::MemorySource& memory) {
+  const auto at = [bias](uint64_t linked) {
+    return linked == 0 ? 0 : bias + linked;
+  };
+  PLIMSOLL_RETURN_IF_ERROR(CheckType(memory, v.objects, type_type, type_type,
+                                     "type", v.type_basicsize));
+  PLIMSOLL_RETURN_IF_ERROR(CheckType(memory, v.objects, type_type,
+                                     at(binary.code_type), "code",
+                                     v.code_basicsize));
+  PLIMSOLL_RETURN_IF_ERROR(CheckType(memory, v.objects, type_type,
+                                     at(binary.unicode_type), "str",
+                                     v.unicode_basicsize));
+  return CheckType(memory, v.objects, type_type, at(binary.dict_type), "dict",
+                   v.dict_basicsize);
+}
+
+}  // namespace
+
+absl::StatusOr<core::PythonProcess> ResolveRuntime(
+    const InterpreterBinary& binary, uint64_t bias,
+    const core::MemorySource& memory) {
+  const core::PythonVersion& version = binary.build.version;
+  VersionLayout v = LayoutOfMinor(version.minor);
+  core::PythonProcess process;
+  process.build = binary.build;
+  process.runtime_address = bias + binary.runtime;
+  if (version.minor >= 13) {
+    PLIMSOLL_RETURN_IF_ERROR(
+        ApplyDebugOffsets(memory, process.runtime_address, version, v));
+  }
+  PLIMSOLL_ASSIGN_OR_RETURN(process.type_type_address,
+                            FindTypeType(memory, bias + binary.type_type));
+  PLIMSOLL_RETURN_IF_ERROR(
+      CheckTypes(binary, bias, v, process.type_type_address, memory));
+  PLIMSOLL_ASSIGN_OR_RETURN(const Roots roots,
+                            FindRoots(memory, v, process.runtime_address));
+
+  process.objects = v.objects;
+  process.code = v.code;
+  if (binary.code_type != 0) {
+    process.code.code_type_address = bias + binary.code_type;
+  }
+  process.frames = v.frames;
+  process.gc = v.gc;
+  // Stacks and collector state are extras: without them the census still works.
+  const auto word = FindThreadStateWord(memory, v, roots);
+  if (word.ok()) {
+    process.frames.thread_state_address = *word;
+  } else {
+    process.build.probe_refusal = std::string(word.status().message());
+  }
+  if (const auto gc = FindGcState(memory, v, roots); gc.ok()) {
+    process.gc.state_address = *gc;
+  }
+  process.allocator = ReadAllocator(
+      memory, TablesInProcess(binary, bias, v, process.runtime_address));
+  return process;
+}
+
+}  // namespace plimsoll::python

@@ -1,0 +1,57 @@
+// Where things are in each CPython minor, 3.7 to 3.13, x86-64 Linux, GIL build.
+//
+// Source: offsetof() compiled against the headers of 3.7.16, 3.8.18, 3.9.18,
+// 3.10.13, 3.11.7, 3.12.1 and 3.13.0 (Include/, Include/cpython/,
+// Include/internal/ with Py_BUILD_CORE). Layouts are frozen within a released
+// minor, but not by promise, so each is proven on the process it is used for:
+// the interpreter's own tp_basicsize of four types (kTypeSizes), and the
+// round trips in runtime_state.h. From 3.13 on _Py_DebugOffsets overrides.
+//
+// Constants; any thread.
+#ifndef PLIMSOLL_AGENT_PYTHON_VERSION_LAYOUTS_H_
+#define PLIMSOLL_AGENT_PYTHON_VERSION_LAYOUTS_H_
+
+#include <cstdint>
+
+#include "agent/core/python_layout.h"
+
+namespace plimsoll::python {
+
+inline constexpr int kOldestMinor = 7;
+inline constexpr int kNewestMinor = 13;
+
+struct VersionLayout {
+  core::ObjectLayout objects;
+  core::FrameLayout frames;  // without thread_state_address
+  core::CodeLayout code;     // without code_type_address
+  core::GcLayout gc;         // without state_address
+
+  // _PyRuntimeState.
+  int32_t runtime_interpreters_main = core::kAbsent;
+  int32_t runtime_tstate_current = core::kAbsent;  // up to 3.11
+  // gilstate.autoInterpreterState, a neighbour that proves the one above.
+  int32_t runtime_auto_interpreter = core::kAbsent;
+  int32_t runtime_gc = core::kAbsent;          // 3.7, 3.8
+  int32_t runtime_allocators = core::kAbsent;  // 3.12+: raw, mem, obj tables
+  // PyInterpreterState.
+  int32_t interpreter_threads_head = core::kAbsent;
+  int32_t interpreter_gc = core::kAbsent;   // 3.9+
+  int32_t interpreter_gil = core::kAbsent;  // 3.12+: pointer
+  int32_t gil_last_holder = core::kAbsent;
+  // PyThreadState.
+  int32_t tstate_interpreter = 16;
+  int32_t tstate_next = 8;
+
+  // tp_basicsize of PyType_Type, PyCode_Type, PyUnicode_Type, PyDict_Type.
+  int32_t type_basicsize = 0;
+  int32_t code_basicsize = 0;
+  int32_t unicode_basicsize = 0;
+  int32_t dict_basicsize = 48;
+};
+
+// `minor` must be within [kOldestMinor, kNewestMinor].
+VersionLayout LayoutOfMinor(int minor);
+
+}  // namespace plimsoll::python
+
+#endif  // PLIMSOLL_AGENT_PYTHON_VERSION_LAYOUTS_H_
