@@ -17,6 +17,13 @@ namespace {
 
 constexpr size_t kMaxFiles = 2048;
 
+// Whether the file is named like an interpreter; a hint for the order only.
+bool HasInterpreterName(const core::Mapping& mapping) {
+  const std::string name = mapping.path.substr(mapping.path.rfind('/') + 1);
+  return absl::StartsWith(name, "python") ||
+         absl::StartsWith(name, "libpython") || absl::StartsWith(name, "uwsgi");
+}
+
 // One mapping with code per mapped file; the likeliest interpreters first.
 std::vector<core::Mapping> CandidateFiles(
     const std::vector<core::Mapping>& mappings) {
@@ -28,9 +35,8 @@ std::vector<core::Mapping> CandidateFiles(
     candidates.push_back(m);
     if (candidates.size() == kMaxFiles) break;
   }
-  std::stable_partition(
-      candidates.begin(), candidates.end(),
-      [](const auto& m) { return absl::StrContains(m.path, "python"); });
+  std::stable_partition(candidates.begin(), candidates.end(),
+                        HasInterpreterName);
   return candidates;
 }
 
@@ -92,7 +98,7 @@ absl::StatusOr<core::PythonProcess> IdentifyProcess(
     const auto file = files.OpenMapped(mapping);
     if (!file.ok()) {
       // Unreadable files matter only if they may be the interpreter.
-      if (absl::StrContains(mapping.path, "python") &&
+      if (HasInterpreterName(mapping) &&
           Weight(worst) < Weight(file.status())) {
         worst = file.status();
       }

@@ -53,7 +53,7 @@ sys.stdin.readline()
 gc.enable()
 p('again')
 while True:
-    sum(range(1000))
+    pass
 )";
 
 using Truth = std::map<std::string, std::string>;
@@ -72,6 +72,16 @@ Truth ReadTruth(PythonTarget& target) {
 uint64_t Number(const Truth& truth, const std::string& key) {
   const auto it = truth.find(key);
   return it == truth.end() ? 0 : std::stoull(it->second);
+}
+
+std::optional<uint64_t> CodeOfInnermostFrame(const LiveMemory& memory,
+                                             const core::FrameLayout& f,
+                                             uint64_t thread) {
+  auto frame = ReadWord(memory, thread + f.tstate_frame);
+  if (frame && f.cframe_current_frame != core::kAbsent) {
+    frame = ReadWord(memory, *frame + f.cframe_current_frame);
+  }
+  return frame ? ReadWord(memory, *frame + f.frame_code) : std::nullopt;
 }
 
 class IdentifyProcessTest : public ::testing::TestWithParam<std::string> {};
@@ -162,16 +172,17 @@ TEST_P(IdentifyProcessTest, LayoutsAreWhatTheInterpreterSays) {
   // The running thread's state and frame.
   const core::FrameLayout& f = python->frames;
   ASSERT_NE(f.thread_state_address, 0u);
-  const auto thread = ReadWord(memory, f.thread_state_address);
-  ASSERT_TRUE(thread && *thread != 0);
+  // It may still be in the call that printed: wait for the loop.
+  std::optional<uint64_t> thread, code;
+  for (int i = 0; i < 2000 && code != Number(truth, "code"); ++i) {
+    ::usleep(1000);
+    thread = ReadWord(memory, f.thread_state_address);
+    code = thread ? CodeOfInnermostFrame(memory, f, *thread) : std::nullopt;
+  }
+  EXPECT_EQ(code, Number(truth, "code"));
+  ASSERT_TRUE(thread);
   EXPECT_EQ(ReadWord(memory, *thread + f.tstate_thread_id),
             Number(truth, "thread"));
-  auto frame = ReadWord(memory, *thread + f.tstate_frame);
-  if (f.cframe_current_frame != core::kAbsent) {
-    frame = ReadWord(memory, *frame + f.cframe_current_frame);
-  }
-  ASSERT_TRUE(frame && *frame != 0);
-  EXPECT_EQ(ReadWord(memory, *frame + f.frame_code), Number(truth, "code"));
 }
 
 TEST_P(SupportedPythonTest, NamesTheAllocator) {
