@@ -1,0 +1,1 @@
+"""Finds shared cars, bikes and scooters near a traveller (see examples/README.md)."""
