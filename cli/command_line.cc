@@ -1,0 +1,186 @@
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cli/duration.h"
+
+namespace plimsoll::cli {
+namespace {
+
+constexpr char kAbout[] =
+    "See what grows in the memory of Python processes, and which code makes "
+    "it.\nNothing is injected into a process and none is stopped.";
+constexpr char kExitCodes[] =
+    "Exit codes: 0 done; 1 it failed; 2 usage; 3 not permitted or not "
+    "supported here;\n4 no such process; 5 not a Python that can be read.\n"
+    "plimsoll VERB --help says more about a verb.";
+
+// Edit distance, for "did you mean".
+size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
+    }
+  }
+  return row[b.size()];
+}
+
+absl::Status UnknownVerb(std::span<const Verb> verbs, const std::string& name) {
+  const auto nearest = std::min_element(
+      verbs.begin(), verbs.end(), [&name](const Verb& a, const Verb& b) {
+        return Distance(a.name, name) < Distance(b.name, name);
+      });
+  std::string message = absl::StrCat("unknown verb \"", name, "\"");
+  if (nearest != verbs.end() && Distance(nearest->name, name) <= 2) {
+    absl::StrAppend(&message, "; did you mean \"", std::string(nearest->name),
+                    "\"?");
+  } else {
+    absl::StrAppend(&message, "; \"plimsoll --help\" lists the verbs");
+  }
+  return absl::InvalidArgumentError(message);
+}
+
+// Durations are parsed by our own rules, as CLI11's would accept "60".
+CLI::Option* AddDuration(CLI::App& app, const char* name, int64_t& target_ns,
+                         const std::string& help) {
+  return app
+      .add_option_function<std::string>(
+          name,
+          [&target_ns](const std::string& text) {
+            auto parsed = ParseDuration(text);
+            if (!parsed.ok()) {
+              throw CLI::ValidationError(
+                  std::string(parsed.status().message()));
+            }
+            target_ns = *parsed;
+          },
+          help)
+      ->type_name("DURATION");
+}
+
+void AddFlag(CLI::App& app, const Verb& verb, Flag flag, Options& options) {
+  switch (flag) {
+    case Flag::kPid:
+      app.add_option("PID", options.pid, "the process, as ps shows it")
+          ->required()
+          ->check(CLI::Range(1, 4194304))
+          ->type_name("");
+      break;
+    case Flag::kFor:
+      AddDuration(app, "--for", options.for_ns,
+                  absl::StrCat("how long to measure, such as 60s or 10m [",
+                               std::string(verb.default_for), "]"));
+      break;
+    case Flag::kInterval:
+      AddDuration(app, "--interval", options.interval_ns,
+                  verb.default_interval.empty()
+                      ? "time between two looks [chosen from --for]"
+                      : absl::StrCat("time between two looks [",
+                                     std::string(verb.default_interval), "]"));
+      break;
+    case Flag::kTop:
+      app.add_option(
+             "--top", options.top,
+             absl::StrCat("rows to show; 0 shows all [", verb.default_top, "]"))
+          ->check(CLI::NonNegativeNumber)
+          ->type_name("N");
+      break;
+    case Flag::kType:
+      app.add_option("--type", options.type,
+                     "only this type, written module.QualName")
+          ->type_name("TYPE");
+      break;
+    case Flag::kCount:
+      app.add_option("--count", options.count,
+                     "refreshes before it ends; 0 goes on until Ctrl-C [0]")
+          ->check(CLI::NonNegativeNumber)
+          ->type_name("N");
+      break;
+    case Flag::kVerbose:
+      app.add_flag("--verbose", options.verbose,
+                   "also show how each figure was checked");
+      break;
+    case Flag::kCollector:
+      app.add_option("--collector", options.collector_url,
+                     absl::StrCat("the collector's address, else "
+                                  "PLIMSOLL_URL [",
+                                  options.collector_url, "]"))
+          ->type_name("URL");
+      break;
+  }
+}
+
+void AddVerb(CLI::App& app, const Verb& verb, Options& options) {
+  CLI::App* sub =
+      app.add_subcommand(std::string(verb.name), std::string(verb.summary));
+  sub->footer(std::string(verb.help));
+  for (const Flag flag : verb.flags) AddFlag(*sub, verb, flag, options);
+  sub->add_flag("--json", options.json, "one JSON document instead of a table");
+  sub->add_flag("--quiet", options.quiet, "no progress and no heading");
+}
+
+void SetDefaults(const Verb& verb, Options& options) {
+  options.verb = std::string(verb.name);
+  options.top = verb.default_top;
+  if (auto parsed = ParseDuration(verb.default_for); parsed.ok()) {
+    options.for_ns = *parsed;
+  }
+  if (auto parsed = ParseDuration(verb.default_interval); parsed.ok()) {
+    options.interval_ns = *parsed;
+  }
+}
+
+const Verb* FindVerb(std::span<const Verb> verbs, const std::string& name) {
+  const auto found =
+      std::find_if(verbs.begin(), verbs.end(),
+                   [&name](const Verb& verb) { return verb.name == name; });
+  return found == verbs.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+absl::StatusOr<CommandLine> ParseCommandLine(
+    std::span<const Verb> verbs, const std::vector<std::string>& arguments,
+    const std::string& default_url) {
+  CommandLine out;
+  out.options.collector_url = default_url;
+  const bool starts_with_verb =
+      !arguments.empty() && !arguments[0].empty() && arguments[0][0] != '-';
+  if (starts_with_verb) {
+    out.verb = FindVerb(verbs, arguments[0]);
+    if (out.verb == nullptr) return UnknownVerb(verbs, arguments[0]);
+    SetDefaults(*out.verb, out.options);
+  }
+  CLI::App app(kAbout, "plimsoll");
+  app.footer(kExitCodes);
+  app.set_version_flag("--version", "plimsoll " PLIMSOLL_VERSION);
+  app.require_subcommand(1);
+  for (const Verb& verb : verbs) AddVerb(app, verb, out.options);
+  try {
+    // CLI11 takes the arguments from the back.
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::CallForVersion&) {
+    out.help = "plimsoll " PLIMSOLL_VERSION "\n";
+    out.verb = nullptr;
+  } catch (const CLI::CallForHelp&) {
+    const auto parsed = app.get_subcommands();
+    out.help = parsed.empty() ? app.help() : parsed[0]->help();
+    out.verb = nullptr;
+  } catch (const CLI::ParseError& error) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        error.what(), "; \"plimsoll ",
+        starts_with_verb ? arguments[0] + " " : "", "--help\" says more"));
+  }
+  return out;
+}
+
+}  // namespace plimsoll::cli

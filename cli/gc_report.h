@@ -1,0 +1,38 @@
+// The answer of `plimsoll gc`. Pure: two readings of the collector's own state
+// and, where it was probed, its pauses in; text or JSON out.
+#ifndef PLIMSOLL_CLI_GC_REPORT_H_
+#define PLIMSOLL_CLI_GC_REPORT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/heap_census.h"
+#include "agent/core/snapshot.h"
+#include "cli/document.h"
+
+namespace plimsoll::cli {
+
+struct GcReport {
+  Subject subject;
+  double seconds = 0;    // between the two readings; 0: one reading
+  core::GcState before;  // as `after` when there was one reading
+  core::GcState after;
+  std::vector<core::GcPauses> pauses;  // by generation; empty: not probed
+  std::string source;                  // "usdt", "uprobe", "generation_stats"
+  bool quiet = false;
+  Notes notes;
+};
+
+// The upper bound of the histogram's bucket that holds the quantile, never
+// more than max_ns. Nothing when there was no pause.
+std::optional<int64_t> PauseQuantile(const core::GcPauses& pauses,
+                                     double quantile);
+
+std::string RenderGc(const GcReport& report, const Style& style);
+std::string GcJson(const GcReport& report);
+
+}  // namespace plimsoll::cli
+
+#endif  // PLIMSOLL_CLI_GC_REPORT_H_

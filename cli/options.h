@@ -1,0 +1,27 @@
+// What the command line asked for, as values. Filled by command_line.cc.
+#ifndef PLIMSOLL_CLI_OPTIONS_H_
+#define PLIMSOLL_CLI_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+
+namespace plimsoll::cli {
+
+struct Options {
+  std::string verb;
+  bool json = false;
+  bool quiet = false;
+  bool verbose = false;
+
+  int32_t pid = 0;
+  int64_t for_ns = 0;
+  int64_t interval_ns = 0;  // 0: chosen by the verb
+  int32_t top = 0;          // rows; 0: all
+  int64_t count = 0;        // refreshes; 0: until interrupted
+  std::string type;
+  std::string collector_url;
+};
+
+}  // namespace plimsoll::cli
+
+#endif  // PLIMSOLL_CLI_OPTIONS_H_

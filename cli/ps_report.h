@@ -1,0 +1,42 @@
+// The answer of `plimsoll ps`. Pure: processes in, text or JSON out.
+#ifndef PLIMSOLL_CLI_PS_REPORT_H_
+#define PLIMSOLL_CLI_PS_REPORT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/process.h"
+#include "cli/document.h"
+
+namespace plimsoll::cli {
+
+struct PsProcess {
+  int32_t pid = 0;
+  uint64_t start_ticks = 0;  // tells two lives of one pid apart
+  double start_unix_s = 0;
+  std::string python;  // "3.11.2"; "" when it could not be read
+  std::string build_id;
+  std::string workload;
+  std::string command;
+  std::optional<int64_t> rss_bytes, anon_bytes, limit_bytes;
+  std::vector<core::TierStatus> tiers;  // all of the design, by number
+};
+
+struct PsReport {
+  std::vector<PsProcess> processes;  // by pid
+  bool quiet = false;
+  Notes notes;
+};
+
+// "memory", "gc", "headers", "census", "stacks", "native", "holders",
+// "requests".
+std::string TierName(core::Tier tier);
+
+std::string RenderPs(const PsReport& report, const Style& style);
+std::string PsJson(const PsReport& report);
+
+}  // namespace plimsoll::cli
+
+#endif  // PLIMSOLL_CLI_PS_REPORT_H_

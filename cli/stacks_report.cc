@@ -1,0 +1,220 @@
+#include "cli/stacks_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cli/duration.h"
+#include "cli/text.h"
+
+namespace plimsoll::cli {
+namespace {
+
+using core::ProfileKind;
+
+std::string KindName(ProfileKind kind) {
+  return kind == ProfileKind::kPage ? "page" : "window";
+}
+
+// Two counts are one row when kind, type and every frame are the same.
+std::string RowKey(const std::string& kind, const std::string& type,
+                   const core::Stack& stack) {
+  std::string key = absl::StrCat(kind, "\n", type);
+  for (const core::Frame& frame : stack.frames) {
+    absl::StrAppend(&key, "\n", frame.file, ":", frame.line, ":",
+                    frame.function);
+  }
+  return key;
+}
+
+int64_t GrowthOf(const GrowthByType& growth, const std::string& type) {
+  const auto found = growth.find(type);
+  return found == growth.end() ? 0 : found->second;
+}
+
+void SetShares(std::vector<StackRow>& rows) {
+  std::map<std::pair<std::string, std::string>, double> totals;
+  const auto weight = [](const StackRow& row) {
+    return static_cast<double>(row.kind == "page" ? row.bytes : row.objects);
+  };
+  for (const StackRow& row : rows) totals[{row.kind, row.type}] += weight(row);
+  for (StackRow& row : rows) {
+    const double total = totals[{row.kind, row.type}];
+    row.share = total > 0 ? weight(row) / total : 0;
+  }
+}
+
+void Rank(const GrowthByType& growth, std::vector<StackRow>& rows) {
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&growth](const StackRow& a, const StackRow& b) {
+                     if (a.kind != b.kind) return a.kind == "window";
+                     const int64_t grown_a = GrowthOf(growth, a.type);
+                     const int64_t grown_b = GrowthOf(growth, b.type);
+                     if (grown_a != grown_b) return grown_a > grown_b;
+                     if (a.type != b.type) return a.type < b.type;
+                     if (a.objects != b.objects) return a.objects > b.objects;
+                     return a.bytes > b.bytes;
+                   });
+}
+
+std::optional<double> ExplainedShare(const GrowthByType& growth,
+                                     const std::vector<StackRow>& rows) {
+  int64_t grown = 0;
+  int64_t explained = 0;
+  for (const auto& [type, bytes] : growth) {
+    if (bytes <= 0) continue;
+    grown += bytes;
+    const bool has_row = std::any_of(
+        rows.begin(), rows.end(), [&type = type](const StackRow& row) {
+          return row.kind == "window" && row.type == type;
+        });
+    if (has_row) explained += bytes;
+  }
+  if (grown == 0) return std::nullopt;
+  return static_cast<double>(explained) / static_cast<double>(grown);
+}
+
+std::string FrameText(const core::Frame& frame) {
+  if (frame.file.empty()) return frame.function;
+  return absl::StrCat(frame.function, " (", frame.file, ":", frame.line, ")");
+}
+
+std::string RowHead(const StackRow& row) {
+  const std::string what =
+      row.kind == "page"
+          ? absl::StrCat(FormatBytes(row.bytes), " of fresh memory")
+          : absl::StrCat(FormatCount(row.objects), " ",
+                         row.type.empty() ? "objects of a type not known"
+                                          : Harmless(row.type),
+                         row.bytes > 0
+                             ? absl::StrCat(", ", FormatBytes(row.bytes))
+                             : "");
+  return absl::StrCat(FormatShare(row.share), "  ", what, "  [", row.kind, "]");
+}
+
+std::string RenderBalance(const StacksReport& report, const Style& style) {
+  if (report.balance.empty()) return "";
+  Table table({{.title = "BLOCK", .right = true},
+               {.title = "ALLOCATIONS", .right = true},
+               {.title = "FREES", .right = true},
+               {.title = "LESS FREES", .right = true},
+               {.title = "CENSUS SAW", .right = true}});
+  for (const core::SizeClassBalance& size : report.balance) {
+    table.AddRow({FormatBytes(size.block_bytes), FormatCount(size.allocations),
+                  FormatCount(size.frees),
+                  FormatCountChange(size.allocations - size.frees),
+                  FormatCountChange(size.census_change)});
+  }
+  return table.Render(style);
+}
+
+std::string Heading(const StacksReport& report) {
+  return absl::StrCat(SubjectLine(report.subject), "; windows of ",
+                      FormatDuration(std::llround(report.window_seconds * 1e9)),
+                      " within ",
+                      FormatDuration(std::llround(report.seconds * 1e9)));
+}
+
+}  // namespace
+
+void FillRows(const std::vector<core::StackProfile>& profiles,
+              const GrowthByType& growth, StacksReport& report) {
+  std::map<std::string, size_t> index;
+  for (const core::StackProfile& profile : profiles) {
+    const std::string kind = KindName(profile.kind);
+    for (const core::StackCount& count : profile.counts) {
+      if (count.stack_index >= profile.stacks.size()) continue;
+      if (!report.type_filter.empty() && count.type != report.type_filter) {
+        continue;
+      }
+      const core::Stack& stack = profile.stacks[count.stack_index];
+      const auto [at, added] = index.try_emplace(
+          RowKey(kind, count.type, stack), report.rows.size());
+      if (added) {
+        report.rows.push_back({.type = count.type,
+                               .kind = kind,
+                               .frames = stack.frames,
+                               .truncated = stack.truncated});
+      }
+      report.rows[at->second].objects += count.allocations;
+      report.rows[at->second].bytes += count.allocated_bytes;
+    }
+  }
+  SetShares(report.rows);
+  Rank(growth, report.rows);
+  report.explained_share = ExplainedShare(growth, report.rows);
+}
+
+std::string RenderStacks(const StacksReport& report, const Style& style) {
+  std::string out;
+  if (!report.quiet) {
+    out = Wrap(Heading(report), style.width, 0) + "\n";
+  }
+  size_t shown = 0;
+  for (const StackRow& row : report.rows) {
+    if (report.top > 0 && shown == static_cast<size_t>(report.top)) break;
+    ++shown;
+    out += "\n" + Bold(RowHead(row), style) + "\n";
+    for (const core::Frame& frame : row.frames) {
+      const std::string line = "    " + Harmless(FrameText(frame));
+      out += style.width > 0 ? Elide(line, style.width) : line;
+      out += "\n";
+    }
+    if (row.truncated) out += "    ... (deeper frames were not read)\n";
+  }
+  if (report.rows.empty()) out += "no stack was seen\n";
+  if (shown < report.rows.size() && !report.quiet) {
+    absl::StrAppend(&out, "\n... and ", report.rows.size() - shown,
+                    " stacks more (--top 0 shows all)\n");
+  }
+  if (report.verbose) out += "\n" + RenderBalance(report, style);
+  if (report.explained_share.has_value()) {
+    const std::string line =
+        absl::StrCat("The types in these windows make up ",
+                     FormatShare(*report.explained_share),
+                     " of the bytes that the censuses saw growing.");
+    out += "\n" + Wrap(line, style.width, 0) + "\n";
+  }
+  return out + RenderNotes(report.notes, style);
+}
+
+std::string StacksJson(const StacksReport& report) {
+  nlohmann::ordered_json document =
+      DocumentHead("stacks", report.subject, report.notes);
+  document["seconds"] = report.seconds;
+  document["window_seconds"] = report.window_seconds;
+  auto& stacks = document["stacks"] = nlohmann::ordered_json::array();
+  for (const StackRow& row : report.rows) {
+    nlohmann::ordered_json frames = nlohmann::ordered_json::array();
+    for (const core::Frame& frame : row.frames) {
+      frames.push_back({{"function", frame.function},
+                        {"file", frame.file},
+                        {"line", frame.line},
+                        {"module", frame.module}});
+    }
+    stacks.push_back({{"type", row.type},
+                      {"kind", row.kind},
+                      {"objects", row.objects},
+                      {"bytes", row.bytes},
+                      {"share", row.share},
+                      {"truncated", row.truncated},
+                      {"frames", frames}});
+  }
+  document["explained_share"] = nullptr;
+  if (report.explained_share.has_value()) {
+    document["explained_share"] = *report.explained_share;
+  }
+  document["net_counts_refused"] = report.net_counts_refused;
+  auto& balance = document["balance"] = nlohmann::ordered_json::array();
+  for (const core::SizeClassBalance& size : report.balance) {
+    balance.push_back({{"block_bytes", size.block_bytes},
+                       {"allocations", size.allocations},
+                       {"frees", size.frees},
+                       {"census_change", size.census_change}});
+  }
+  return Serialize(document);
+}
+
+}  // namespace plimsoll::cli

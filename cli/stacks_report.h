@@ -1,0 +1,57 @@
+// The answer of `plimsoll stacks`: which code makes what stays. Pure: profiles
+// and what the censuses saw grow in; ranked rows, text or JSON out.
+#ifndef PLIMSOLL_CLI_STACKS_REPORT_H_
+#define PLIMSOLL_CLI_STACKS_REPORT_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/stack_profile.h"
+#include "cli/document.h"
+
+namespace plimsoll::cli {
+
+struct StackRow {
+  std::string type;  // "" when the probe does not know it
+  std::string kind;  // "window" or "page"
+  int64_t objects = 0;
+  int64_t bytes = 0;
+  double share = 0;  // of the objects of its type and kind; of bytes for pages
+  std::vector<core::Frame> frames;  // innermost first
+  bool truncated = false;
+};
+
+struct StacksReport {
+  Subject subject;
+  double seconds = 0;         // the whole measurement
+  double window_seconds = 0;  // while probes were attached
+  std::string type_filter;
+  std::vector<StackRow> rows;  // ranked
+  // Share of the growth that the censuses saw (bytes, growing types) whose
+  // type has window rows. Nothing when nothing grew.
+  std::optional<double> explained_share;
+  std::vector<core::SizeClassBalance> balance;  // summed over windows
+  bool net_counts_refused = false;
+  int32_t top = 0;
+  bool verbose = false;
+  bool quiet = false;
+  Notes notes;
+};
+
+// Bytes that each type gained between the first and the last census.
+using GrowthByType = std::map<std::string, int64_t>;
+
+// Rows of several profiles, equal stacks of one type and kind summed. Types
+// are ranked by what they gained, page rows last; within a type by objects.
+void FillRows(const std::vector<core::StackProfile>& profiles,
+              const GrowthByType& growth, StacksReport& report);
+
+std::string RenderStacks(const StacksReport& report, const Style& style);
+std::string StacksJson(const StacksReport& report);
+
+}  // namespace plimsoll::cli
+
+#endif  // PLIMSOLL_CLI_STACKS_REPORT_H_

@@ -1,0 +1,54 @@
+// A verb of the command: its words for --help, the options it takes, and what
+// it does. One .cc file per verb; verbs.cc lists them.
+#ifndef PLIMSOLL_CLI_VERB_H_
+#define PLIMSOLL_CLI_VERB_H_
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "cli/options.h"
+#include "cli/session.h"
+
+namespace plimsoll::cli {
+
+enum class Flag : uint8_t {
+  kPid,        // PID, required
+  kFor,        // --for DURATION
+  kInterval,   // --interval DURATION
+  kTop,        // --top N
+  kType,       // --type T
+  kCount,      // --count N
+  kVerbose,    // --verbose
+  kCollector,  // --collector URL
+};
+
+struct Verb {
+  std::string_view name;
+  std::string_view summary;  // one line, in the list of verbs
+  std::string_view help;     // what each column means, and an example
+  std::vector<Flag> flags;
+  std::string_view default_for = "";       // where kFor is taken
+  std::string_view default_interval = "";  // "": chosen by the verb
+  int32_t default_top = 0;
+  absl::Status (*run)(const Options& options, Session& session) = nullptr;
+};
+
+// In the order in which --help lists them.
+std::span<const Verb> AllVerbs();
+
+// Each is defined in the verb's own file.
+Verb PsVerb();
+Verb TypesVerb();
+Verb GrowthVerb();
+Verb GcVerb();
+Verb StacksVerb();
+Verb TopVerb();
+Verb IncidentsVerb();
+Verb WorkloadsVerb();
+
+}  // namespace plimsoll::cli
+
+#endif  // PLIMSOLL_CLI_VERB_H_

@@ -1,0 +1,39 @@
+#include "cli/exit_code.h"
+
+#include <gtest/gtest.h>
+
+namespace plimsoll::cli {
+namespace {
+
+TEST(ExitCode, IsTheContract) {
+  const struct {
+    absl::Status status;
+    int code;
+  } cases[] = {
+      {absl::OkStatus(), 0},
+      {absl::InternalError("x"), 1},
+      {absl::UnavailableError("x"), 1},
+      {absl::InvalidArgumentError("x"), 2},
+      {absl::PermissionDeniedError("x"), 3},
+      {absl::FailedPreconditionError("x"), 3},
+      {absl::NotFoundError("x"), 4},
+      {absl::UnimplementedError("x"), 5},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(static_cast<int>(ExitCodeFor(c.status)), c.code) << c.status;
+  }
+}
+
+TEST(ErrorText, GivesTheRemedyOnce) {
+  const std::string text =
+      ErrorText(absl::PermissionDeniedError("may not read pid 7"));
+  EXPECT_NE(text.find("may not read pid 7"), std::string::npos);
+  EXPECT_NE(text.find("CAP_SYS_PTRACE"), std::string::npos);
+  const std::string own = ErrorText(
+      absl::PermissionDeniedError("may not load BPF; run it as root"));
+  EXPECT_EQ(own.find("CAP_SYS_PTRACE"), std::string::npos);
+  EXPECT_EQ(ErrorText(absl::OkStatus()), "");
+}
+
+}  // namespace
+}  // namespace plimsoll::cli
