@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/python/remote_values.h"
+#include "tests/procfs/agent/python/supported_pythons.h"
 #include "tests/support/python_target.h"
 
 namespace plimsoll::python {
@@ -86,27 +87,6 @@ std::optional<uint64_t> CodeOfInnermostFrame(const LiveMemory& memory,
 
 class IdentifyProcessTest : public ::testing::TestWithParam<std::string> {};
 class SupportedPythonTest : public ::testing::TestWithParam<std::string> {};
-
-std::vector<std::string> SupportedPythons() {
-  std::vector<std::string> supported;
-  for (const std::string& path : FindPythons()) {
-    int minor = 0;
-    const std::string name = path.substr(path.rfind('/') + 1);
-    if (sscanf(name.c_str(), "python3.%d", &minor) == 1 && minor >= 7 &&
-        minor <= 13) {
-      supported.push_back(path);
-    }
-  }
-  return supported;
-}
-
-std::string Name(const ::testing::TestParamInfo<std::string>& info) {
-  std::string name = info.param;
-  for (char& c : name) {
-    if (!isalnum(static_cast<unsigned char>(c))) c = '_';
-  }
-  return name;
-}
 
 TEST_P(IdentifyProcessTest, LayoutsAreWhatTheInterpreterSays) {
   PythonTarget target(GetParam(), kTruth);
@@ -267,9 +247,10 @@ TEST_P(SupportedPythonTest, SecondProcessOfABuildIsAnsweredFromTheCache) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Pythons, IdentifyProcessTest,
-                         ::testing::ValuesIn(FindPythons()), Name);
+                         ::testing::ValuesIn(FindPythons()), TestNameOfPython);
 INSTANTIATE_TEST_SUITE_P(Pythons, SupportedPythonTest,
-                         ::testing::ValuesIn(SupportedPythons()), Name);
+                         ::testing::ValuesIn(SupportedPythons()),
+                         TestNameOfPython);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(IdentifyProcessTest);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(SupportedPythonTest);
 
