@@ -1,4 +1,188 @@
-/* The kernel <-> user ABI: every struct that a BPF map or ring buffer holds. */
+/* The kernel <-> user ABI: every struct that a BPF map or ring buffer holds.
+ * C11 and C++20; compiled by clang for BPF and by the host compiler, with the
+ * same layout (fixed-width members, explicit padding, sizes asserted below).
+ * Only bpf/ and agent/bpf include this. Units: bytes, nanoseconds of
+ * CLOCK_BOOTTIME's sibling bpf_ktime_get_ns (CLOCK_MONOTONIC).
+ */
 #ifndef PLIMSOLL_BPF_EVENTS_H_
 #define PLIMSOLL_BPF_EVENTS_H_
+
+#include <linux/types.h>
+
+enum {
+  PLIMSOLL_MAX_FRAMES = 64,          /* deeper stacks are cut, and counted */
+  PLIMSOLL_MAX_SHIM_FRAMES = 64,     /* C-boundary frames skipped per walk */
+  PLIMSOLL_FRAME_WINDOW_BYTES = 128, /* one read covers a frame's fields */
+  PLIMSOLL_MAX_TARGETS = 64,         /* processes watched by one object */
+  PLIMSOLL_OBJECT_OFFSETS = 3,
+  PLIMSOLL_PROBE_KINDS = 16, /* power of two */
+  PLIMSOLL_GC_BUCKETS = 40,
+  PLIMSOLL_GC_GENERATIONS = 4, /* 3 and "not known" */
+  PLIMSOLL_REASON_SLOTS = 32,  /* >= PLIMSOLL_DROP_REASON_COUNT */
+};
+
+/* How to walk the frames of one process (core::FrameLayout, checked). The
+ * frame's fields are relative to window_offset: the walk reads window_bytes at
+ * frame + window_offset once per frame. */
+struct plimsoll_frame_layout {
+  __u64 thread_state_address;
+  __u64 code_tag_mask;
+  __s32 tstate_thread_id;
+  __s32 tstate_frame;
+  __s32 cframe_current_frame; /* -1: tstate_frame is the frame itself */
+  __u32 window_offset;
+  __u32 window_bytes;
+  __u32 code;
+  __u32 previous;
+  __u32 instruction;
+  __s32 owner;         /* -1: no owner byte */
+  __u32 owner_c_stack; /* this owner value and above: a shim frame */
+  __u32 instruction_is_lasti;
+  __u32 usable; /* 0: no walk; counted as no thread state */
+};
+
+struct plimsoll_frame {
+  __u64 code;
+  __u64 instruction;
+};
+
+/* Key of the stack table; hash is never 0 (0: no Python stack). */
+struct plimsoll_stack_key {
+  __u64 hash;
+  __u32 tgid;
+  __u32 padding;
+};
+
+struct plimsoll_stack {
+  __u32 frame_count;
+  __u32 truncated;
+  struct plimsoll_frame frames[PLIMSOLL_MAX_FRAMES]; /* innermost first */
+};
+
+/* Written by user space before attaching, read by BPF. Keyed by tgid. */
+struct plimsoll_target {
+  struct plimsoll_frame_layout frames;
+  __u64 hit_budget; /* past it BPF returns at once */
+  __u32 slot;       /* index of plimsoll_progress and the drop counters */
+  __u32 pool_bytes; /* power of two; 0: no pymalloc, no size classes */
+  __u32 object_offsets[PLIMSOLL_OBJECT_OFFSETS];
+  __u32 object_offset_count;
+  __s32 type_basicsize; /* offsets in PyTypeObject */
+  __s32 type_itemsize;
+  __u32 gc_slack_bytes; /* what may stand before the object in its block */
+  __u32 padding;
+};
+
+/* Written by BPF, read by user space; indexed by slot. */
+struct plimsoll_progress {
+  __u64 hits;            /* every trap taken, budget or not */
+  __u64 budget_spent_ns; /* when the budget was passed; 0: it was not */
+  __u64 timed_hits;      /* one hit in 16 is timed inside the program */
+  __u64 timed_ns;
+  /* The typed allocator that this process is in: its nested PyObject_Malloc
+   * takes the type, once. One slot is enough: callers hold the GIL. */
+  __u64 pending_thread;
+  __u64 pending_type;
+  __u64 pending_sp;
+  __u64 pending_return;
+  __u64 pending_min_bytes;
+  __u64 pending_max_bytes;
+  __u64 hits_by_kind[PLIMSOLL_PROBE_KINDS]; /* core::ProbeKind */
+};
+
+/* One row of counts. block_bytes: the size class, 0 past 512 or not known. */
+struct plimsoll_count_key {
+  __u64 type;
+  __u64 stack_hash;
+  __u32 tgid;
+  __u16 kind; /* core::ProbeKind */
+  __u16 block_bytes;
+};
+
+struct plimsoll_count {
+  __u64 allocations;
+  __u64 frees;
+  __u64 allocated_bytes;
+  __u64 freed_bytes;
+};
+
+struct plimsoll_type_key {
+  __u64 type;
+  __u32 tgid;
+  __u32 padding;
+};
+
+/* GC: key and row of the pause table, and a collection in progress. */
+struct plimsoll_gc_key {
+  __u32 tgid;
+  __u32 generation; /* PLIMSOLL_GC_GENERATIONS - 1: not known */
+};
+
+struct plimsoll_gc_pauses {
+  __u64 count;
+  __u64 sum_ns;
+  __u64 max_ns;
+  __s64 collected;
+  __u64 log2_ns[PLIMSOLL_GC_BUCKETS];
+};
+
+struct plimsoll_gc_running {
+  __u64 start_ns;
+  __u32 generation;
+  __u32 padding;
+};
+
+/* One page fault of a watched process (ring buffer of growth). */
+struct plimsoll_fault {
+  __u64 time_ns;
+  __u64 address;
+  __u64 instruction; /* native */
+  __u64 stack_hash;  /* 0: no Python stack */
+  __u32 tgid;
+  __u32 tid;
+};
+
+enum plimsoll_lifecycle_kind {
+  PLIMSOLL_LIFECYCLE_EXEC = 1,
+  PLIMSOLL_LIFECYCLE_EXIT = 2,
+  PLIMSOLL_LIFECYCLE_OOM_VICTIM = 3,
+};
+
+struct plimsoll_lifecycle {
+  __u64 time_ns;
+  __u32 kind;
+  __u32 tgid;
+};
+
+/* The attach cookie: what the probe is and where its first argument stands. */
+#define PLIMSOLL_COOKIE_KIND(c) ((__u32)((c)&0xff))
+#define PLIMSOLL_COOKIE_REGISTER(c) ((__u32)(((c) >> 8) & 0xff))
+#define PLIMSOLL_COOKIE_FLAGS(c) ((__u32)(((c) >> 16) & 0xff))
+#define PLIMSOLL_COOKIE_DISPLACEMENT(c) ((__s32)((c) >> 32))
+#define PLIMSOLL_COOKIE(kind, reg, flags, displacement)           \
+  ((__u64)(kind) | ((__u64)(reg) << 8) | ((__u64)(flags) << 16) | \
+   ((__u64)(__u32)(displacement) << 32))
+enum {
+  PLIMSOLL_ARGUMENT_IN_MEMORY = 1, /* displacement(register) */
+  PLIMSOLL_ARGUMENT_4_BYTES = 2,   /* else 8 */
+  PLIMSOLL_ARGUMENT_NONE = 4,      /* not known at this probe */
+};
+
+#ifdef __cplusplus
+#define PLIMSOLL_ASSERT_SIZE(type, bytes) \
+  static_assert(sizeof(struct type) == (bytes), #type)
+#else
+#define PLIMSOLL_ASSERT_SIZE(type, bytes) \
+  _Static_assert(sizeof(struct type) == (bytes), #type)
+#endif
+PLIMSOLL_ASSERT_SIZE(plimsoll_frame_layout, 64);
+PLIMSOLL_ASSERT_SIZE(plimsoll_stack, 8 + 16 * PLIMSOLL_MAX_FRAMES);
+PLIMSOLL_ASSERT_SIZE(plimsoll_target, 64 + 8 + 8 + 16 + 16);
+PLIMSOLL_ASSERT_SIZE(plimsoll_progress, 80 + 8 * PLIMSOLL_PROBE_KINDS);
+PLIMSOLL_ASSERT_SIZE(plimsoll_count_key, 24);
+PLIMSOLL_ASSERT_SIZE(plimsoll_count, 32);
+PLIMSOLL_ASSERT_SIZE(plimsoll_gc_pauses, 32 + 8 * PLIMSOLL_GC_BUCKETS);
+PLIMSOLL_ASSERT_SIZE(plimsoll_fault, 40);
+PLIMSOLL_ASSERT_SIZE(plimsoll_lifecycle, 16);
+
 #endif /* PLIMSOLL_BPF_EVENTS_H_ */

@@ -47,14 +47,15 @@
   X(LABEL_LIMIT, 25, "label_limit",                                            \
     "too many label values; the rest is counted as __other__")                 \
   X(OLD_TIMESTAMP, 26, "old_timestamp",                                        \
-    "a sample was older than what the collector keeps")
+    "a sample was older than what the collector keeps")                        \
+  X(WALK_BUSY, 27, "walk_busy", "a stack was not walked: no walk slot was free")
 
 enum plimsoll_drop_reason {
 #define PLIMSOLL_DROP_ENUM(name, number, label, text) \
   PLIMSOLL_DROP_##name = number,
   PLIMSOLL_DROP_REASONS(PLIMSOLL_DROP_ENUM)
 #undef PLIMSOLL_DROP_ENUM
-      PLIMSOLL_DROP_REASON_COUNT = 27
+  PLIMSOLL_DROP_REASON_COUNT = 28
 };
 
 #endif /* PLIMSOLL_DROP_REASONS_H_ */

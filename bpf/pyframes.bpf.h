@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* The bounded walk of CPython's frames, by offsets that user space fills in.
+ * Built for BPF and, with stub helpers, for the host (tests/bpf_host): the file
+ * that includes this defines first
+ *   plimsoll_read_user(void *dst, u32 bytes, u64 address) -> 0 or an error
+ *   plimsoll_thread_pointer(void) -> fsbase of the current task
+ *
+ * A thread has Python frames only while the interpreter's current thread state
+ * is its own: tstate.thread_id is pthread_self(), which glibc and musl keep in
+ * fsbase. A native thread, or one that has let the GIL go to another, gets no
+ * stack (PLIMSOLL_DROP_NO_THREAD_STATE), never somebody else's.
+ *
+ * The frame chain by version: reference/cpython-memory.md section 2.2. Every
+ * address is the target's word for it: each read may fail, the loop is bounded.
+ */
+#ifndef PLIMSOLL_PYFRAMES_BPF_H_
+#define PLIMSOLL_PYFRAMES_BPF_H_
+
+#include "plimsoll/bpf_events.h"
+#include "plimsoll/drop_reasons.h"
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+/* What one walk works in: too large for the BPF stack. */
+struct plimsoll_walk {
+  struct plimsoll_stack stack;
+  /* 8 more so that a word at the last offset stays inside. */
+  __u8 window[PLIMSOLL_FRAME_WINDOW_BYTES + 8];
+};
+
+static __always_inline __u64 plimsoll_hash_word(__u64 hash, __u64 word) {
+  hash ^= word;
+  hash *= 0x9e3779b97f4a7c15ULL;
+  return hash ^ (hash >> 29);
+}
+
+static __always_inline __u64
+plimsoll_window_word(const struct plimsoll_walk *walk, __u32 offset) {
+  const __u8 *at = &walk->window[offset & (PLIMSOLL_FRAME_WINDOW_BYTES - 1)];
+#ifdef __bpf__ /* one load: x86 needs no alignment, clang would go by bytes */
+  return *(const volatile __u64 *)at;
+#else
+  __u64 word;
+  __builtin_memcpy(&word, at, 8);
+  return word;
+#endif
+}
+
+/* The innermost frame of the current thread; 0 and a drop reason when there is
+ * none. */
+static __always_inline __u64 plimsoll_innermost_frame(
+    const struct plimsoll_frame_layout *layout, __u32 *reason) {
+  __u64 tstate = 0, thread_id = 0, frame = 0;
+  *reason = PLIMSOLL_DROP_NO_THREAD_STATE;
+  if (!layout->usable) return 0;
+  if (plimsoll_read_user(&tstate, 8, layout->thread_state_address)) {
+    *reason = PLIMSOLL_DROP_STACK_READ_FAULT;
+    return 0;
+  }
+  if (!tstate) return 0;
+  if (plimsoll_read_user(&thread_id, 8,
+                         tstate + (__u32)layout->tstate_thread_id)) {
+    *reason = PLIMSOLL_DROP_STACK_READ_FAULT;
+    return 0;
+  }
+  if (thread_id != plimsoll_thread_pointer()) return 0;
+  if (plimsoll_read_user(&frame, 8, tstate + (__u32)layout->tstate_frame)) {
+    *reason = PLIMSOLL_DROP_STACK_READ_FAULT;
+    return 0;
+  }
+  if (frame && layout->cframe_current_frame >= 0) {
+    __u64 cframe = frame;
+    frame = 0;
+    if (plimsoll_read_user(&frame, 8,
+                           cframe + (__u32)layout->cframe_current_frame)) {
+      *reason = PLIMSOLL_DROP_STACK_READ_FAULT;
+      return 0;
+    }
+  }
+  return frame; /* 0: the thread runs no Python code now */
+}
+
+/* Fills walk->stack and returns its hash. 0: no stack, *reason says why. A
+ * stack cut short by a fault or its depth has a hash, and *reason is set. */
+static __always_inline __u64
+plimsoll_walk_frames(const struct plimsoll_frame_layout *layout,
+                     struct plimsoll_walk *walk, __u32 *reason) {
+  __u64 hash = 0xcbf29ce484222325ULL;
+  __u64 frame = plimsoll_innermost_frame(layout, reason);
+  __u32 count, bytes = layout->window_bytes;
+  if (!frame) return 0;
+  *reason = PLIMSOLL_DROP_NONE;
+  walk->stack.truncated = 0;
+  /* The count lives in memory, where the verifier does not follow its value:
+   * else it would check every pair of (iteration, count) on its own. */
+  walk->stack.frame_count = 0;
+  if (bytes > PLIMSOLL_FRAME_WINDOW_BYTES) bytes = PLIMSOLL_FRAME_WINDOW_BYTES;
+#ifdef __bpf__
+#pragma clang loop unroll(disable)
+#endif
+  for (int i = 0; i < PLIMSOLL_MAX_FRAMES + PLIMSOLL_MAX_SHIM_FRAMES; i++) {
+    if (!frame) break;
+    count = *(volatile __u32 *)&walk->stack.frame_count;
+    if (count >= PLIMSOLL_MAX_FRAMES) {
+      *reason = PLIMSOLL_DROP_STACK_TOO_DEEP;
+      break;
+    }
+    if (plimsoll_read_user(walk->window, bytes,
+                           frame + layout->window_offset)) {
+      *reason = PLIMSOLL_DROP_STACK_READ_FAULT;
+      break;
+    }
+    frame = plimsoll_window_word(walk, layout->previous);
+    if (layout->owner >= 0 &&
+        walk->window[layout->owner & (PLIMSOLL_FRAME_WINDOW_BYTES - 1)] >=
+            layout->owner_c_stack)
+      continue; /* a shim between C and Python: no code of its own */
+    __u64 code =
+        plimsoll_window_word(walk, layout->code) & layout->code_tag_mask;
+    __u64 instruction = plimsoll_window_word(walk, layout->instruction);
+    if (layout->instruction_is_lasti) instruction &= 0xffffffffULL;
+    walk->stack.frames[count & (PLIMSOLL_MAX_FRAMES - 1)].code = code;
+    walk->stack.frames[count & (PLIMSOLL_MAX_FRAMES - 1)].instruction =
+        instruction;
+    hash = plimsoll_hash_word(plimsoll_hash_word(hash, code), instruction);
+    walk->stack.frame_count = count + 1;
+  }
+  if (!*reason && frame) *reason = PLIMSOLL_DROP_STACK_TOO_DEEP;
+  if (*reason) walk->stack.truncated = 1;
+  count = *(volatile __u32 *)&walk->stack.frame_count;
+  if (!count) return 0; /* only shims, or the first read failed */
+  hash = plimsoll_hash_word(hash, count | (__u64)walk->stack.truncated << 32);
+  return hash ? hash : 1;
+}
+
+#endif /* PLIMSOLL_PYFRAMES_BPF_H_ */
