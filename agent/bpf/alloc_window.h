@@ -40,12 +40,12 @@ struct AllocProbeOptions {
 
 struct AllocWindowOptions {
   // Empty: every allocation probe that the build offers.
-  std::vector<core::ProbeKind> kinds;
+  std::vector<core::ProbeKind> kinds = {};
   uint64_t hit_budget = UINT64_MAX;
   // Addresses of types that a freed block may hold, such as the census' types.
   // The typed allocators add those that they see.
-  std::vector<uint64_t> known_types;
-  core::HitCosts costs;  // calibrated; zero: cost is not judged
+  std::vector<uint64_t> known_types = {};
+  core::HitCosts costs = {};  // calibrated; zero: cost is not judged
   int64_t pilot_ns = 75'000'000;
   double max_core_share = 0.2;  // past it the pilot refuses
 };

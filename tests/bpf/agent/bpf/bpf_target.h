@@ -1,0 +1,132 @@
+// A Python under test and what we know of it, for BPF tests.
+#ifndef PLIMSOLL_TESTS_BPF_AGENT_BPF_BPF_TARGET_H_
+#define PLIMSOLL_TESTS_BPF_AGENT_BPF_BPF_TARGET_H_
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/core/python_layout.h"
+#include "agent/python/identify_process.h"
+#include "tests/support/python_target.h"
+
+namespace plimsoll::testing {
+
+inline int MinorOf(const std::string& python) {
+  int minor = -1;
+  const std::string name = python.substr(python.rfind('/') + 1);
+  return std::sscanf(name.c_str(), "python3.%d", &minor) == 1 ? minor : -1;
+}
+
+inline bool IsSystemPython(const std::string& python) {
+  return python.rfind("/usr/bin/", 0) == 0;
+}
+
+// pyenv's builds: plain -O3, unstripped, the symbols see every call.
+inline std::vector<std::string> PlainPythons(int from_minor, int to_minor) {
+  std::vector<std::string> found;
+  for (const std::string& python : FindPythons()) {
+    const int minor = MinorOf(python);
+    if (minor >= from_minor && minor <= to_minor && !IsSystemPython(python)) {
+      found.push_back(python);
+    }
+  }
+  return found;
+}
+
+// Debian's: stripped, PGO and LTO.
+inline std::vector<std::string> StrippedPythons() {
+  std::vector<std::string> found;
+  for (const std::string& python : FindPythons()) {
+    if (IsSystemPython(python) && MinorOf(python) >= 10) {
+      found.push_back(python);
+    }
+  }
+  return found;
+}
+
+inline std::string TestName(const ::testing::TestParamInfo<std::string>& info) {
+  return (IsSystemPython(info.param) ? "System3_" : "Plain3_") +
+         std::to_string(MinorOf(info.param));
+}
+
+// Runs a script that answers commands on stdin, one line each, by lines
+// "name value" and at last "done". It says "name value" lines and "done" first.
+class BpfTarget {
+ public:
+  using Facts = std::map<std::string, std::string>;
+
+  BpfTarget(const std::string& python, const std::string& script,
+            std::vector<std::string> arguments = {})
+      : target_(python, script, {}, std::move(arguments)) {
+    facts_ = ReadFacts();
+    absl::StatusOr<core::PythonProcess> process = python::IdentifyProcess(
+        target_.pid(), "/proc", LiveMemory(target_.pid()), cache_);
+    if (process.ok()) {
+      process_ = *std::move(process);
+    } else {
+      ADD_FAILURE() << process.status();
+    }
+  }
+
+  PythonTarget& target() { return target_; }
+  int32_t pid() const { return target_.pid(); }
+  const core::PythonProcess& process() const { return process_; }
+  core::PythonProcess& process() { return process_; }
+  const Facts& facts() const { return facts_; }
+  uint64_t Number(const std::string& name) const {
+    const auto it = facts_.find(name);
+    return it == facts_.end() ? 0 : std::stoull(it->second);
+  }
+
+  // Runs one command to its end, and until the target waits for the next.
+  Facts Command(const std::string& line) {
+    target_.WriteLine(line);
+    Facts answer = ReadFacts();
+    WaitIdle();
+    return answer;
+  }
+
+  // Until the target is in read(0, ...), so that it does nothing.
+  void WaitIdle() const {
+    const std::string path = "/proc/" + std::to_string(pid()) + "/syscall";
+    for (int i = 0; i < 2000; ++i) {
+      std::string line;
+      std::getline(std::ifstream(path), line);
+      if (line.rfind("0 0x0 ", 0) == 0) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    ADD_FAILURE() << "pid " << pid() << " did not come to rest";
+  }
+
+ private:
+  Facts ReadFacts() {
+    Facts facts;
+    while (true) {
+      const std::string line = target_.ReadLine();
+      if (line == "done") return facts;
+      if (line.empty()) {
+        ADD_FAILURE() << "the target ended, or said nothing for 20 s";
+        return facts;
+      }
+      const size_t space = std::min(line.find(' '), line.size() - 1);
+      facts[line.substr(0, space)] = line.substr(space + 1);
+    }
+  }
+
+  PythonTarget target_;
+  python::BuildCache cache_;
+  core::PythonProcess process_;
+  Facts facts_;
+};
+
+}  // namespace plimsoll::testing
+
+#endif  // PLIMSOLL_TESTS_BPF_AGENT_BPF_BPF_TARGET_H_
