@@ -50,8 +50,12 @@ struct GcState {
 };
 
 struct HeapCensus {
-  std::vector<TypeCount> types;  // by bytes, largest first
-  int64_t unknown_blocks = 0;    // live blocks that hold no object
+  std::vector<TypeCount> types;  // by bytes, largest first; one per name
+  // The types past CensusOptions::max_types, summed.
+  int64_t other_types = 0;
+  int64_t other_objects = 0;
+  int64_t other_bytes = 0;
+  int64_t unknown_blocks = 0;  // live blocks that hold no object
   int64_t unknown_bytes = 0;
   std::vector<SizeClass> size_classes;  // by block_bytes
   int64_t arenas = 0;
@@ -60,13 +64,13 @@ struct HeapCensus {
   int64_t read_faults = 0;
   int64_t scanned_bytes = 0;
   int64_t duration_ns = 0;
-  Coverage coverage;  // live blocks given a type, of live blocks seen
+  Coverage coverage;  // live blocks examined, of those in the pools found
   GcState gc;
 };
 
 struct CensusOptions {
   bool headers_only = false;  // tier 2: pool headers, no types
-  int32_t max_types = 500;    // the rest is summed by the caller
+  int32_t max_types = 500;    // the rest is summed; 0: all
 };
 
 }  // namespace plimsoll::core

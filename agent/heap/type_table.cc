@@ -1,0 +1,101 @@
+#include "agent/heap/type_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/heap/python_string.h"
+#include "agent/heap/words.h"
+
+namespace plimsoll::heap {
+namespace {
+
+// Include/object.h: the same bits in 3.7-3.13.
+constexpr uint64_t kFlagReady = uint64_t{1} << 12;
+constexpr uint64_t kFlagTypeSubclass = uint64_t{1} << 31;
+
+// type -> metatype -> ... -> PyType_Type; real chains have one or two steps.
+constexpr int kLongestChain = 4;
+constexpr int64_t kSmallestObject = 16;  // refcnt and type
+constexpr int64_t kLargestBasicSize = 1 << 20;
+constexpr int64_t kLargestItemSize = 1 << 16;
+// Up to tp_flags (+168) in every version.
+constexpr size_t kTypeHeadBytes = 176;
+
+}  // namespace
+
+TypeTable::TypeTable(const core::MemorySource& memory,
+                     const core::ObjectLayout& layout,
+                     uint64_t type_type_address,
+                     const std::vector<core::Mapping>& mappings)
+    : memory_(memory), layout_(layout), type_type_address_(type_type_address) {
+  for (const core::Mapping& m : mappings) {
+    if (!m.readable || !m.writable || m.end <= m.start) continue;
+    if (!writable_.empty() && writable_.back().end == m.start) {
+      writable_.back().end = m.end;
+    } else {
+      writable_.push_back({m.start, m.end});
+    }
+  }
+  std::sort(writable_.begin(), writable_.end(),
+            [](const Range& a, const Range& b) { return a.start < b.start; });
+}
+
+bool TypeTable::IsWritableMemory(uint64_t address) const {
+  auto after = std::upper_bound(
+      writable_.begin(), writable_.end(), address,
+      [](uint64_t at, const Range& range) { return at < range.start; });
+  return after != writable_.begin() && address < (after - 1)->end;
+}
+
+int32_t TypeTable::Decide(uint64_t address, int depth) {
+  if (address % 8 != 0 || !IsWritableMemory(address)) return kNotAType;
+  if (const auto it = known_.find(address); it != known_.end()) {
+    return it->second;
+  }
+  if (refused_.contains(address)) return kNotAType;
+  if (types_.size() >= kMostTypes || reads_ >= kMostReads) return kNotAType;
+  const int32_t index = Inspect(address, depth);
+  if (index != kNotAType) {
+    known_[address] = index;
+  } else {
+    // Forgetting costs a second look, never a wrong answer.
+    if (refused_.size() >= kMostRefusals) refused_.clear();
+    refused_[address] = kNotAType;
+  }
+  return index;
+}
+
+int32_t TypeTable::Inspect(uint64_t address, int depth) {
+  ++reads_;
+  std::array<std::byte, kTypeHeadBytes> head;
+  if (!ReadAll(memory_, address, head)) return kNotAType;
+  const auto refcount = Load<uint64_t>(head.data());
+  const auto meta = Load<uint64_t>(head.data() + 8);
+  const auto flags = LoadAt<uint64_t>(head, layout_.tp_flags);
+  const auto name_address = LoadAt<uint64_t>(head, layout_.tp_name);
+  const auto basicsize = LoadAt<int64_t>(head, layout_.tp_basicsize);
+  const auto itemsize = LoadAt<int64_t>(head, layout_.tp_itemsize);
+  if (!flags || !name_address || !basicsize || !itemsize) return kNotAType;
+  if (!IsLiveRefcount(refcount) || !(*flags & kFlagReady) ||
+      *basicsize < kSmallestObject || *basicsize > kLargestBasicSize ||
+      *itemsize < 0 || *itemsize > kLargestItemSize) {
+    return kNotAType;
+  }
+  // Only PyType_Type is its own type.
+  if (address == type_type_address_ ? meta != address : meta == address) {
+    return kNotAType;
+  }
+  if (address != type_type_address_ && meta != type_type_address_) {
+    if (depth >= kLongestChain) return kNotAType;
+    const int32_t index = Decide(meta, depth + 1);
+    if (index == kNotAType || !(types_[index].flags & kFlagTypeSubclass)) {
+      return kNotAType;
+    }
+  }
+  auto name = ReadName(memory_, *name_address);
+  if (!name) return kNotAType;
+  types_.push_back({address, *flags, *std::move(name)});
+  return static_cast<int32_t>(types_.size() - 1);
+}
+
+}  // namespace plimsoll::heap

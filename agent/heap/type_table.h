@@ -1,0 +1,91 @@
+// TypeTable tells which addresses of a target are type objects, and remembers
+// the answer. It decides millions of times per census, so most questions are
+// answered from a small direct-mapped cache.
+//
+// A type is believed when all of this holds (struct _typeobject, Include/
+// cpython/object.h): it lies in writable memory of the target, its reference
+// count is sane, its own type is PyType_Type or another believed type whose
+// instances are types (Py_TPFLAGS_TYPE_SUBCLASS), it is ready
+// (Py_TPFLAGS_READY), its sizes are sane and its tp_name is printable text.
+//
+// Bounded: at most kMostTypes types, kMostRefusals remembered refusals and
+// kMostReads looks at the target; past these an address is not a type.
+//
+// One owner, one thread; lives for one census, as types come and go.
+#ifndef PLIMSOLL_AGENT_HEAP_TYPE_TABLE_H_
+#define PLIMSOLL_AGENT_HEAP_TYPE_TABLE_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "agent/core/ports.h"
+
+namespace plimsoll::heap {
+
+// Zero: freed, or on a free list of its type. The immortal counts of 3.12+ are
+// below 2^32; a word that holds a user-space address of the mmap area is not
+// below 2^40.
+inline bool IsLiveRefcount(uint64_t count) {
+  return count - 1 < (uint64_t{1} << 40) - 1;
+}
+
+struct TypeObject {
+  uint64_t address = 0;
+  uint64_t flags = 0;
+  std::string tp_name;
+};
+
+class TypeTable {
+ public:
+  static constexpr int32_t kNotAType = -1;
+  static constexpr size_t kMostTypes = 1 << 16;
+  static constexpr size_t kMostRefusals = 1 << 17;
+  static constexpr uint64_t kMostReads = 1 << 20;
+
+  // `mappings` are all of the target's, by address.
+  TypeTable(const core::MemorySource& memory, const core::ObjectLayout& layout,
+            uint64_t type_type_address,
+            const std::vector<core::Mapping>& mappings);
+
+  // Index of the type at `address`, kNotAType when there is none.
+  int32_t Find(uint64_t address) {
+    Slot& slot = cache_[(address >> 4) % cache_.size()];
+    if (slot.address != address) slot = {address, Decide(address, 0)};
+    return slot.index;
+  }
+
+  // Indices are dense: 0 <= index < size().
+  const TypeObject& type(int32_t index) const { return types_[index]; }
+  size_t size() const { return types_.size(); }
+
+ private:
+  struct Slot {
+    uint64_t address = 0;
+    int32_t index = kNotAType;
+  };
+  struct Range {
+    uint64_t start = 0;
+    uint64_t end = 0;
+  };
+
+  int32_t Decide(uint64_t address, int depth);
+  int32_t Inspect(uint64_t address, int depth);
+  bool IsWritableMemory(uint64_t address) const;
+
+  const core::MemorySource& memory_;
+  const core::ObjectLayout& layout_;
+  const uint64_t type_type_address_;
+  std::vector<Range> writable_;  // by address, disjoint
+  std::vector<TypeObject> types_;
+  absl::flat_hash_map<uint64_t, int32_t> known_;
+  absl::flat_hash_map<uint64_t, int32_t> refused_;
+  uint64_t reads_ = 0;
+  std::array<Slot, 4096> cache_{};
+};
+
+}  // namespace plimsoll::heap
+
+#endif  // PLIMSOLL_AGENT_HEAP_TYPE_TABLE_H_

@@ -1,0 +1,60 @@
+// A real interpreter that runs tests/support/heap_truth.py and says what its
+// heap holds.
+#ifndef PLIMSOLL_TESTS_SUPPORT_HEAP_TARGET_H_
+#define PLIMSOLL_TESTS_SUPPORT_HEAP_TARGET_H_
+
+#include <cctype>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/support/python_target.h"
+
+namespace plimsoll::testing {
+
+class HeapTarget : public PythonTarget {
+ public:
+  HeapTarget(const std::string& python, std::vector<std::string> arguments)
+      : PythonTarget(python, "exec(open('" + Script() + "').read())",
+                     {{"PYTHONUTF8", "1"}}, std::move(arguments)) {}
+
+  // Reads "key value" lines up to a line that says "ready". False when the
+  // target ended or said nothing in time.
+  bool Next() {
+    facts_.clear();
+    while (true) {
+      const std::string line = ReadLine();
+      if (line.empty()) return false;
+      if (line == "ready") return true;
+      const size_t blank = line.find(' ');
+      if (blank == std::string::npos) return false;
+      facts_[line.substr(0, blank)] = line.substr(blank + 1);
+    }
+  }
+  const std::map<std::string, std::string>& facts() const { return facts_; }
+  int64_t Number(const std::string& key) const {
+    const auto it = facts_.find(key);
+    return it == facts_.end() ? -1 : std::stoll(it->second);
+  }
+
+ private:
+  static std::string Script() {
+    const char* source = std::getenv("PLIMSOLL_SOURCE_DIR");
+    return std::string(source ? source : ".") + "/tests/support/heap_truth.py";
+  }
+  std::map<std::string, std::string> facts_;
+};
+
+// A path as the name of a parameterised test.
+inline std::string TestNameOf(const std::string& path) {
+  std::string name;
+  for (const char c : path) {
+    name.push_back(std::isalnum(static_cast<unsigned char>(c)) ? c : '_');
+  }
+  return name;
+}
+
+}  // namespace plimsoll::testing
+
+#endif  // PLIMSOLL_TESTS_SUPPORT_HEAP_TARGET_H_
