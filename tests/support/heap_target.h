@@ -5,6 +5,7 @@
 
 #include <cctype>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,7 +27,7 @@ class HeapTarget : public PythonTarget {
     while (true) {
       const std::string line = ReadLine();
       if (line.empty()) return false;
-      if (line == "ready") return true;
+      if (line == "ready") return WaitUntilItReads();
       const size_t blank = line.find(' ');
       if (blank == std::string::npos) return false;
       facts_[line.substr(0, blank)] = line.substr(blank + 1);
@@ -39,12 +40,36 @@ class HeapTarget : public PythonTarget {
   }
 
  private:
+  // Having said "ready" the script still allocates on its way into read(2).
+  bool WaitUntilItReads() const {
+    const std::string path = "/proc/" + std::to_string(pid()) + "/syscall";
+    for (int i = 0; i < 5000; ++i) {
+      std::ifstream file(path);
+      std::string number, descriptor;
+      file >> number >> descriptor;
+      if (number == "0" && descriptor == "0x0") return true;
+      ::usleep(1000);
+    }
+    return false;
+  }
   static std::string Script() {
     const char* source = std::getenv("PLIMSOLL_SOURCE_DIR");
     return std::string(source ? source : ".") + "/tests/support/heap_truth.py";
   }
   std::map<std::string, std::string> facts_;
 };
+
+// Of what FindPythons() finds, those that the product reads.
+inline std::vector<std::string> FindSupportedPythons() {
+  std::vector<std::string> supported;
+  for (const std::string& path : FindPythons()) {
+    const std::string name = path.substr(path.rfind('/') + 1);
+    if (!name.starts_with("python2") && name != "python3.6") {
+      supported.push_back(path);
+    }
+  }
+  return supported;
+}
 
 // A path as the name of a parameterised test.
 inline std::string TestNameOf(const std::string& path) {

@@ -22,9 +22,6 @@ class LiveCensus : public ::testing::TestWithParam<std::string> {
     target_ = std::make_unique<testing::HeapTarget>(
         GetParam(), std::vector<std::string>{std::to_string(kCount), "churn"});
     ASSERT_TRUE(target_->running() && target_->Next());
-    if (const int64_t minor = target_->Number("minor"); minor < 7) {
-      GTEST_SKIP() << GetParam() << " is 3." << minor << ", not supported";
-    }
     python::BuildCache cache;
     auto python =
         python::IdentifyProcess(target_->pid(), "/proc",
@@ -129,17 +126,19 @@ TEST_P(LiveCensus, CountsHoldUnderLoad) {
     const auto nested = Objects(*census, "routing.vehicles.Fleet.Nested");
     EXPECT_NEAR(nested, kCount, kCount * 0.005);
     EXPECT_NEAR(Objects(*census, "generator"), kCount, kCount * 0.005);
-    // Churned: up to 500 more at any moment.
+    // Churned: 500 more at any moment. The census is not of one moment, and
+    // may meet a batch once in the pools it leaves and again in those that
+    // the next batch takes.
     const auto cars = Objects(*census, "routing.vehicles.FloatingVehicle");
     EXPECT_GE(cars, kCount * 0.995);
-    EXPECT_LE(cars, kCount + 500 + kCount * 0.005);
+    EXPECT_LE(cars, kCount + 4 * 500);
     EXPECT_GE(census->coverage.share(), 0.99);
   }
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LiveCensus);
 INSTANTIATE_TEST_SUITE_P(Pythons, LiveCensus,
-                         ::testing::ValuesIn(testing::FindPythons()),
+                         ::testing::ValuesIn(testing::FindSupportedPythons()),
                          [](const auto& info) {
                            return testing::TestNameOf(info.param);
                          });
