@@ -17,6 +17,7 @@ constexpr int kMaxProcesses = 20'000;
 constexpr int kMaxSnapshots = 20'000;
 constexpr int kMaxTiers = 64;
 constexpr int kMaxLosses = 256;
+constexpr uint64_t kMaxSeq = uint64_t{1} << 62;
 constexpr size_t kMaxIdBytes = 256;
 // Ten years of uptime; far from where adding a wall offset overflows.
 constexpr int64_t kMaxBoottimeNs = int64_t{10} * 366 * 86'400 * 1'000'000'000;
@@ -90,6 +91,7 @@ bool NodeIsValid(const v1::NodeSample& node) {
 }
 
 absl::Status CheckBatch(const v1::Batch& batch) {
+  if (batch.seq() >= kMaxSeq) return Invalid("seq out of range");
   if (batch.strings_size() > kMaxStrings) return Invalid("too many strings");
   if (batch.strings_size() > 0 && !batch.strings(0).empty()) {
     return Invalid("strings[0] is not empty");

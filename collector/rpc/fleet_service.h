@@ -1,0 +1,66 @@
+// The gRPC end of the acknowledged stream (proto/plimsoll/v1/stream.proto), on
+// the callback API: no thread per stream.
+//
+// Flow control: a stream with four batches that are not stored yet is not read,
+// nor is one with any while the ingest queue is full; HTTP/2 then stops the
+// agent. An agent that connects again replaces its older stream.
+//
+// Start returns when it listens. Every method: any thread. gRPC stays out of
+// this header; it costs seconds per file.
+#ifndef PLIMSOLL_COLLECTOR_RPC_FLEET_SERVICE_H_
+#define PLIMSOLL_COLLECTOR_RPC_FLEET_SERVICE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "collector/core/ingest_port.h"
+#include "collector/core/loss_counter.h"
+#include "collector/core/ports.h"
+#include "collector/rpc/ingest_queue.h"
+
+namespace plimsoll::collector::rpc {
+
+struct FleetServerOptions {
+  std::string listen = "127.0.0.1:7071";  // port 0: any free one
+  std::string collector_version;
+  IngestOptions ingest;
+};
+
+// None is owned; all outlive the server.
+struct FleetServerPorts {
+  BatchStore* store = nullptr;
+  CommandLog* commands = nullptr;
+  LossCounter* losses = nullptr;
+};
+
+class FleetServer final : public EvidenceRequester {
+ public:
+  static absl::StatusOr<std::unique_ptr<FleetServer>> Start(
+      FleetServerOptions options, FleetServerPorts ports);
+  ~FleetServer() override;  // Stop
+
+  // Ends all streams, stores what was received, stops. Idempotent.
+  void Stop();
+
+  // Sends the command to the agent of that process. Unavailable when it is not
+  // connected, NotFound when the process is unknown or has ended.
+  absl::Status RequestWindow(ProcessKey process,
+                             const std::vector<std::string>& types,
+                             int64_t duration_ns) override;
+
+  int port() const;
+  std::vector<std::string> ConnectedAgents() const;
+
+ private:
+  class Impl;
+  explicit FleetServer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace plimsoll::collector::rpc
+
+#endif  // PLIMSOLL_COLLECTOR_RPC_FLEET_SERVICE_H_

@@ -1,0 +1,78 @@
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "collector/store/store_impl.h"
+
+namespace plimsoll::collector::store {
+namespace {
+
+using Json = nlohmann::json;
+
+std::vector<Frame> ParseFrames(const Json& frames) {
+  std::vector<Frame> out;
+  for (const Json& frame : frames) {
+    out.push_back({frame.value("function", ""), frame.value("file", ""),
+                   frame.value("module", ""), frame.value("line", 0),
+                   frame.value("native", false)});
+  }
+  return out;
+}
+
+// What the figure of a kind is, and is not.
+const char* Note(const std::string& kind, bool survivors) {
+  if (kind == "birth") return "born here and still alive when looked at again";
+  if (kind == "store") return "stored here into a container that grows";
+  if (kind == "page") return "took fresh pages here; not all of it stays";
+  if (survivors) return "allocated here in the window and not freed in it";
+  return "allocated here in the window; how much of it stayed is not known";
+}
+
+std::vector<StackEvidence> Parse(const Json& profile,
+                                 const StoredDocument& document) {
+  std::vector<StackEvidence> rows;
+  std::map<std::string, double> objects_of_type;
+  for (const Json& count : profile.at("stacks")) {
+    if (count.value("probe", "") == "PyObject_Free") continue;
+    StackEvidence row;
+    row.kind = profile.value("kind", "");
+    row.type = count.value("type", "");
+    row.net_counts_refused = profile.value("net_counts_refused", false);
+    row.time_ns = document.time_ns;
+    row.window_ns = document.window_ns;
+    int64_t surviving = count.value("surviving_objects", int64_t{0});
+    bool survivors = surviving > 0;
+    row.objects =
+        survivors ? surviving : count.value("allocations", int64_t{0});
+    row.bytes = count.value(survivors ? "surviving_bytes" : "allocated_bytes",
+                            int64_t{0});
+    row.note = Note(row.kind, survivors);
+    if (std::string why = profile.value("refusal", ""); !why.empty()) {
+      row.note += "; net counts refused: " + why;
+    }
+    row.frames = ParseFrames(count.at("frames"));
+    objects_of_type[row.type] += static_cast<double>(row.objects);
+    rows.push_back(std::move(row));
+  }
+  for (StackEvidence& row : rows) {
+    double all = objects_of_type[row.type];
+    row.share = all > 0 ? static_cast<double>(row.objects) / all : 0;
+  }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const StackEvidence& a, const StackEvidence& b) {
+                     return a.objects > b.objects;
+                   });
+  return rows;
+}
+
+}  // namespace
+
+std::vector<StackEvidence> ParseStacks(const StoredDocument& document) {
+  try {
+    return Parse(Json::parse(document.json), document);
+  } catch (const Json::exception&) {
+    return {};
+  }
+}
+
+}  // namespace plimsoll::collector::store
