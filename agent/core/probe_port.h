@@ -1,0 +1,76 @@
+// The agent's probes (tiers 1, 4 and 5), as the loop sees them: what agent/bpf
+// offers, put behind one port by the agent's wiring, and a fake in tests. All
+// calls and callbacks are on the loop thread. Implementations enforce the
+// overhead bounds of the design themselves and say when they did.
+#ifndef PLIMSOLL_AGENT_CORE_PROBE_PORT_H_
+#define PLIMSOLL_AGENT_CORE_PROBE_PORT_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "agent/core/process.h"
+#include "agent/core/python_layout.h"
+#include "agent/core/snapshot.h"
+#include "agent/core/stack_profile.h"
+
+namespace plimsoll::core {
+
+// Counts by stack before the stacks are named.
+struct RawProfile {
+  StackProfile profile;  // all but `stacks`; types by address only
+  std::vector<RawStack> stacks;
+  std::map<std::string, int64_t> losses;  // by drop reason
+};
+
+struct Tier1Sample {
+  std::vector<GcPauses> pauses;  // by generation, since the last Collect
+  std::optional<RawProfile> growth;
+  std::map<std::string, int64_t> losses;
+};
+
+struct WindowRequest {
+  int64_t duration_ns = 0;
+  bool object_malloc = false;
+  std::vector<uint64_t> type_addresses;  // empty: all
+};
+
+struct ProbeUsage {
+  int64_t hits = 0;
+  int64_t cost_ns = 0;  // hits x calibrated cost
+};
+
+class ProbePort {
+ public:
+  using WindowDone = absl::AnyInvocable<void(absl::StatusOr<RawProfile>)>;
+
+  virtual ~ProbePort() = default;
+
+  // How uprobes are attached here: "uprobe_multi", "perf"; "" when they
+  // cannot be, and then refusal() says why.
+  virtual std::string rung() const = 0;
+  virtual std::string refusal() const = 0;
+
+  // Tier 1, until Detach. The result is the rung ("usdt", "uprobe_multi",
+  // "page-faults") or why not.
+  virtual absl::StatusOr<std::string> AttachGc(const ProcessId& id,
+                                               const PythonProcess& python) = 0;
+  virtual absl::StatusOr<std::string> AttachGrowth(
+      const ProcessId& id, const PythonProcess& python) = 0;
+  virtual void Detach(const ProcessId& id) = 0;
+  virtual Tier1Sample Collect(const ProcessId& id) = 0;
+
+  // Tier 4. kResourceExhausted: refused or ended by the governor, in words.
+  virtual void OpenWindow(const ProcessId& id, const PythonProcess& python,
+                          const WindowRequest& request, WindowDone done) = 0;
+
+  virtual ProbeUsage usage() const = 0;
+};
+
+}  // namespace plimsoll::core
+
+#endif  // PLIMSOLL_AGENT_CORE_PROBE_PORT_H_
