@@ -1,0 +1,126 @@
+// What must not stand in the tree, and lists that must agree with themselves.
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plimsoll/drop_reasons.h"
+#include "tests/arch/source_tree.h"
+
+namespace plimsoll::arch {
+namespace {
+
+// Each is written in two pieces, so that this file does not hold it.
+constexpr std::string_view kForbidden[] = {
+    "pypi"
+    ".org",
+    "files.python"
+    "hosted.org",
+    "registry.npm"
+    "js.org",
+    "proxy.golang"
+    ".org",
+    "static.crates"
+    ".io",
+    "index.crates"
+    ".io",
+    "repo1.maven"
+    ".org",
+    "repo.maven"
+    ".apache.org",
+    "deb.debian"
+    ".org",
+    "security.debian"
+    ".org",
+    "../sha"
+    "red",
+};
+// Where one developer's files are; /proc/PID/root/ is another thing.
+constexpr std::string_view kOneMachine[] = {
+    "/ro"
+    "ot/",
+    "/wo"
+    "rk/",
+    "/tmp/w"
+    "t/",
+};
+
+bool HoldsPath(const std::string& text, std::string_view path) {
+  for (size_t at = text.find(path); at != std::string::npos;
+       at = text.find(path, at + 1)) {
+    if (at == 0) return true;
+    const auto before = static_cast<unsigned char>(text[at - 1]);
+    if (std::isspace(before) != 0) return true;
+    if (std::string_view("\"'`=:(").find(text[at - 1]) !=
+        std::string_view::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+TEST(Tree, NamesNoRegistryAndNoPathOfOneMachine) {
+  for (const SourceFile& file : Files()) {
+    for (std::string_view word : kForbidden) {
+      EXPECT_EQ(file.text.find(word), std::string::npos)
+          << file.path << " holds " << word;
+    }
+    for (std::string_view path : kOneMachine) {
+      EXPECT_FALSE(HoldsPath(file.text, path))
+          << file.path << " holds " << path;
+    }
+  }
+}
+
+TEST(Tree, NoTestSwitchesInTheProduct) {
+  for (const SourceFile& file : Files()) {
+    if (!IsCxx(file.path) || file.path.starts_with("tests/")) continue;
+    EXPECT_EQ(file.text.find("TESTING"), std::string::npos) << file.path;
+    EXPECT_EQ(file.text.find("FRIEND_TEST"), std::string::npos) << file.path;
+  }
+}
+
+// The guard of agent/core/process.h is PLIMSOLL_AGENT_CORE_PROCESS_H_; that of
+// include/plimsoll/base/x.h is PLIMSOLL_BASE_X_H_.
+TEST(Tree, HeaderGuardsFollowThePath) {
+  for (const SourceFile& file : Files()) {
+    if (!file.path.ends_with(".h")) continue;
+    std::string guard = file.path.starts_with("include/")
+                            ? file.path.substr(8)
+                            : "plimsoll/" + file.path;
+    // bpf/maps.bpf.h says what it is twice; its guard once.
+    if (file.path.starts_with("bpf/")) guard.erase(9, 4);
+    for (char& c : guard) {
+      if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+      c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    }
+    EXPECT_NE(file.text.find("#ifndef " + guard + "_\n#define " + guard + "_"),
+              std::string::npos)
+        << file.path << " wants " << guard << "_";
+  }
+}
+
+TEST(DropReasons, AreUniqueAndWithoutGaps) {
+  struct Reason {
+    int number;
+    std::string label, text;
+  };
+  const std::vector<Reason> reasons = {
+#define REASON(name, number, label, text) {number, label, text},
+      PLIMSOLL_DROP_REASONS(REASON)
+#undef REASON
+  };
+  std::set<std::string> labels, texts;
+  for (size_t i = 0; i < reasons.size(); ++i) {
+    EXPECT_EQ(reasons[i].number, static_cast<int>(i)) << reasons[i].label;
+    EXPECT_TRUE(labels.insert(reasons[i].label).second) << reasons[i].label;
+    EXPECT_TRUE(texts.insert(reasons[i].text).second) << reasons[i].text;
+  }
+  EXPECT_EQ(static_cast<int>(reasons.size()), PLIMSOLL_DROP_REASON_COUNT);
+}
+
+}  // namespace
+}  // namespace plimsoll::arch
