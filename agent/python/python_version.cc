@@ -137,7 +137,6 @@ bool IsPrerelease(uint32_t hex) { return ((hex >> 4) & 0xf) != 0xf; }
 
 std::optional<core::PythonVersion> ParseVersionText(std::string_view text,
                                                     bool* prerelease) {
-  core::PythonVersion v;
   const auto major = TakeInt(text);
   if (!major || !TakeDot(text)) return std::nullopt;
   const auto minor = TakeInt(text);
