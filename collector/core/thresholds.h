@@ -41,9 +41,14 @@ struct ImminentThresholds {
   // and growth counts only past the highest level seen before it.
   double reset_share = 0.25;
   double past_max_margin = 0.02;  // of the limit
+  // Requests in flight rise and fall by less than this.
+  double min_fall_of_limit = 0.04;
+  // The watch is at least this share of the time that is left: waiting is
+  // free while the limit is far, and most caches have filled by then.
+  double watch_of_time_left = 0.15;
   // Rate of requests, last third over middle third: memory that follows load
   // is not a leak. Held back until the rate is steady.
-  double max_load_ratio = 1.25;
+  double max_load_ratio = 1.15;
   // Bounds of the state, not of the statistics.
   int max_samples = 48;
   int max_types = 32;
