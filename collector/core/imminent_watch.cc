@@ -16,6 +16,8 @@ constexpr double kForgive_s = 25;
 // Floors of a saw: fewest for a slope, most that are kept.
 constexpr size_t kFewestFloors = 5;
 constexpr size_t kMostFloors = 16;
+// For a slope that is only shown, not paged on.
+constexpr size_t kFewestLooks = 8;
 
 // t value of the trend of a series' increments: below zero it bends down.
 // Increments, because their errors are white when the leak is a random walk.
@@ -235,6 +237,21 @@ bool ImminentWatch::LoadRises() const {
   const double noise = std::sqrt(std::max(middle, 0.0) / (b.t_s - a.t_s) +
                                  std::max(late, 0.0) / (c.t_s - b.t_s));
   return late > thresholds_.max_load_ratio * middle + noise;
+}
+
+std::optional<Estimate> ImminentWatch::RecentSlope() const {
+  const bool saw = floors_.size() >= kFewestFloors;
+  const std::deque<Look>& looks = saw ? floors_ : looks_;
+  if (!saw && looks.size() < kFewestLooks) return std::nullopt;
+  Epoch anon;
+  for (const Look& l : looks) anon.push_back({l.t_s, l.anon});
+  return FitSlopeOnly(anon, 1.0);
+}
+
+std::vector<const TypeHistory*> ImminentWatch::RisingTypes() const {
+  std::vector<const TypeHistory*> rising =
+      types_.Rising(origin_ ? origin_->t_s : 0);
+  return rising.empty() ? types_.FloorRising() : rising;
 }
 
 void ImminentWatch::AdvanceSuspicion(double now_s) {

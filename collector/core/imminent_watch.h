@@ -46,7 +46,11 @@ class ImminentWatch {
   const ImminentFinding& Observe(const Observation& observation);
 
   const ImminentFinding& finding() const { return finding_; }
-  const TypeWatch& types() const { return types_; }
+  // Of anonymous memory as it is now, whether the rule holds or not (of the
+  // floors where there is a saw); nothing with too few looks.
+  std::optional<Estimate> RecentSlope() const;
+  // Types that rise by either test of the rule.
+  std::vector<const TypeHistory*> RisingTypes() const;
   int64_t last_seen_ns() const { return last_seen_ns_; }
   bool exited() const { return exited_; }
   bool oom_killed() const { return oom_killed_; }

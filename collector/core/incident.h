@@ -103,6 +103,7 @@ struct Incident {
   std::optional<TimeToLimit> time_to_limit;  // of the first to die
   std::vector<AffectedProcess> processes;    // worst first
   int32_t workload_processes = 0;            // seen alive in all
+  int32_t workload_pods = 0;                 // theirs; 0: no pod is known
   std::vector<GrowingType> types;
   GrowthShares shares;
   std::vector<StackEvidence> stacks;  // of the growing types, best first

@@ -1,7 +1,9 @@
 // Incidents as JSON: what IncidentRecord::json holds and the API serves.
-// Infinite bounds are null. Decode treats its input as foreign: a wrong type or
-// a missing field is InvalidArgument naming it, an unknown field is passed
-// over.
+// Infinite bounds are null. Decode treats its input as foreign: what does not
+// parse, a wrong type, or a missing id, workload, state or cause is
+// InvalidArgument in words; other missing fields (an older version's record)
+// keep their defaults and unknown ones are passed over. Strings that are no
+// UTF-8 are written with replacement characters.
 #ifndef PLIMSOLL_COLLECTOR_CORE_INCIDENT_JSON_H_
 #define PLIMSOLL_COLLECTOR_CORE_INCIDENT_JSON_H_
 

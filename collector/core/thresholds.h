@@ -80,7 +80,9 @@ struct JudgementThresholds {
 
 struct CauseThresholds {
   double one_cause = 0.7;   // of anonymous growth: named alone
-  double high_water = 0.3;  // live under this: freed, not given back
+  // Where a type's objects rise steadily they are the cause from half on: the
+  // rest is often theirs too (stacks of threads, buffers outside pymalloc).
+  double python_majority = 0.5;
 };
 
 struct IncidentThresholds {

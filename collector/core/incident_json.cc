@@ -1,0 +1,154 @@
+#include "collector/core/incident_json.h"
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+namespace nlohmann {
+
+template <typename T>
+struct adl_serializer<std::optional<T>> {
+  static void to_json(json& j, const std::optional<T>& value) {
+    j = value ? json(*value) : json(nullptr);
+  }
+  static void from_json(const json& j, std::optional<T>& value) {
+    value = j.is_null() ? std::nullopt : std::optional<T>(j.get<T>());
+  }
+};
+
+}  // namespace nlohmann
+
+namespace plimsoll::collector {
+namespace {
+
+using nlohmann::json;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+json Bound(double value) {
+  return std::isfinite(value) ? json(value) : json(nullptr);
+}
+
+double BoundOr(const json& j, const char* key, double infinite) {
+  const json& value = j.at(key);
+  return value.is_null() ? infinite : value.get<double>();
+}
+
+}  // namespace
+
+static void to_json(json& j, const Estimate& e) {
+  j = {{"value", Bound(e.value)}, {"lo", Bound(e.lo)}, {"hi", Bound(e.hi)}};
+}
+static void from_json(const json& j, Estimate& e) {
+  e = {BoundOr(j, "value", 0), BoundOr(j, "lo", -kInfinity),
+       BoundOr(j, "hi", kInfinity)};
+}
+static void to_json(json& j, const TimeToLimit& t) {
+  j = {{"lo_s", Bound(t.lo_s)}, {"hi_s", Bound(t.hi_s)}};
+}
+static void from_json(const json& j, TimeToLimit& t) {
+  t = {BoundOr(j, "lo_s", 0), BoundOr(j, "hi_s", kInfinity)};
+}
+
+static void to_json(json& j, const WorkloadName& w) {
+  j = {{"cluster", w.cluster},
+       {"namespace", w.ns},
+       {"kind", w.kind},
+       {"name", w.name}};
+}
+static void from_json(const json& j, WorkloadName& w) {
+  j.at("cluster").get_to(w.cluster);
+  j.at("namespace").get_to(w.ns);
+  j.at("kind").get_to(w.kind);
+  j.at("name").get_to(w.name);
+}
+
+static void to_json(json& j, const Verdict& v) { j = ToString(v); }
+static void from_json(const json& j, Verdict& v) {
+  v = ParseVerdict(j.get<std::string>()).value_or(Verdict::kUnknown);
+}
+
+static void to_json(json& j, const IncidentState& s) { j = ToString(s); }
+static void from_json(const json& j, IncidentState& s) {
+  const auto name = j.get<std::string>();
+  for (const IncidentState each :
+       {IncidentState::kPending, IncidentState::kFiring}) {
+    if (ToString(each) == name) {
+      s = each;
+      return;
+    }
+  }
+  s = IncidentState::kResolved;
+}
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Frame, function, file, module,
+                                                line, native)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StackEvidence, kind, type,
+                                                objects, bytes, share, frames,
+                                                time_ns, window_ns,
+                                                net_counts_refused, note)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GrowingType, type, builtin,
+                                                objects_per_s, bytes_per_s,
+                                                share, rolled_up)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(AffectedProcess, process, pid,
+                                                pod, node, region, version,
+                                                bytes_per_s, usage_bytes,
+                                                limit_bytes, time_to_limit,
+                                                leaking)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(TrafficCause, attributes,
+                                                bytes_per_request, share, vif,
+                                                requests, inseparable_from)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Traffic, causes,
+                                                unexplained_share, looks,
+                                                not_known)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RegionGrowth, region, processes,
+                                                leaking, bytes_per_process_s,
+                                                bytes_per_request)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GrowthShares, python, free,
+                                                native)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PageText, title, what, held_by,
+                                                made_at, kept_at, traffic,
+                                                where, do_now, trust)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    Incident, id, workload, cause, state, page, rule, opened_ns, fired_ns,
+    resolved_ns, updated_ns, evidence_requested_ns, evidence_problem,
+    resolve_reason, window_s, bytes_per_s, time_to_limit, processes,
+    workload_processes, workload_pods, types, shares, stacks, census_coverage,
+    traffic, regions, text)
+
+std::string EncodeIncident(const Incident& incident) {
+  const json j = incident;
+  return j.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+absl::StatusOr<Incident> DecodeIncident(std::string_view text) {
+  const json j = json::parse(text, nullptr, false);
+  if (!j.is_object()) {
+    return absl::InvalidArgumentError("incident: not a JSON object");
+  }
+  for (const char* key : {"id", "workload", "state", "cause"}) {
+    if (!j.contains(key)) {
+      return absl::InvalidArgumentError(std::string("incident: no ") + key);
+    }
+  }
+  try {
+    return j.get<Incident>();
+  } catch (const json::exception& e) {
+    return absl::InvalidArgumentError(std::string("incident: ") + e.what());
+  }
+}
+
+IncidentRecord ToRecord(const Incident& incident) {
+  IncidentRecord record;
+  record.id = incident.id;
+  record.workload = incident.workload.ToString();
+  record.cause = ToString(incident.cause);
+  record.state = ToString(incident.state);
+  record.opened_ns = incident.opened_ns;
+  record.updated_ns = incident.updated_ns;
+  record.resolved_ns = incident.resolved_ns;
+  record.json = EncodeIncident(incident);
+  return record;
+}
+
+}  // namespace plimsoll::collector

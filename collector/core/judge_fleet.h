@@ -1,0 +1,42 @@
+// The full judgement over the store: every process, then by workload.
+#ifndef PLIMSOLL_COLLECTOR_CORE_JUDGE_FLEET_H_
+#define PLIMSOLL_COLLECTOR_CORE_JUDGE_FLEET_H_
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "collector/core/incident.h"
+#include "collector/core/judgement.h"
+#include "collector/core/ports.h"
+#include "collector/core/thresholds.h"
+
+namespace plimsoll::collector {
+
+struct WorkloadJudgement {
+  WorkloadName workload;
+  Verdict cause = Verdict::kLeak;
+  bool page = false;
+  Estimate bytes_per_s;                      // mean over its leaking processes
+  std::optional<TimeToLimit> time_to_limit;  // of the first to die
+  double window_s = 0;
+  GrowthShares shares;                     // of the worst process
+  std::vector<AffectedProcess> processes;  // leaking, worst first
+};
+
+struct FleetJudgement {
+  std::vector<WorkloadJudgement> found;
+  std::set<WorkloadName> workloads;                 // of `found`
+  std::map<ProcessKey, ProcessJudgement> standing;  // two windows in a row
+  int64_t processes_judged = 0;
+  absl::Status first_error;  // of the reader; the others were judged
+};
+
+FleetJudgement JudgeFleet(const FleetReader& reader,
+                          const Thresholds& thresholds,
+                          Confirmations& confirmations, int64_t now_ns);
+
+}  // namespace plimsoll::collector
+
+#endif  // PLIMSOLL_COLLECTOR_CORE_JUDGE_FLEET_H_

@@ -1,0 +1,65 @@
+#include "collector/core/lifecycle.h"
+
+#include "collector/core/format.h"
+
+namespace plimsoll::collector {
+namespace {
+
+// A suspicion that is not renewed for this long was none.
+constexpr double kPendingQuiet_s = 90;
+
+double SecondsSince(int64_t then_ns, int64_t now_ns) {
+  return static_cast<double>(now_ns - then_ns) / 1e9;
+}
+
+Decision DecidePending(const Incident& incident, const IncidentFacts& facts,
+                       const IncidentThresholds& thresholds, int64_t now_ns) {
+  if (facts.all_gone && !facts.oom_killed) {
+    return {Step::kDrop, "the processes ended while they were looked at"};
+  }
+  if (SecondsSince(facts.last_growing_ns, now_ns) > kPendingQuiet_s) {
+    return {Step::kDrop, "the growth ended before it was confirmed"};
+  }
+  // A process that the kernel killed while it was suspected is confirmation.
+  if (!facts.confirmed && !facts.oom_killed) return {};
+  const bool waited = SecondsSince(incident.evidence_requested_ns, now_ns) >=
+                      thresholds.evidence_wait_s;
+  if (facts.evidence_arrived || !facts.evidence_possible || waited) {
+    return {Step::kFire, ""};
+  }
+  return {};
+}
+
+Decision DecideFiring(const IncidentFacts& facts,
+                      const IncidentThresholds& thresholds, int64_t now_ns) {
+  const double quiet = SecondsSince(facts.last_growing_ns, now_ns);
+  if (facts.all_gone && quiet >= thresholds.gone_s) {
+    return {Step::kResolve,
+            facts.oom_killed
+                ? "the leaking processes are gone: killed by the kernel for "
+                  "memory"
+                : "the leaking processes are gone"};
+  }
+  if (quiet >= thresholds.quiet_s) {
+    return {Step::kResolve,
+            "no growth for " + FormatDuration(quiet) + ": the slope is gone"};
+  }
+  return {};
+}
+
+}  // namespace
+
+Decision Decide(const Incident& incident, const IncidentFacts& facts,
+                const IncidentThresholds& thresholds, int64_t now_ns) {
+  switch (incident.state) {
+    case IncidentState::kPending:
+      return DecidePending(incident, facts, thresholds, now_ns);
+    case IncidentState::kFiring:
+      return DecideFiring(facts, thresholds, now_ns);
+    case IncidentState::kResolved:
+      break;
+  }
+  return {};
+}
+
+}  // namespace plimsoll::collector

@@ -1,0 +1,142 @@
+#include "collector/core/page_lines.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <vector>
+
+#include "collector/core/format.h"
+
+namespace plimsoll::collector {
+namespace {
+
+// Per-request figures of two regions within this of each other say that the
+// traffic differs and not the code.
+constexpr double kSamePerRequest = 1.3;
+
+std::string Spaced(std::string attributes) {
+  for (size_t at = 0; (at = attributes.find(',', at)) != std::string::npos;
+       at += 2) {
+    attributes.insert(at + 1, " ");
+  }
+  return attributes;
+}
+
+std::string RegionName(const std::string& region) {
+  return region.empty() ? "(no region)" : region;
+}
+
+// "; began with version v" when only processes of it leak.
+std::string VersionWords(const Incident& incident) {
+  std::set<std::string> leaking, healthy;
+  for (const AffectedProcess& p : incident.processes) {
+    (p.leaking ? leaking : healthy).insert(p.version);
+  }
+  leaking.erase("");
+  if (leaking.empty()) return "";
+  std::string words =
+      "; version " + Join({leaking.begin(), leaking.end()}, ", ");
+  const bool apart =
+      std::none_of(leaking.begin(), leaking.end(),
+                   [&](const std::string& v) { return healthy.contains(v); });
+  healthy.erase("");
+  if (apart && !healthy.empty()) {
+    words += " and not " + Join({healthy.begin(), healthy.end()}, ", ");
+  }
+  return words;
+}
+
+std::string PerRequestWords(const RegionGrowth& worst,
+                            const RegionGrowth& other) {
+  if (!worst.bytes_per_request || !other.bytes_per_request ||
+      other.bytes_per_request->value <= 0) {
+    return "";
+  }
+  const double ratio =
+      worst.bytes_per_request->value / other.bytes_per_request->value;
+  std::string words = ", " + FormatRatio(ratio) + " per such request";
+  if (ratio < kSamePerRequest && ratio > 1 / kSamePerRequest) {
+    words += ": the mix differs, not the code";
+  }
+  return words;
+}
+
+}  // namespace
+
+std::string TrafficLine(const Incident& incident) {
+  const Traffic& traffic = incident.traffic;
+  if (traffic.causes.empty()) {
+    return "not known yet: " + (traffic.not_known.empty() ? "no request counts"
+                                                          : traffic.not_known);
+  }
+  std::vector<std::string> parts;
+  for (const TrafficCause& c : traffic.causes) {
+    std::string part = FormatBytes(c.bytes_per_request.value) + " per request";
+    if (!c.attributes.empty()) part += " with " + Spaced(c.attributes);
+    part += " (" + FormatByteInterval(c.bytes_per_request) + "), " +
+            FormatShare(c.share) + " of the leak";
+    if (!c.inseparable_from.empty()) {
+      part += "; cannot be separated from " +
+              Spaced(Join(c.inseparable_from, " or "));
+    }
+    parts.push_back(part);
+  }
+  std::string line = Join(parts, "; ");
+  if (traffic.unexplained_share > 0.1) {
+    line += "; " + FormatShare(std::min(1.0, traffic.unexplained_share)) +
+            " not explained by the attributes";
+  }
+  return line;
+}
+
+std::string WhereLine(const Incident& incident) {
+  if (incident.regions.empty()) {
+    return "not known yet: no region of this workload has a slope";
+  }
+  const RegionGrowth& worst = incident.regions.front();
+  std::string line;
+  if (incident.regions.size() == 1) {
+    line = worst.region.empty()
+               ? "no region is known for its processes, so none is compared"
+               : "only " + worst.region + " was seen";
+    line += VersionWords(incident);
+    return line;
+  }
+  const RegionGrowth& other = incident.regions[1];
+  const double slower = other.bytes_per_process_s.value;
+  if (other.leaking == 0 || slower <= 0) {
+    line = "only " + RegionName(worst.region) + " leaks, " +
+           RegionName(other.region) + " does not (" +
+           FormatRateWithInterval(other.bytes_per_process_s, "") + ")";
+  } else {
+    line = RegionName(worst.region) + ": " +
+           FormatRatio(worst.bytes_per_process_s.value / slower) + " " +
+           RegionName(other.region) + " in all";
+  }
+  return line + PerRequestWords(worst, other) + VersionWords(incident);
+}
+
+std::string TrustLine(const Incident& incident) {
+  std::vector<std::string> parts;
+  parts.push_back(incident.census_coverage
+                      ? "census coverage " +
+                            FormatShare(*incident.census_coverage)
+                      : "census coverage not known");
+  parts.push_back("slope over the last " + FormatDuration(incident.window_s));
+  if (!incident.traffic.causes.empty()) {
+    const TrafficCause& top = incident.traffic.causes.front();
+    parts.push_back((top.inseparable_from.empty() ? "separable (VIF "
+                                                  : "not separable (VIF ") +
+                    (top.vif < 1000 ? FormatCount(top.vif) : "over 1,000") +
+                    ")");
+  }
+  if (!incident.stacks.empty() && incident.stacks.front().net_counts_refused) {
+    parts.push_back("net counts refused: allocations only");
+  }
+  parts.push_back(incident.rule == "imminent"
+                      ? "rule: imminent (predicted, held at two looks)"
+                      : "rule: full judgement, two windows in a row");
+  return Join(parts, ", ");
+}
+
+}  // namespace plimsoll::collector

@@ -1,0 +1,243 @@
+#include "collector/core/page_text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "collector/core/format.h"
+#include "collector/core/page_lines.h"
+#include "collector/core/type_names.h"
+
+namespace plimsoll::collector {
+namespace {
+
+constexpr size_t kMostFrames = 5;
+constexpr size_t kMostTypes = 3;
+
+std::string FrameText(const Frame& frame) {
+  std::string where = frame.file.empty() ? frame.module : ShortPath(frame.file);
+  if (frame.line > 0) where += ":" + std::to_string(frame.line);
+  return where + " " + frame.function;
+}
+
+// "live Python objects (not native, not fragmentation)", or the shares.
+std::string CauseWords(const Incident& incident) {
+  const GrowthShares& s = incident.shares;
+  std::string words;
+  switch (incident.cause) {
+    case Verdict::kPythonObject:
+      words = "live Python objects";
+      if (s.native && s.free && *s.native < 0.3 && *s.free < 0.3) {
+        return words + " (not native, not fragmentation)";
+      }
+      break;
+    case Verdict::kNative:
+      words = "memory outside Python's allocator";
+      break;
+    case Verdict::kFragmentation:
+      words = "free blocks that Python's allocator cannot give back";
+      break;
+    default:
+      words = "cause: " + std::string(ToString(incident.cause));
+  }
+  if (!s.python || !s.native) {
+    return words +
+           " (how much is native is not known yet: no totals of "
+           "Python's allocator)";
+  }
+  words += " (of the growth: " + FormatShare(std::clamp(*s.python, 0., 1.)) +
+           " live Python, " + FormatShare(std::clamp(*s.native, 0., 1.)) +
+           " outside its allocator";
+  if (s.free) {
+    words += ", " + FormatShare(std::clamp(*s.free, 0., 1.)) + " free in it";
+  }
+  return words + ")";
+}
+
+std::string What(const Incident& incident) {
+  if (incident.types.empty()) {
+    return "not known yet: no type's objects rise in the censuses so far; " +
+           CauseWords(incident);
+  }
+  const GrowingType& top = incident.types.front();
+  std::string line = top.type + " +" +
+                     FormatCount(top.objects_per_s.value * 60) + "/min, " +
+                     FormatShare(top.share) + " of growth";
+  if (!top.rolled_up.empty()) {
+    line += " with " + Join(top.rolled_up, ", ") + " each";
+  }
+  line += ": " + CauseWords(incident);
+  std::vector<std::string> others;
+  for (size_t i = 1; i < std::min(incident.types.size(), kMostTypes); ++i) {
+    const GrowingType& t = incident.types[i];
+    others.push_back(t.type + " +" + FormatCount(t.objects_per_s.value * 60) +
+                     "/min");
+  }
+  return others.empty() ? line : line + "; also " + Join(others, ", ");
+}
+
+std::string MadeAt(const Incident& incident) {
+  if (incident.stacks.empty()) {
+    const std::string why =
+        !incident.evidence_problem.empty()
+            ? "the agent could not be asked: " + incident.evidence_problem
+        : incident.evidence_requested_ns == 0
+            ? "no window was asked for"
+            : "no stacks of the growing types have come from the agent so far";
+    return "not known yet: " + why;
+  }
+  const StackEvidence& best = incident.stacks.front();
+  std::string line = FrameChain(best.frames);
+  std::string of = best.type.empty() ? "" : " of " + best.type;
+  if (best.kind == "window") {
+    line += "; " + FormatShare(best.share) + of + " allocations in a " +
+            FormatDuration(static_cast<double>(best.window_ns) / 1e9) +
+            " window (not followed to what survives)";
+  } else if (best.kind == "birth") {
+    line += "; " + FormatShare(best.share) + of + " births that stayed";
+  } else {
+    line += "; " + FormatShare(best.share) + of + ", seen by " + best.kind;
+  }
+  return line;
+}
+
+std::string HowMany(const Incident& incident) {
+  std::set<std::string> pods;
+  int leaking = 0;
+  bool all_pods = true;
+  for (const AffectedProcess& p : incident.processes) {
+    if (!p.leaking) continue;
+    ++leaking;
+    pods.insert(p.pod);
+    all_pods = all_pods && !p.pod.empty();
+  }
+  if (all_pods && !pods.empty()) {
+    const int n = static_cast<int>(pods.size());
+    return std::to_string(n) + " of " +
+           std::to_string(std::max(n, incident.workload_pods)) + " pods";
+  }
+  return std::to_string(leaking) + " of " +
+         std::to_string(std::max(leaking, incident.workload_processes)) +
+         " processes";
+}
+
+std::string Title(const Incident& incident) {
+  std::set<std::string> regions;
+  for (const AffectedProcess& p : incident.processes) {
+    if (p.leaking && !p.region.empty()) regions.insert(p.region);
+  }
+  const std::string where =
+      regions.empty() ? ""
+                      : " in " + Join({regions.begin(), regions.end()}, ", ");
+  std::string title = incident.workload.name + " leaks " +
+                      FormatRateWithInterval(incident.bytes_per_s, where) +
+                      "; ";
+  title += incident.time_to_limit
+               ? "OOM in " + FormatTimeToLimit(*incident.time_to_limit)
+               : "no memory limit is set, so time to OOM is not known";
+  return title + (incident.time_to_limit ? " on " : ", on ") +
+         HowMany(incident);
+}
+
+std::string DoNow(const Incident& incident, const std::string& url) {
+  const std::string evidence = "evidence saved: " + url;
+  const auto worst =
+      std::find_if(incident.processes.begin(), incident.processes.end(),
+                   [](const AffectedProcess& p) { return p.leaking; });
+  if (worst == incident.processes.end()) return evidence;
+  if (!worst->pod.empty()) {
+    return "kubectl label pod " + worst->pod +
+           " app- (takes it out of service and keeps it for a look); " +
+           evidence;
+  }
+  const std::string pid = std::to_string(worst->pid);
+  return "take pid " + pid + (worst->node.empty() ? "" : " on " + worst->node) +
+         " out of service rather than restart it, and look: plimsoll stacks " +
+         pid + " --for 10s; " + evidence;
+}
+
+}  // namespace
+
+std::string FrameChain(const std::vector<Frame>& frames) {
+  if (frames.empty()) return "not known: the stack is empty";
+  size_t first = 0;
+  while (first < frames.size() &&
+         FrameOrigin(frames[first]) != Origin::kApplication) {
+    ++first;
+  }
+  const bool none = first == frames.size();
+  if (none) first = 0;
+  std::vector<std::string> chain;
+  bool in_library = false;
+  for (size_t i = first; i < frames.size() && chain.size() < kMostFrames; ++i) {
+    const bool library = FrameOrigin(frames[i]) != Origin::kApplication;
+    // Of a run of library frames the first tells how they were entered.
+    if (!library || !in_library || none) chain.push_back(FrameText(frames[i]));
+    in_library = library;
+  }
+  std::string text = Join(chain, " <- ");
+  if (first > 0) text += " (inside it: " + FrameText(frames.front()) + ")";
+  return text;
+}
+
+PageText WritePage(const Incident& incident, const std::string& external_url) {
+  const std::string url = external_url + "/incidents/" + incident.id;
+  PageText text;
+  text.title = Title(incident);
+  text.what = What(incident);
+  text.held_by =
+      "not known yet: references were not followed (no heap graph taken)";
+  text.made_at = MadeAt(incident);
+  text.kept_at =
+      "not known yet: the growing container was not watched for stores";
+  text.traffic = TrafficLine(incident);
+  text.where = WhereLine(incident);
+  text.do_now = DoNow(incident, url);
+  text.trust = TrustLine(incident);
+  return text;
+}
+
+Notification NotificationOf(const Incident& incident,
+                            const std::string& external_url) {
+  Notification n;
+  n.incident_id = incident.id;
+  n.resolved = incident.state == IncidentState::kResolved;
+  n.starts_at_ns = incident.fired_ns;
+  n.ends_at_ns = incident.resolved_ns;
+  n.generator_url = external_url + "/incidents/" + incident.id;
+  n.labels = {{"alertname", "PlimsollMemoryLeak"},
+              {"severity", incident.page ? "page" : "ticket"},
+              {"workload", incident.workload.name},
+              {"kind", incident.workload.kind},
+              {"namespace", incident.workload.ns},
+              {"cluster", incident.workload.cluster},
+              {"cause", std::string(ToString(incident.cause))}};
+  // Alertmanager takes an empty label for an absent one.
+  std::erase_if(n.labels, [](const auto& l) { return l.second.empty(); });
+  std::set<std::string> regions, versions;
+  for (const AffectedProcess& p : incident.processes) {
+    if (p.leaking && !p.region.empty()) regions.insert(p.region);
+    if (p.leaking && !p.version.empty()) versions.insert(p.version);
+  }
+  const PageText& t = incident.text;
+  n.annotations = {
+      {"summary", t.title},
+      {"what", t.what},
+      {"held_by", t.held_by},
+      {"made_at", t.made_at},
+      {"kept_at", t.kept_at},
+      {"traffic", t.traffic},
+      {"where", t.where},
+      {"do_now", t.do_now},
+      {"trust", t.trust},
+      {"region", Join({regions.begin(), regions.end()}, ", ")},
+      {"regions", Join({regions.begin(), regions.end()}, ", ")},
+      {"version", Join({versions.begin(), versions.end()}, ", ")},
+      {"incident", incident.id},
+      {"bytes_per_s", std::to_string(std::llround(incident.bytes_per_s.value))},
+      {"runbook_url", external_url + "/runbook"}};
+  if (n.resolved) n.annotations["resolved"] = incident.resolve_reason;
+  return n;
+}
+
+}  // namespace plimsoll::collector

@@ -1,0 +1,69 @@
+#include "collector/core/process_table.h"
+
+namespace plimsoll::collector {
+
+ProcessTable::ProcessTable(const ImminentThresholds& thresholds)
+    : thresholds_(thresholds) {}
+
+void ProcessTable::Observe(const ProcessInfo& process,
+                           const Observation& observation) {
+  const std::lock_guard lock(mutex_);
+  ++observations_;
+  auto at = entries_.find(process.key);
+  if (at == entries_.end()) {
+    at = entries_
+             .emplace(process.key,
+                      Entry{process,
+                            ImminentWatch(thresholds_, process.start_unix_ns),
+                            observation.time_ns})
+             .first;
+  }
+  at->second.info = process;
+  at->second.watch.Observe(observation);
+}
+
+ProcessTrend ProcessTable::TrendOf(const Entry& entry) {
+  ProcessTrend trend;
+  trend.info = entry.info;
+  trend.finding = entry.watch.finding();
+  trend.recent_bytes_per_s = entry.watch.RecentSlope();
+  for (const TypeHistory* history : entry.watch.RisingTypes()) {
+    if (auto type = TrendOfType(*history)) trend.types.push_back(*type);
+  }
+  trend.watched_from_ns = entry.watched_from_ns;
+  trend.last_seen_ns = entry.watch.last_seen_ns();
+  trend.exited = entry.watch.exited() || entry.info.exited;
+  trend.oom_killed = entry.watch.oom_killed();
+  return trend;
+}
+
+std::map<WorkloadName, std::vector<ProcessTrend>> ProcessTable::Trends(
+    const std::set<WorkloadName>& also) const {
+  const std::lock_guard lock(mutex_);
+  std::map<WorkloadName, std::vector<ProcessTrend>> trends;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.watch.finding().holds || also.contains(entry.info.workload)) {
+      trends[entry.info.workload];
+    }
+  }
+  if (trends.empty()) return trends;
+  for (const auto& [key, entry] : entries_) {
+    const auto at = trends.find(entry.info.workload);
+    if (at != trends.end()) at->second.push_back(TrendOf(entry));
+  }
+  return trends;
+}
+
+void ProcessTable::Forget(int64_t not_seen_since_ns) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(entries_, [&](const auto& item) {
+    return item.second.watch.last_seen_ns() < not_seen_since_ns;
+  });
+}
+
+int64_t ProcessTable::observations() const {
+  const std::lock_guard lock(mutex_);
+  return observations_;
+}
+
+}  // namespace plimsoll::collector

@@ -1,0 +1,130 @@
+#include "collector/core/type_growth.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "collector/core/type_names.h"
+
+namespace plimsoll::collector {
+namespace {
+
+// A class counts as the owner of builtins that rise by a whole number each.
+constexpr int kMostPerObject = 8;
+constexpr double kInStep = 0.08;
+// An application class with less than this of the growth, together with what
+// it owns, and fewer objects than this of the fastest type, is an onlooker.
+constexpr double kOnlookerShare = 0.02;
+constexpr double kOnlookerObjects = 0.01;
+
+void Add(Estimate& sum, const Estimate& one) {
+  // Errors of different processes are independent.
+  const double lo = std::hypot(sum.value - sum.lo, one.value - one.lo);
+  const double hi = std::hypot(sum.hi - sum.value, one.hi - one.value);
+  sum.value += one.value;
+  sum.lo = sum.value - lo;
+  sum.hi = sum.value + hi;
+}
+
+std::vector<GrowingType> SumByType(
+    const std::vector<std::vector<TypeTrend>>& by_process) {
+  std::map<std::string, GrowingType> sums;
+  for (const auto& process : by_process) {
+    for (const TypeTrend& trend : process) {
+      auto [at, fresh] = sums.try_emplace(trend.type);
+      GrowingType& sum = at->second;
+      if (fresh) {
+        sum.type = trend.type;
+        sum.builtin = TypeOrigin(trend.type) == Origin::kBuiltin;
+        sum.objects_per_s = trend.objects_per_s;
+        sum.bytes_per_s = trend.bytes_per_s;
+      } else {
+        Add(sum.objects_per_s, trend.objects_per_s);
+        Add(sum.bytes_per_s, trend.bytes_per_s);
+      }
+    }
+  }
+  std::vector<GrowingType> types;
+  for (auto& [name, type] : sums) types.push_back(std::move(type));
+  return types;
+}
+
+// How many of `part` come with each `owner`; 0 when they are not in step.
+int PerObject(const GrowingType& owner, const GrowingType& part) {
+  if (owner.objects_per_s.value <= 0) return 0;
+  const double ratio = part.objects_per_s.value / owner.objects_per_s.value;
+  const double whole = std::round(ratio);
+  if (whole < 1 || whole > kMostPerObject) return 0;
+  return std::abs(ratio - whole) <= kInStep * whole ? static_cast<int>(whole)
+                                                    : 0;
+}
+
+void RollUp(std::vector<GrowingType>& types) {
+  std::sort(types.begin(), types.end(),
+            [](const GrowingType& a, const GrowingType& b) {
+              return a.objects_per_s.value > b.objects_per_s.value;
+            });
+  for (GrowingType& part : types) {
+    if (!part.builtin) continue;
+    const auto owner =
+        std::find_if(types.begin(), types.end(), [&](const GrowingType& t) {
+          return TypeOrigin(t.type) == Origin::kApplication &&
+                 PerObject(t, part) > 0;
+        });
+    if (owner == types.end()) continue;
+    owner->rolled_up.push_back(std::to_string(PerObject(*owner, part)) + " " +
+                               part.type);
+    Add(owner->bytes_per_s, part.bytes_per_s);
+    part.objects_per_s.value = -1;  // said with its owner
+  }
+  std::erase_if(
+      types, [](const GrowingType& t) { return t.objects_per_s.value <= 0; });
+}
+
+}  // namespace
+
+std::optional<TypeTrend> TrendOfType(const TypeHistory& history) {
+  Epoch objects, bytes;
+  for (const TypeLook& look : history.looks) {
+    objects.push_back({look.t_s, look.objects});
+    bytes.push_back({look.t_s, look.bytes});
+  }
+  const auto object_slope = FitSlopeOnly(objects, 1.0);
+  const auto byte_slope = FitSlopeOnly(bytes, 1.0);
+  if (!object_slope || !byte_slope) return std::nullopt;
+  return TypeTrend{history.type, *object_slope, *byte_slope};
+}
+
+std::vector<GrowingType> RankTypes(
+    const std::vector<std::vector<TypeTrend>>& by_process,
+    double growth_bytes_per_s) {
+  std::vector<GrowingType> types = SumByType(by_process);
+  RollUp(types);
+  double fastest = 0, all_bytes = 0;
+  for (const GrowingType& t : types) {
+    fastest = std::max(fastest, t.objects_per_s.value);
+    all_bytes += std::max(0.0, t.bytes_per_s.value);
+  }
+  const double growth = growth_bytes_per_s > 0 ? growth_bytes_per_s : all_bytes;
+  for (GrowingType& t : types) {
+    t.share =
+        growth > 0 ? std::clamp(t.bytes_per_s.value / growth, 0.0, 1.0) : 0;
+  }
+  const auto rank = [&](const GrowingType& t) {
+    const bool onlooker = t.share < kOnlookerShare &&
+                          t.objects_per_s.value < kOnlookerObjects * fastest;
+    return onlooker ? 3 : static_cast<int>(TypeOrigin(t.type));
+  };
+  std::stable_sort(types.begin(), types.end(),
+                   [&](const GrowingType& a, const GrowingType& b) {
+                     const int ra = rank(a), rb = rank(b);
+                     if (ra != rb) return ra < rb;
+                     if (a.bytes_per_s.value != b.bytes_per_s.value) {
+                       return a.bytes_per_s.value > b.bytes_per_s.value;
+                     }
+                     return a.type < b.type;
+                   });
+  return types;
+}
+
+}  // namespace plimsoll::collector

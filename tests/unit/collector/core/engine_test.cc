@@ -1,0 +1,260 @@
+#include "collector/core/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "tests/unit/collector/core/fakes.h"
+#include "tests/unit/collector/core/memory_shapes.h"
+
+namespace plimsoll::collector {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+ProcessInfo Process(ProcessKey key, const std::string& name,
+                    const std::string& region) {
+  ProcessInfo p;
+  p.key = key;
+  p.pid = static_cast<int32_t>(1000 + key);
+  p.workload = {"demo", "default", "service", name};
+  p.region = region;
+  p.version = "2018.09.01-3";
+  p.node = "node-1";
+  p.start_unix_ns = kStartNs;
+  return p;
+}
+
+// Plays lives of processes through an engine, second by second.
+class EngineTest : public ::testing::Test {
+ protected:
+  EngineTest() { Restart(); }
+
+  void Restart() {
+    engine_ = std::make_unique<Engine>(
+        EnginePorts{&fleet_, &requester_, &store_, {&notifier_}},
+        EngineOptions{});
+    EXPECT_TRUE(engine_->Restore(now_).ok());
+  }
+
+  void AddLife(const ProcessInfo& info, const ShapeOptions& options) {
+    for (const Observation& o : MakeLife(options).observations) {
+      events_.emplace(o.time_ns, std::pair(info, o));
+    }
+  }
+
+  void AddStack(ProcessKey process, int64_t age_s) {
+    StackEvidence s;
+    s.kind = "window";
+    s.type = "routing.vehicles.FloatingVehicle";
+    s.objects = 9000;
+    s.share = 0.97;
+    s.time_ns = kStartNs + age_s * kSecond;
+    s.window_ns = 2 * kSecond;
+    s.frames = {{"load", "/srv/app/routing/vehicles.py", "", 118, false},
+                {"candidates", "/srv/app/routing/plan.py", "", 31, false},
+                {"worker", "/usr/lib/python3.11/multiprocessing/pool.py", "",
+                 125, false}};
+    fleet_.stacks[process].push_back(s);
+  }
+
+  // One second.
+  absl::Status PlayOne() {
+    for (auto at = events_.begin(); at != events_.end() && at->first <= now_;
+         at = events_.erase(at)) {
+      fleet_.Add(at->second.first, at->second.second);
+      engine_->OnSnapshot(at->second.first, at->second.second);
+    }
+    const absl::Status status = engine_->Tick(now_);
+    now_ += kSecond;
+    return status;
+  }
+
+  void PlayUntil(int64_t age_s) {
+    while (now_ <= kStartNs + age_s * kSecond) {
+      const absl::Status status = PlayOne();
+      EXPECT_TRUE(status.ok()) << status;
+    }
+  }
+
+  ShapeOptions Leak(double mib_per_min) {
+    ShapeOptions o;
+    o.shape = Shape::kLeakLumpy;
+    o.rate_bytes_per_s = mib_per_min * kMiB / 60;
+    o.limit_bytes = 384 * kMiB;
+    return o;
+  }
+
+  int64_t now_ = kStartNs;
+  FakeFleet fleet_;
+  FakeRequester requester_;
+  FakeIncidentStore store_;
+  FakeNotifier notifier_;
+  std::unique_ptr<Engine> engine_;
+  std::multimap<int64_t, std::pair<ProcessInfo, Observation>> events_;
+};
+
+TEST_F(EngineTest, PagesALeakWithinFiveMinutesAndNothingElse) {
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(20));
+  ShapeOptions healthy;
+  healthy.shape = Shape::kSawAndCache;
+  AddLife(Process(2, "cache-api", "eu-west-3"), healthy);
+  healthy.shape = Shape::kSaw;
+  healthy.period_s = 40;
+  AddLife(Process(3, "routing-old", "eu-west-3"), healthy);
+  AddStack(1, 200);
+  PlayUntil(290);
+  const auto incidents = engine_->Incidents();
+  ASSERT_EQ(incidents.size(), 1u);
+  const Incident& i = incidents[0];
+  EXPECT_EQ(i.workload.name, "routing-api");
+  EXPECT_EQ(i.state, IncidentState::kFiring);
+  EXPECT_EQ(ToString(i.cause), "python-object");
+  std::printf("fired at age %ld s\n%s\n",
+              static_cast<long>((i.fired_ns - kStartNs) / kSecond),
+              i.text.ToString().c_str());
+  ASSERT_FALSE(notifier_.said.empty());
+  const Notification& n = notifier_.said.back();
+  EXPECT_EQ(n.labels.at("workload"), "routing-api");
+  EXPECT_EQ(n.labels.at("cause"), "python-object");
+  EXPECT_THAT(n.annotations.at("what"),
+              HasSubstr("routing.vehicles.FloatingVehicle"));
+  EXPECT_THAT(n.annotations.at("made_at"),
+              HasSubstr("routing/vehicles.py:118 load <- "));
+  EXPECT_THAT(n.annotations.at("summary"), HasSubstr("in ap-southeast-1"));
+  EXPECT_THAT(n.annotations.at("summary"), HasSubstr("OOM in "));
+  EXPECT_THAT(n.annotations.at("traffic"), HasSubstr("no request counts"));
+  // The slope's interval holds the truth.
+  EXPECT_LT(i.bytes_per_s.lo, 20 * kMiB / 60);
+  EXPECT_GT(i.bytes_per_s.hi, 20 * kMiB / 60);
+}
+
+TEST_F(EngineTest, AsksTheWorstAndAHealthySiblingOfAnotherRegion) {
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(20));
+  ShapeOptions flat;
+  AddLife(Process(2, "routing-api", "ap-southeast-1"), flat);
+  AddLife(Process(3, "routing-api", "eu-west-3"), flat);
+  PlayUntil(260);
+  ASSERT_GE(requester_.asked.size(), 2u);
+  EXPECT_EQ(requester_.asked[0].first, 1);
+  EXPECT_EQ(requester_.asked[0].second.at(0),
+            "routing.vehicles.FloatingVehicle");
+  EXPECT_EQ(requester_.asked[1].first, 3);
+  EXPECT_THAT(notifier_.said.back().annotations.at("where"),
+              HasSubstr("only ap-southeast-1 leaks, eu-west-3 does not"));
+}
+
+TEST_F(EngineTest, FiresWithoutEvidenceAfterABoundedWaitAndSaysSo) {
+  requester_.answer = absl::OkStatus();
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(20));
+  PlayUntil(295);
+  ASSERT_FALSE(notifier_.said.empty());
+  EXPECT_THAT(notifier_.said.back().annotations.at("made_at"),
+              HasSubstr("not known yet: no stacks"));
+}
+
+TEST_F(EngineTest, AnAgentThatCannotBeAskedIsSaidAndDoesNotDelay) {
+  requester_.answer = absl::UnavailableError("agent node-1 is not connected");
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(20));
+  while (engine_->Incidents().empty() ||
+         engine_->Incidents()[0].state == IncidentState::kPending) {
+    ASSERT_LT(now_, kStartNs + 290 * kSecond);
+    const absl::Status ignored = PlayOne();
+  }
+  const Incident i = engine_->Incidents()[0];
+  EXPECT_THAT(i.text.made_at, HasSubstr("agent node-1 is not connected"));
+}
+
+TEST_F(EngineTest, SurvivesARestartWithTheSameIdentity) {
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(15));
+  PlayUntil(300);
+  ASSERT_EQ(engine_->Incidents().size(), 1u);
+  const Incident before = engine_->Incidents()[0];
+  ASSERT_EQ(before.state, IncidentState::kFiring);
+  const auto labels = notifier_.said.back().labels;
+  notifier_.said.clear();
+  Restart();
+  ASSERT_EQ(notifier_.said.size(), 1u) << "said again at once";
+  EXPECT_EQ(notifier_.said[0].labels, labels);
+  EXPECT_EQ(notifier_.said[0].incident_id, before.id);
+  PlayUntil(600);
+  ASSERT_EQ(engine_->Incidents().size(), 1u) << "no second incident";
+  EXPECT_EQ(engine_->Incidents()[0].id, before.id);
+  EXPECT_EQ(engine_->Incidents()[0].opened_ns, before.opened_ns);
+  EXPECT_EQ(engine_->counters().incidents_fired, 0);
+}
+
+TEST_F(EngineTest, ResolvesWhenTheProcessIsKilledAndSaysWhy) {
+  ShapeOptions leak = Leak(25);
+  const Life life = MakeLife(leak);
+  ASSERT_GT(life.oom_s, 0);
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), leak);
+  Observation last;
+  last.time_ns = kStartNs + static_cast<int64_t>(life.oom_s) * kSecond;
+  last.exited = true;
+  last.oom_killed = true;
+  events_.emplace(last.time_ns,
+                  std::pair(Process(1, "routing-api", "ap-southeast-1"), last));
+  PlayUntil(static_cast<int64_t>(life.oom_s) + 120);
+  ASSERT_EQ(engine_->Incidents().size(), 1u);
+  const Incident i = engine_->Incidents()[0];
+  EXPECT_EQ(i.state, IncidentState::kResolved);
+  EXPECT_THAT(i.resolve_reason, HasSubstr("killed by the kernel"));
+  EXPECT_FALSE(i.types.empty()) << "evidence is kept";
+  EXPECT_TRUE(notifier_.said.back().resolved);
+}
+
+TEST_F(EngineTest, ALeakThatComesBackIsTheSameIncident) {
+  ShapeOptions leak = Leak(25);
+  const int64_t oom = static_cast<int64_t>(MakeLife(leak).oom_s);
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), leak);
+  Observation last;
+  last.time_ns = kStartNs + oom * kSecond;
+  last.exited = true;
+  events_.emplace(last.time_ns,
+                  std::pair(Process(1, "routing-api", "ap-southeast-1"), last));
+  PlayUntil(oom + 120);
+  ASSERT_EQ(engine_->Incidents().size(), 1u);
+  const std::string id = engine_->Incidents()[0].id;
+  // A new process of the workload, leaking from the start.
+  ProcessInfo next = Process(2, "routing-api", "ap-southeast-1");
+  next.start_unix_ns = kStartNs + (oom + 30) * kSecond;
+  for (Observation o : MakeLife(leak).observations) {
+    o.time_ns += (oom + 30) * kSecond;
+    events_.emplace(o.time_ns, std::pair(next, o));
+  }
+  PlayUntil(oom + 330);
+  ASSERT_EQ(engine_->Incidents().size(), 1u);
+  EXPECT_EQ(engine_->Incidents()[0].id, id);
+  EXPECT_EQ(engine_->Incidents()[0].state, IncidentState::kFiring);
+}
+
+TEST_F(EngineTest, ResolvesWhenTheSlopeIsGone) {
+  ShapeOptions cache;
+  cache.shape = Shape::kCacheLinear;  // fills past the rule's patience
+  cache.amplitude_of_limit = 0.5;
+  cache.period_s = 400;
+  AddLife(Process(1, "slow-cache", ""), cache);
+  PlayUntil(350);
+  ASSERT_EQ(engine_->Incidents().size(), 1u);
+  EXPECT_EQ(engine_->Incidents()[0].state, IncidentState::kFiring);
+  PlayUntil(1790);
+  ASSERT_EQ(engine_->Incidents().size(), 1u);
+  EXPECT_EQ(engine_->Incidents()[0].state, IncidentState::kResolved);
+  EXPECT_THAT(engine_->Incidents()[0].resolve_reason,
+              HasSubstr("slope is gone"));
+}
+
+TEST_F(EngineTest, AFailingStoreIsCountedAndThePageStillGoesOut) {
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(20));
+  fleet_.fail = absl::UnavailableError("database is locked");
+  while (now_ <= kStartNs + 300 * kSecond) PlayOne().IgnoreError();
+  EXPECT_GT(engine_->counters().port_errors, 0);
+  EXPECT_FALSE(notifier_.said.empty());
+}
+
+}  // namespace
+}  // namespace plimsoll::collector
