@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cctype>
+#include <filesystem>
 #include <set>
 #include <string>
 #include <string_view>
@@ -101,6 +102,24 @@ TEST(Tree, HeaderGuardsFollowThePath) {
               std::string::npos)
         << file.path << " wants " << guard << "_";
   }
+}
+
+// [text](target) of every page: what it names is there.
+TEST(Tree, LinksOfTheDocumentsResolve) {
+  int links = 0;
+  for (const SourceFile& file : Files()) {
+    if (!file.path.ends_with(".md")) continue;
+    for (size_t at = file.text.find("]("); at != std::string::npos;
+         at = file.text.find("](", at + 1)) {
+      const size_t end = file.text.find_first_of(")#", at + 2);
+      const std::string target = file.text.substr(at + 2, end - at - 2);
+      if (target.empty() || target.find("://") != std::string::npos) continue;
+      ++links;
+      const auto path = (Top() / file.path).parent_path() / target;
+      EXPECT_TRUE(std::filesystem::exists(path)) << file.path << ": " << target;
+    }
+  }
+  EXPECT_GT(links, 10);
 }
 
 TEST(DropReasons, AreUniqueAndWithoutGaps) {
