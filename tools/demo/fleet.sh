@@ -51,22 +51,7 @@ start_fleet() {
 }
 
 start_alertmanager() {
-  local unpacked
-  unpacked=$(tools/unpack prometheus-alertmanager)
-  rm -rf var/demo/alertmanager
-  mkdir -p var/demo/alertmanager
-  cat >var/demo/alertmanager.yml <<'YAML'
-# Keeps what it gets and shows it; nobody is called from a demo.
-route:
-  receiver: nobody
-  group_by: ['...']
-  group_wait: 0s
-receivers:
-  - name: nobody
-YAML
-  start alertmanager "$unpacked/usr/bin/prometheus-alertmanager" \
-    --config.file=var/demo/alertmanager.yml \
-    --storage.path=var/demo/alertmanager \
-    --web.listen-address=127.0.0.1:9093 --cluster.listen-address=
+  tools/unpack prometheus-alertmanager >/dev/null
+  start alertmanager tools/alertmanager 9093 var/demo/alertmanager
   wait_listening alertmanager 9093 30
 }
