@@ -168,6 +168,9 @@ struct PythonBuild {
 // One process that runs it: addresses are absolute in that process.
 struct PythonProcess {
   int32_t pid = 0;
+  // Of the process when it was identified, so that its pid's next owner is
+  // not read by these addresses. 0: not known, not checked.
+  uint64_t start_ticks = 0;
   PythonBuild build;
   ObjectLayout objects;
   FrameLayout frames;

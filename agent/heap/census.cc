@@ -165,23 +165,40 @@ bool LayoutIsUsable(const core::PythonProcess& python) {
   const core::ObjectLayout& o = python.objects;
   return (o.pool_bytes == 4096 || o.pool_bytes == 16384) &&
          o.arena_bytes >= o.pool_bytes && !o.object_offsets.empty() &&
-         o.object_offsets.size() <= 8 && python.type_type_address != 0;
+         o.object_offsets.size() <= 8 &&
+         *std::max_element(o.object_offsets.begin(), o.object_offsets.end()) <=
+             kLargestBlockBytes &&
+         python.type_type_address != 0;
 }
 
 }  // namespace
 
-bool MayHoldPools(const core::Mapping& m) {
-  if (!m.readable || !m.writable || m.shared || m.inode != 0 ||
-      m.end <= m.start || m.end > kHighestAddress) {
-    return false;
+std::vector<AddressRange> PoolRanges(
+    const std::vector<core::Mapping>& mappings) {
+  std::vector<AddressRange> ranges;
+  for (const core::Mapping& m : mappings) {
+    if (m.readable && m.writable && !m.shared && m.inode == 0 &&
+        m.start < m.end && m.end <= kHighestAddress &&
+        (m.path.empty() || m.path == "[heap]" ||
+         m.path.starts_with("[anon:"))) {
+      ranges.push_back({m.start, m.end});
+    }
   }
-  return m.path.empty() || m.path == "[heap]" || m.path.starts_with("[anon:");
+  return ranges;
 }
 
 absl::StatusOr<core::HeapCensus> TakeCensus(
     const core::MemorySource& memory,
     const std::vector<core::Mapping>& mappings,
     const core::PythonProcess& python, const core::CensusOptions& options) {
+  return TakeCensus(memory, mappings, PoolRanges(mappings), python, options);
+}
+
+absl::StatusOr<core::HeapCensus> TakeCensus(
+    const core::MemorySource& memory,
+    const std::vector<core::Mapping>& mappings,
+    const std::vector<AddressRange>& ranges, const core::PythonProcess& python,
+    const core::CensusOptions& options) {
   if (!LayoutIsUsable(python)) {
     return absl::UnimplementedError(absl::StrCat(
         "the heap layout of this Python is not known, pid ", python.pid));
@@ -190,12 +207,11 @@ absl::StatusOr<core::HeapCensus> TakeCensus(
   Tally tally(types, python.objects.object_offsets);
   PoolScan scan(memory, python.objects.pool_bytes, python.objects.arena_bytes,
                 tally);
-  for (const core::Mapping& mapping : mappings) {
-    if (!MayHoldPools(mapping)) continue;
+  for (const AddressRange& range : ranges) {
     if (options.headers_only) {
-      scan.ScanHeaders(mapping.start, mapping.end);
+      scan.ScanHeaders(range.start, range.end);
     } else {
-      scan.ScanMapping(mapping.start, mapping.end);
+      scan.ScanRange(range.start, range.end);
     }
   }
   if (scan.totals().scanned_bytes == 0) {

@@ -39,6 +39,7 @@
 #ifndef PLIMSOLL_AGENT_HEAP_CENSUS_H_
 #define PLIMSOLL_AGENT_HEAP_CENSUS_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -48,6 +49,16 @@
 
 namespace plimsoll::heap {
 
+struct AddressRange {
+  uint64_t start = 0;
+  uint64_t end = 0;
+  friend bool operator==(const AddressRange&, const AddressRange&) = default;
+};
+
+// Where pools may lie: private, writable, anonymous memory.
+std::vector<AddressRange> PoolRanges(
+    const std::vector<core::Mapping>& mappings);
+
 // `mappings` are all of the process' mappings, by address. duration_ns is left
 // to the caller, who has a clock.
 absl::StatusOr<core::HeapCensus> TakeCensus(
@@ -55,8 +66,14 @@ absl::StatusOr<core::HeapCensus> TakeCensus(
     const std::vector<core::Mapping>& mappings,
     const core::PythonProcess& python, const core::CensusOptions& options);
 
-// Whether pools may lie in this mapping.
-bool MayHoldPools(const core::Mapping& mapping);
+// The same where the caller knows better which memory to look at: by address,
+// disjoint. A live target's pages that are not in memory are best left out:
+// reading them would bring them in.
+absl::StatusOr<core::HeapCensus> TakeCensus(
+    const core::MemorySource& memory,
+    const std::vector<core::Mapping>& mappings,
+    const std::vector<AddressRange>& ranges, const core::PythonProcess& python,
+    const core::CensusOptions& options);
 
 }  // namespace plimsoll::heap
 

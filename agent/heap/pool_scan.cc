@@ -21,7 +21,7 @@ PoolScan::PoolScan(const core::MemorySource& memory, uint32_t pool_bytes,
       piece_(kPieceBytes),
       again_(pool_bytes) {}
 
-void PoolScan::ScanMapping(uint64_t start, uint64_t end) {
+void PoolScan::ScanRange(uint64_t start, uint64_t end) {
   int faults = 0;
   for (uint64_t at = RoundUp(start); at < end && faults < kMostFaultsInARow;) {
     const auto want =

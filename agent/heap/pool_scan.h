@@ -42,14 +42,14 @@ class PoolScan {
  public:
   static constexpr size_t kPieceBytes = 64 << 10;
   static constexpr int kTries = 3;  // copies of a pool that is torn
-  // Runs of unreadable pieces after which a mapping is left.
+  // Runs of unreadable pieces after which a range is left.
   static constexpr int kMostFaultsInARow = 256;
 
   PoolScan(const core::MemorySource& memory, uint32_t pool_bytes,
            uint32_t arena_bytes, PoolVisitor& visitor);
 
-  // Mappings must come by address.
-  void ScanMapping(uint64_t start, uint64_t end);
+  // Ranges must come by address.
+  void ScanRange(uint64_t start, uint64_t end);
   void ScanHeaders(uint64_t start, uint64_t end);
 
   const ScanTotals& totals() const { return totals_; }

@@ -1,0 +1,79 @@
+#include "agent/inspector/blocking_inspector.h"
+
+#include <poll.h>
+#include <time.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "plimsoll/base/status_macros.h"
+
+namespace plimsoll::inspector {
+namespace {
+
+constexpr int64_t kStepNs = 100'000'000;
+
+int64_t MonotonicNs() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<BlockingInspector>> BlockingInspector::Make(
+    InspectorOptions options) {
+  PLIMSOLL_ASSIGN_OR_RETURN(auto client,
+                            InspectorClient::Make(options, MonotonicNs));
+  return std::unique_ptr<BlockingInspector>(
+      new BlockingInspector(std::move(options), std::move(client)));
+}
+
+// The client's own deadlines bound the loop.
+template <typename T, typename Start>
+absl::StatusOr<T> BlockingInspector::Wait(Start start) {
+  // Shared with the callback, which outlives this call when it is given up.
+  auto answer = std::make_shared<std::optional<absl::StatusOr<T>>>();
+  const int64_t began = MonotonicNs();
+  start([answer](absl::StatusOr<T> result) { *answer = std::move(result); });
+  while (!answer->has_value()) {
+    const int64_t now = MonotonicNs();
+    const int64_t until = std::min(
+        client_->next_deadline_ns().value_or(now + kStepNs), now + kStepNs);
+    pollfd ready{.fd = client_->fd(), .events = POLLIN, .revents = 0};
+    ::poll(&ready, 1,
+           static_cast<int>(std::max<int64_t>(0, until - now) / 1'000'000 + 1));
+    client_->OnReadable();
+    client_->OnTimer(MonotonicNs());
+    if (!answer->has_value() && progress_ &&
+        !progress_(MonotonicNs() - began)) {
+      // A new child: the answer to this one must not meet the next question.
+      PLIMSOLL_ASSIGN_OR_RETURN(client_,
+                                InspectorClient::Make(options_, MonotonicNs));
+      return absl::CancelledError("given up");
+    }
+  }
+  return **std::move(answer);
+}
+
+absl::StatusOr<core::PythonProcess> BlockingInspector::Identify(int32_t pid) {
+  return Wait<core::PythonProcess>(
+      [&](auto done) { client_->Identify(pid, std::move(done)); });
+}
+
+absl::StatusOr<core::HeapCensus> BlockingInspector::TakeCensus(
+    const core::PythonProcess& python, core::CensusOptions options) {
+  return Wait<core::HeapCensus>([&](auto done) {
+    client_->TakeCensus(python, options, std::move(done));
+  });
+}
+
+absl::StatusOr<std::vector<core::Frame>> BlockingInspector::Symbolize(
+    const core::PythonProcess& python, std::vector<core::RawFrame> frames) {
+  return Wait<std::vector<core::Frame>>([&](auto done) {
+    client_->Symbolize(python, std::move(frames), std::move(done));
+  });
+}
+
+}  // namespace plimsoll::inspector

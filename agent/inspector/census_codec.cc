@@ -1,0 +1,155 @@
+#include "agent/inspector/census_codec.h"
+
+#include <cmath>
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+
+namespace plimsoll::inspector {
+namespace {
+
+constexpr int64_t kMostCount = int64_t{1} << 62;
+constexpr size_t kMostMessageText = 1024;
+
+bool AreCounts(std::initializer_list<int64_t> values) {
+  for (const int64_t value : values) {
+    if (value < 0 || value > kMostCount) return false;
+  }
+  return true;
+}
+
+absl::Status NoCount(std::string_view what) {
+  return absl::InvalidArgumentError(std::string(what) +
+                                    " holds a count that makes no sense");
+}
+
+}  // namespace
+
+void EncodeCensus(const core::HeapCensus& census, v1::HeapCensus& out) {
+  for (const core::TypeCount& t : census.types) {
+    auto& type = *out.add_types();
+    type.set_name(t.type);
+    type.set_address(t.type_address);
+    type.set_objects(t.objects);
+    type.set_bytes(t.bytes);
+  }
+  out.set_other_types(census.other_types);
+  out.set_other_objects(census.other_objects);
+  out.set_other_bytes(census.other_bytes);
+  out.set_unknown_blocks(census.unknown_blocks);
+  out.set_unknown_bytes(census.unknown_bytes);
+  for (const core::SizeClass& c : census.size_classes) {
+    auto& size_class = *out.add_size_classes();
+    size_class.set_block_bytes(c.block_bytes);
+    size_class.set_pools(c.pools);
+    size_class.set_blocks_live(c.blocks_live);
+    size_class.set_blocks_free(c.blocks_free);
+  }
+  out.set_arenas(census.arenas);
+  out.set_arena_bytes(census.arena_bytes);
+  out.set_pools_free(census.pools_free);
+  out.set_read_faults(census.read_faults);
+  out.set_scanned_bytes(census.scanned_bytes);
+  out.set_duration_ns(census.duration_ns);
+  out.set_coverage_seen(census.coverage.seen);
+  out.set_coverage_total(census.coverage.total);
+  out.set_coverage_sampled(census.coverage.sampled);
+  out.set_coverage_standard_error(census.coverage.standard_error);
+  out.set_coverage_method(census.coverage.method);
+  for (const core::GcGeneration& g : census.gc.generations) {
+    auto& generation = *out.add_generations();
+    generation.set_collections(g.collections);
+    generation.set_collected(g.collected);
+    generation.set_uncollectable(g.uncollectable);
+  }
+  if (census.gc.enabled) out.set_gc_enabled(*census.gc.enabled);
+}
+
+absl::StatusOr<core::HeapCensus> DecodeCensus(const v1::HeapCensus& in) {
+  if (!AreCounts({in.other_types(), in.other_objects(), in.other_bytes(),
+                  in.unknown_blocks(), in.unknown_bytes(), in.arenas(),
+                  in.arena_bytes(), in.pools_free(), in.read_faults(),
+                  in.scanned_bytes(), in.duration_ns(), in.coverage_seen(),
+                  in.coverage_total()}) ||
+      !std::isfinite(in.coverage_standard_error())) {
+    return NoCount("the census");
+  }
+  core::HeapCensus census;
+  for (const auto& t : in.types()) {
+    if (!AreCounts({t.objects(), t.bytes()})) return NoCount("a type");
+    census.types.push_back({t.name(), t.address(), t.objects(), t.bytes()});
+  }
+  for (const auto& c : in.size_classes()) {
+    if (!AreCounts(
+            {c.block_bytes(), c.pools(), c.blocks_live(), c.blocks_free()})) {
+      return NoCount("a size class");
+    }
+    census.size_classes.push_back(
+        {c.block_bytes(), c.pools(), c.blocks_live(), c.blocks_free()});
+  }
+  for (const auto& g : in.generations()) {
+    if (!AreCounts({g.collections(), g.collected(), g.uncollectable()})) {
+      return NoCount("a generation");
+    }
+    census.gc.generations.push_back(
+        {g.collections(), g.collected(), g.uncollectable()});
+  }
+  if (in.has_gc_enabled()) census.gc.enabled = in.gc_enabled();
+  census.other_types = in.other_types();
+  census.other_objects = in.other_objects();
+  census.other_bytes = in.other_bytes();
+  census.unknown_blocks = in.unknown_blocks();
+  census.unknown_bytes = in.unknown_bytes();
+  census.arenas = in.arenas();
+  census.arena_bytes = in.arena_bytes();
+  census.pools_free = in.pools_free();
+  census.read_faults = in.read_faults();
+  census.scanned_bytes = in.scanned_bytes();
+  census.duration_ns = in.duration_ns();
+  census.coverage = {.seen = in.coverage_seen(),
+                     .total = in.coverage_total(),
+                     .sampled = in.coverage_sampled(),
+                     .standard_error = in.coverage_standard_error(),
+                     .method = in.coverage_method()};
+  return census;
+}
+
+void EncodeFrames(const std::vector<core::Frame>& frames, v1::Frames& out) {
+  for (const core::Frame& f : frames) {
+    auto& frame = *out.add_frames();
+    frame.set_function(f.function);
+    frame.set_file(f.file);
+    frame.set_line(f.line);
+    frame.set_module(f.module);
+    frame.set_native(f.native);
+  }
+}
+
+std::vector<core::Frame> DecodeFrames(const v1::Frames& in) {
+  std::vector<core::Frame> frames;
+  frames.reserve(static_cast<size_t>(in.frames_size()));
+  for (const auto& f : in.frames()) {
+    frames.push_back({.function = f.function(),
+                      .file = f.file(),
+                      .line = f.line(),
+                      .module = f.module(),
+                      .native = f.native()});
+  }
+  return frames;
+}
+
+void EncodeStatus(const absl::Status& status, v1::Response& out) {
+  out.set_status_code(static_cast<int32_t>(status.code()));
+  out.set_status_message(std::string(status.message()));
+}
+
+absl::Status DecodeStatus(const v1::Response& in) {
+  if (in.status_code() < 0 ||
+      in.status_code() > static_cast<int>(absl::StatusCode::kUnauthenticated)) {
+    return absl::DataLossError("a status code that does not exist");
+  }
+  return absl::Status(static_cast<absl::StatusCode>(in.status_code()),
+                      in.status_message().substr(0, kMostMessageText));
+}
+
+}  // namespace plimsoll::inspector
