@@ -8,7 +8,7 @@
  */
 /* Kernel types stand before libbpf's headers. */
 // clang-format off
-#include "bpf/maps.bpf.h"
+#include "bpf/stacks.bpf.h"
 #include <bpf/bpf_tracing.h>
 #include "bpf/arguments.bpf.h"
 // clang-format on
@@ -28,13 +28,6 @@ enum {
 };
 
 enum { SMALL_REQUEST_MAX = 512, BLOCK_ALIGNMENT = 16, POOL_HEADER_BYTES = 48 };
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, PLIMSOLL_MAX_TARGETS);
-  __type(key, u32);
-  __type(value, struct plimsoll_progress);
-} progress SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -267,24 +260,15 @@ static __always_inline void dispatch(struct hit *hit, u64 argument) {
 
 SEC("uprobe")
 int handle_alloc(struct pt_regs *ctx) {
-  u64 pid_tgid = bpf_get_current_pid_tgid(), cookie, begin = 0, n;
-  u32 tgid = pid_tgid >> 32, slot;
+  u64 pid_tgid = bpf_get_current_pid_tgid(), cookie, begin = 0, n = 0;
+  u32 tgid = pid_tgid >> 32;
   s64 argument = 0;
   struct plimsoll_target *target = bpf_map_lookup_elem(&targets, &tgid);
   if (!target) return 0; /* a forked child, or another process' page */
-  slot = target->slot;
-  struct plimsoll_progress *p = bpf_map_lookup_elem(&progress, &slot);
-  if (!p) return 0;
   cookie = bpf_get_attach_cookie(ctx);
-  __sync_fetch_and_add(&p->hits_by_kind[PLIMSOLL_COOKIE_KIND(cookie) &
-                                        (PLIMSOLL_PROBE_KINDS - 1)],
-                       1);
-  n = __sync_fetch_and_add(&p->hits, 1);
-  if (n >= target->hit_budget) {
-    if (!p->budget_spent_ns) p->budget_spent_ns = bpf_ktime_get_ns();
-    count_drop(slot, PLIMSOLL_DROP_PROBE_BUDGET);
-    return 0;
-  }
+  struct plimsoll_progress *p =
+      take_hit(target, PLIMSOLL_COOKIE_KIND(cookie), &n);
+  if (!p) return 0;
   if ((n & 15) == 15) begin = bpf_ktime_get_ns();
   struct hit hit = {.ctx = ctx,
                     .target = target,
@@ -296,7 +280,7 @@ int handle_alloc(struct pt_regs *ctx) {
   if (cookie_argument(ctx, cookie, &argument))
     dispatch(&hit, argument);
   else
-    count_drop(slot, PLIMSOLL_DROP_BAD_RECORD);
+    count_drop(target->slot, PLIMSOLL_DROP_BAD_RECORD);
   if (begin) {
     __sync_fetch_and_add(&p->timed_ns, bpf_ktime_get_ns() - begin);
     __sync_fetch_and_add(&p->timed_hits, 1);

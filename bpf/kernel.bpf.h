@@ -26,6 +26,13 @@ struct pt_regs {
       di, orig_ax, ip, cs, flags, sp, ss;
 };
 
+/* The context of a perf event, ABI as well (asm-generic/bpf_perf_event.h). */
+struct bpf_perf_event_data {
+  struct pt_regs regs;
+  __u64 sample_period;
+  __u64 addr;
+};
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), \
                              apply_to = record)
 
@@ -33,9 +40,18 @@ struct thread_struct {
   unsigned long fsbase;
 };
 
+typedef struct {
+  int counter;
+} atomic_t;
+
+struct signal_struct {
+  atomic_t live; /* threads that have not ended */
+};
+
 struct task_struct {
   int pid;
   int tgid;
+  struct signal_struct *signal;
   struct thread_struct thread;
 };
 

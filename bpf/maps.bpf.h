@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* Maps and steps that the programs share: targets, drop counters, the stack
- * table. Each object that includes this has its own maps.
+/* Maps and steps that the programs share: targets, drop counters, hits.
+ * Each object that includes this has its own maps.
  */
 #ifndef PLIMSOLL_MAPS_BPF_H_
 #define PLIMSOLL_MAPS_BPF_H_
@@ -14,24 +14,20 @@
 #include "plimsoll/drop_reasons.h"
 // clang-format on
 
-static __always_inline int plimsoll_read_user(void *dst, u32 bytes,
-                                              u64 address) {
-  return bpf_probe_read_user(dst, bytes, (const void *)address);
-}
-
-static __always_inline u64 plimsoll_thread_pointer(void) {
-  struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-  return BPF_CORE_READ(task, thread.fsbase);
-}
-
-#include "bpf/pyframes.bpf.h"
-
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, PLIMSOLL_MAX_TARGETS);
   __type(key, u32);
   __type(value, struct plimsoll_target);
 } targets SEC(".maps");
+
+/* Hits and budget of each slot. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, PLIMSOLL_MAX_TARGETS);
+  __type(key, u32);
+  __type(value, struct plimsoll_progress);
+} progress SEC(".maps");
 
 /* Lost updates, per CPU: [slot * PLIMSOLL_REASON_SLOTS + reason]. */
 struct {
@@ -41,84 +37,25 @@ struct {
   __type(value, u64);
 } drops SEC(".maps");
 
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 4096);
-  __type(key, struct plimsoll_stack_key);
-  __type(value, struct plimsoll_stack);
-} stacks SEC(".maps");
-
-/* Room for the walks. A uprobe program may be preempted by another on the same
- * CPU (only migration is off), so a CPU has several slots, taken by exchange.
- */
-enum { PLIMSOLL_WALK_SLOTS = 4 };
-struct plimsoll_walk_slot {
-  u32 busy;
-  u32 padding;
-  struct plimsoll_walk walk;
-};
-struct plimsoll_walk_slots {
-  struct plimsoll_walk_slot slots[PLIMSOLL_WALK_SLOTS];
-};
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, u32);
-  __type(value, struct plimsoll_walk_slots);
-} walks SEC(".maps");
-
 static __always_inline void count_drop(u32 slot, u32 reason) {
   u32 index = slot * PLIMSOLL_REASON_SLOTS + reason;
   u64 *count = bpf_map_lookup_elem(&drops, &index);
   if (count) __sync_fetch_and_add(count, 1);
 }
 
-static __always_inline u64 walk_and_store(const struct plimsoll_target *target,
-                                          u32 tgid,
-                                          struct plimsoll_walk *walk) {
-  u32 reason = PLIMSOLL_DROP_NONE;
-  u64 hash = plimsoll_walk_frames(&target->frames, walk, &reason);
-  if (reason) count_drop(target->slot, reason);
-  if (!hash) return 0;
-  struct plimsoll_stack_key key = {.hash = hash, .tgid = tgid};
-  if (bpf_map_lookup_elem(&stacks, &key)) return hash;
-  /* Only frames below frame_count are meaningful; the rest is older. */
-  if (bpf_map_update_elem(&stacks, &key, &walk->stack, BPF_NOEXIST) &&
-      !bpf_map_lookup_elem(&stacks, &key)) {
-    count_drop(target->slot, PLIMSOLL_DROP_MAP_FULL);
-    return 0;
-  }
-  return hash;
-}
-
-/* The current Python stack's key in the stack table; 0: none, counted. A global
- * function, so that the verifier checks the walk once and on its own. */
-__attribute__((noinline)) u64 record_stack(u32 tgid) {
-  u32 zero = 0, i;
-  u64 hash = 0;
-  /* Through memory, so that the verifier checks one walk, not one per slot. */
-  volatile u32 taken = PLIMSOLL_WALK_SLOTS;
-  const struct plimsoll_target *target = bpf_map_lookup_elem(&targets, &tgid);
-  if (!target) return 0;
-  struct plimsoll_walk_slots *room = bpf_map_lookup_elem(&walks, &zero);
-  struct plimsoll_walk_slot *slot;
-  if (!room) return 0;
-#pragma clang loop unroll(disable)
-  for (i = 0; i < PLIMSOLL_WALK_SLOTS; i++) {
-    if (__sync_val_compare_and_swap(&room->slots[i].busy, 0, 1) == 0) {
-      taken = i;
-      break;
-    }
-  }
-  i = taken;
-  if (i >= PLIMSOLL_WALK_SLOTS) {
-    count_drop(target->slot, PLIMSOLL_DROP_WALK_BUSY);
-    return 0;
-  }
-  slot = &room->slots[i];
-  hash = walk_and_store(target, tgid, &slot->walk);
-  __sync_lock_test_and_set(&slot->busy, 0);
-  return hash;
+/* The slot's progress when this hit is within the budget; NULL: return at once.
+ * Counts the hit, and what the budget turned away. */
+static __always_inline struct plimsoll_progress *take_hit(
+    const struct plimsoll_target *target, u32 kind, u64 *number) {
+  u32 slot = target->slot;
+  struct plimsoll_progress *p = bpf_map_lookup_elem(&progress, &slot);
+  if (!p) return NULL;
+  __sync_fetch_and_add(&p->hits_by_kind[kind & (PLIMSOLL_PROBE_KINDS - 1)], 1);
+  *number = __sync_fetch_and_add(&p->hits, 1);
+  if (*number < target->hit_budget) return p;
+  if (!p->budget_spent_ns) p->budget_spent_ns = bpf_ktime_get_ns();
+  count_drop(slot, PLIMSOLL_DROP_PROBE_BUDGET);
+  return NULL;
 }
 
 #endif /* PLIMSOLL_MAPS_BPF_H_ */

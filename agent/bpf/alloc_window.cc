@@ -1,7 +1,6 @@
 #include "agent/bpf/alloc_window.h"
 
 #include <bpf/bpf.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <array>
@@ -11,7 +10,6 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "agent/bpf/handles.h"
 #include "agent/bpf/targets.h"
@@ -47,8 +45,6 @@ bool IsAllocationProbe(core::ProbeKind kind) {
   }
 }
 
-bool ProcessGone(int32_t pid) { return ::kill(pid, 0) != 0 && errno == ESRCH; }
-
 std::vector<core::ProbePoint> WantedProbes(
     const core::PythonBuild& build, const std::vector<core::ProbeKind>& kinds) {
   std::vector<core::ProbePoint> wanted;
@@ -69,21 +65,16 @@ struct AllocProbe::Loaded {
   Skeleton<plimsoll_alloc> skeleton;
   UprobeRung rung = UprobeRung::kUprobeMulti;
   uint32_t max_count_rows = 0;
-  std::array<bool, PLIMSOLL_MAX_TARGETS> slot_taken{};
-  absl::flat_hash_set<int32_t> pids;
+  TargetTable targets;
 
-  int targets_fd() const { return bpf_map__fd(skeleton->maps.targets); }
-  int progress_fd() const { return bpf_map__fd(skeleton->maps.progress); }
   int counts_fd() const { return bpf_map__fd(skeleton->maps.counts); }
   int stacks_fd() const { return bpf_map__fd(skeleton->maps.stacks); }
-  int drops_fd() const { return bpf_map__fd(skeleton->maps.drops); }
   int types_fd() const { return bpf_map__fd(skeleton->maps.known_types); }
 };
 
 struct AllocWindow::State {
   std::shared_ptr<AllocProbe::Loaded> loaded;
-  int32_t pid = 0;
-  uint32_t slot = 0;
+  int32_t pid = 0;  // 0: no slot yet
   core::HitCosts costs;
   std::array<core::ProbeCost, PLIMSOLL_PROBE_KINDS> cost_of_kind{};
   int64_t attached_at_ns = 0;
@@ -92,9 +83,9 @@ struct AllocWindow::State {
 
   ~State() {
     links.Detach();
+    if (pid == 0) return;
+    loaded->targets.Remove(pid);
     CleanMaps();
-    loaded->slot_taken[slot] = false;
-    loaded->pids.erase(pid);
   }
 
   absl::Status Prepare(const core::PythonProcess& python,
@@ -109,17 +100,9 @@ struct AllocWindow::State {
 
 absl::Status AllocWindow::State::Prepare(const core::PythonProcess& python,
                                          const AllocWindowOptions& options) {
-  const plimsoll_progress zero = {};
-  if (bpf_map_update_elem(loaded->progress_fd(), &slot, &zero, BPF_ANY) != 0) {
-    return absl::ErrnoToStatus(errno, "clear a window's progress");
-  }
-  PLIMSOLL_RETURN_IF_ERROR(ClearDrops(loaded->drops_fd(), slot));
-  PLIMSOLL_ASSIGN_OR_RETURN(const plimsoll_target target,
-                            MakeTarget(python, slot, options.hit_budget));
+  PLIMSOLL_RETURN_IF_ERROR(loaded->targets.Add(python, options.hit_budget));
+  pid = python.pid;
   const auto tgid = static_cast<uint32_t>(pid);
-  if (bpf_map_update_elem(loaded->targets_fd(), &tgid, &target, BPF_ANY) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("watch pid ", pid));
-  }
   const uint8_t one = 1;
   for (const uint64_t type : options.known_types) {
     const plimsoll_type_key key = {.type = type, .tgid = tgid, .padding = 0};
@@ -149,10 +132,7 @@ absl::Status AllocWindow::State::Attach(
 
 WindowProgress AllocWindow::State::Progress() const {
   WindowProgress out;
-  plimsoll_progress progress = {};
-  if (bpf_map_lookup_elem(loaded->progress_fd(), &slot, &progress) != 0) {
-    return out;
-  }
+  const plimsoll_progress progress = loaded->targets.Progress(pid);
   out.elapsed_ns =
       (detached_at_ns != 0 ? detached_at_ns : NowNs()) - attached_at_ns;
   out.hits = progress.hits;
@@ -225,7 +205,6 @@ void AllocWindow::State::TakeCounts(WindowCounts& out) {
 
 void AllocWindow::State::CleanMaps() {
   const auto tgid = static_cast<uint32_t>(pid);
-  bpf_map_delete_elem(loaded->targets_fd(), &tgid);
   const auto mine = [tgid](const auto& key) { return key.tgid == tgid; };
   for (const auto& key : ListKeys<plimsoll_count_key>(
            loaded->counts_fd(), loaded->max_count_rows, mine)) {
@@ -262,7 +241,7 @@ WindowCounts AllocWindow::Close() {
         out.progress.cost_ns / static_cast<double>(out.progress.hits);
   }
   state_->TakeCounts(out);
-  out.drops = ReadDrops(state_->loaded->drops_fd(), state_->slot);
+  out.drops = state_->loaded->targets.Drops(state_->pid);
   out.process_gone = ProcessGone(state_->pid);
   state_.reset();
   return out;
@@ -294,6 +273,9 @@ absl::StatusOr<AllocProbe> AllocProbe::Create(const KernelSupport& kernel,
                            options.max_count_rows);
   bpf_map__set_max_entries(loaded->skeleton->maps.stacks, options.max_stacks);
   PLIMSOLL_RETURN_IF_ERROR(loaded->skeleton.Load());
+  loaded->targets = TargetTable(bpf_map__fd(loaded->skeleton->maps.targets),
+                                bpf_map__fd(loaded->skeleton->maps.progress),
+                                bpf_map__fd(loaded->skeleton->maps.drops));
   return AllocProbe(std::move(loaded));
 }
 
@@ -311,24 +293,8 @@ absl::StatusOr<AllocWindow> AllocProbe::OpenWindow(
             ? "this Python offers no place to probe its allocator"
             : python.build.probe_refusal);
   }
-  if (ProcessGone(python.pid)) {
-    return absl::NotFoundError(absl::StrCat("pid ", python.pid, " is gone"));
-  }
-  const auto free_slot =
-      std::find(loaded_->slot_taken.begin(), loaded_->slot_taken.end(), false);
-  if (free_slot == loaded_->slot_taken.end()) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(PLIMSOLL_MAX_TARGETS, " windows are open already"));
-  }
-  if (!loaded_->pids.insert(python.pid).second) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("pid ", python.pid, " has a window already"));
-  }
-  *free_slot = true;
   auto state = std::make_unique<AllocWindow::State>();
   state->loaded = loaded_;
-  state->pid = python.pid;
-  state->slot = static_cast<uint32_t>(free_slot - loaded_->slot_taken.begin());
   state->costs = options.costs;
   // From here on, leaving destroys `state`: detached, maps cleaned.
   PLIMSOLL_RETURN_IF_ERROR(state->Prepare(python, options));

@@ -1,6 +1,7 @@
 #include "agent/bpf/targets.h"
 
 #include <bpf/libbpf.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -98,6 +99,10 @@ absl::StatusOr<plimsoll_target> MakeTarget(const core::PythonProcess& python,
   }
   target.hit_budget = hit_budget;
   target.slot = slot;
+  if (python.gc.state_address != 0 && python.gc.generation_stats >= 0) {
+    target.gc_stats_address = python.gc.state_address +
+                              static_cast<uint64_t>(python.gc.generation_stats);
+  }
   // Without pymalloc there are no pools: no size classes, no shape to check.
   target.pool_bytes = python.allocator == "malloc" ? 0 : pool;
   for (const uint32_t offset : objects.object_offsets) {
@@ -111,6 +116,88 @@ absl::StatusOr<plimsoll_target> MakeTarget(const core::PythonProcess& python,
     target.gc_slack_bytes += kInlineValuesBytes;
   }
   return target;
+}
+
+bool ProcessGone(int32_t pid) { return ::kill(pid, 0) != 0 && errno == ESRCH; }
+
+absl::Status TargetTable::Write(int32_t pid,
+                                const plimsoll_target& target) const {
+  const auto tgid = static_cast<uint32_t>(pid);
+  if (bpf_map_update_elem(targets_fd_, &tgid, &target, BPF_ANY) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("watch pid ", pid));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TargetTable::Add(const core::PythonProcess& python,
+                              uint64_t hit_budget) {
+  if (ProcessGone(python.pid)) {
+    return absl::NotFoundError(absl::StrCat("pid ", python.pid, " is gone"));
+  }
+  if (rows_.contains(python.pid)) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("pid ", python.pid, " is being probed already"));
+  }
+  const auto free_slot =
+      std::find(slot_taken_.begin(), slot_taken_.end(), false);
+  if (free_slot == slot_taken_.end()) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(static_cast<int>(PLIMSOLL_MAX_TARGETS),
+                     " processes are probed already"));
+  }
+  Row row;
+  row.slot = static_cast<uint32_t>(free_slot - slot_taken_.begin());
+  PLIMSOLL_ASSIGN_OR_RETURN(row.target,
+                            MakeTarget(python, row.slot, hit_budget));
+  const plimsoll_progress zero = {};
+  if (bpf_map_update_elem(progress_fd_, &row.slot, &zero, BPF_ANY) != 0) {
+    return absl::ErrnoToStatus(errno, "clear a slot's progress");
+  }
+  PLIMSOLL_RETURN_IF_ERROR(ClearDrops(drops_fd_, row.slot));
+  PLIMSOLL_RETURN_IF_ERROR(Write(python.pid, row.target));
+  *free_slot = true;
+  rows_[python.pid] = row;
+  return absl::OkStatus();
+}
+
+void TargetTable::Remove(int32_t pid) {
+  const auto row = rows_.find(pid);
+  if (row == rows_.end()) return;
+  const auto tgid = static_cast<uint32_t>(pid);
+  bpf_map_delete_elem(targets_fd_, &tgid);
+  slot_taken_[row->second.slot] = false;
+  rows_.erase(row);
+}
+
+absl::Status TargetTable::SetHitBudget(int32_t pid, uint64_t hit_budget) {
+  const auto row = rows_.find(pid);
+  if (row == rows_.end()) return absl::NotFoundError("not a target");
+  row->second.target.hit_budget = hit_budget;
+  return Write(pid, row->second.target);
+}
+
+uint32_t TargetTable::NextEpoch(int32_t pid) {
+  const auto row = rows_.find(pid);
+  if (row == rows_.end()) return 0;
+  const uint32_t before = row->second.target.epoch++;
+  // It exists already, so that the update cannot run out of room.
+  Write(pid, row->second.target).IgnoreError();
+  return before;
+}
+
+plimsoll_progress TargetTable::Progress(int32_t pid) const {
+  plimsoll_progress progress = {};
+  const auto row = rows_.find(pid);
+  if (row != rows_.end()) {
+    bpf_map_lookup_elem(progress_fd_, &row->second.slot, &progress);
+  }
+  return progress;
+}
+
+std::map<std::string, int64_t> TargetTable::Drops(int32_t pid) const {
+  const auto row = rows_.find(pid);
+  if (row == rows_.end()) return {};
+  return ReadDrops(drops_fd_, row->second.slot);
 }
 
 StacksByHash ReadStacks(int map_fd, int32_t pid, bool remove) {

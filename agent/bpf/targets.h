@@ -5,6 +5,7 @@
 
 #include <bpf/bpf.h>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -27,6 +28,43 @@ absl::StatusOr<plimsoll_frame_layout> MakeFrameLayout(
 
 absl::StatusOr<plimsoll_target> MakeTarget(const core::PythonProcess& python,
                                            uint32_t slot, uint64_t hit_budget);
+
+// The processes that one loaded object watches: its maps targets, progress and
+// drops. One thread.
+class TargetTable {
+ public:
+  TargetTable() = default;
+  TargetTable(int targets_fd, int progress_fd, int drops_fd)
+      : targets_fd_(targets_fd),
+        progress_fd_(progress_fd),
+        drops_fd_(drops_fd) {}
+
+  // Starts a process' slot from zero. kAlreadyExists: it has one;
+  // kResourceExhausted: PLIMSOLL_MAX_TARGETS are taken; kNotFound: it is gone.
+  absl::Status Add(const core::PythonProcess& python, uint64_t hit_budget);
+  void Remove(int32_t pid);
+
+  absl::Status SetHitBudget(int32_t pid, uint64_t hit_budget);
+  // A new epoch: maxima start again from 0. Returns the one before.
+  uint32_t NextEpoch(int32_t pid);
+  plimsoll_progress Progress(int32_t pid) const;
+  std::map<std::string, int64_t> Drops(int32_t pid) const;
+
+ private:
+  struct Row {
+    uint32_t slot = 0;
+    plimsoll_target target = {};
+  };
+  absl::Status Write(int32_t pid, const plimsoll_target& target) const;
+
+  int targets_fd_ = -1;
+  int progress_fd_ = -1;
+  int drops_fd_ = -1;
+  std::array<bool, PLIMSOLL_MAX_TARGETS> slot_taken_{};
+  absl::flat_hash_map<int32_t, Row> rows_;
+};
+
+bool ProcessGone(int32_t pid);
 
 using StacksByHash = absl::flat_hash_map<uint64_t, core::RawStack>;
 

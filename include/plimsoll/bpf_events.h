@@ -63,6 +63,9 @@ struct plimsoll_stack {
 struct plimsoll_target {
   struct plimsoll_frame_layout frames;
   __u64 hit_budget; /* past it BPF returns at once */
+  /* 3 x {collections, collected, uncollectable}, the collector's own; 0: not
+   * known. Tells the generation where the probe does not (3.13 passes -1). */
+  __u64 gc_stats_address;
   __u32 slot;       /* index of plimsoll_progress and the drop counters */
   __u32 pool_bytes; /* power of two; 0: no pymalloc, no size classes */
   __u32 object_offsets[PLIMSOLL_OBJECT_OFFSETS];
@@ -70,7 +73,7 @@ struct plimsoll_target {
   __s32 type_basicsize; /* offsets in PyTypeObject */
   __s32 type_itemsize;
   __u32 gc_slack_bytes; /* what may stand before the object in its block */
-  __u32 padding;
+  __u32 epoch;          /* a maximum is kept since this last changed */
 };
 
 /* Written by BPF, read by user space; indexed by slot. */
@@ -123,13 +126,15 @@ struct plimsoll_gc_pauses {
   __u64 sum_ns;
   __u64 max_ns;
   __s64 collected;
+  __u64 max_epoch; /* plimsoll_target.epoch that max_ns belongs to */
   __u64 log2_ns[PLIMSOLL_GC_BUCKETS];
 };
 
 struct plimsoll_gc_running {
   __u64 start_ns;
   __u32 generation;
-  __u32 padding;
+  __u32 has_collections;
+  __u64 collections[PLIMSOLL_GC_GENERATIONS - 1]; /* before, by generation */
 };
 
 /* One page fault of a watched process (ring buffer of growth). */
@@ -148,7 +153,7 @@ enum plimsoll_lifecycle_kind {
   PLIMSOLL_LIFECYCLE_OOM_VICTIM = 3,
 };
 
-struct plimsoll_lifecycle {
+struct plimsoll_lifecycle_event {
   __u64 time_ns;
   __u32 kind;
   __u32 tgid;
@@ -177,12 +182,12 @@ enum {
 #endif
 PLIMSOLL_ASSERT_SIZE(plimsoll_frame_layout, 64);
 PLIMSOLL_ASSERT_SIZE(plimsoll_stack, 8 + 16 * PLIMSOLL_MAX_FRAMES);
-PLIMSOLL_ASSERT_SIZE(plimsoll_target, 64 + 8 + 8 + 16 + 16);
+PLIMSOLL_ASSERT_SIZE(plimsoll_target, 64 + 16 + 8 + 16 + 16);
 PLIMSOLL_ASSERT_SIZE(plimsoll_progress, 80 + 8 * PLIMSOLL_PROBE_KINDS);
 PLIMSOLL_ASSERT_SIZE(plimsoll_count_key, 24);
 PLIMSOLL_ASSERT_SIZE(plimsoll_count, 32);
-PLIMSOLL_ASSERT_SIZE(plimsoll_gc_pauses, 32 + 8 * PLIMSOLL_GC_BUCKETS);
+PLIMSOLL_ASSERT_SIZE(plimsoll_gc_pauses, 40 + 8 * PLIMSOLL_GC_BUCKETS);
 PLIMSOLL_ASSERT_SIZE(plimsoll_fault, 40);
-PLIMSOLL_ASSERT_SIZE(plimsoll_lifecycle, 16);
+PLIMSOLL_ASSERT_SIZE(plimsoll_lifecycle_event, 16);
 
 #endif /* PLIMSOLL_BPF_EVENTS_H_ */
