@@ -1,5 +1,7 @@
 # shellcheck shell=bash
 # The demo fleet: services, their regions and limits, their traffic.
+# Sourced by tools/run, after supervise.sh and demo/cgroup.sh.
+# shellcheck disable=SC2034,SC2154
 
 # name|directory|application|port|region|version|limit MiB|setting|load options
 demo_services=(
