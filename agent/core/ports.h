@@ -50,7 +50,8 @@ struct Mapping {
 //
 // Failures: kNotFound the process is gone; kPermissionDenied; kUnimplemented
 // not a Python that can be read, with the reason in words; kDeadlineExceeded;
-// kInternal the parser crashed on this target; kResourceExhausted memory limit.
+// kInternal the parser crashed on this target; kResourceExhausted memory limit;
+// kUnavailable its Python has not started yet or is ending: ask again later.
 class Inspector {
  public:
   virtual ~Inspector() = default;

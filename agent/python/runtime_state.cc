@@ -94,6 +94,23 @@ absl::StatusOr<Roots> FindRoots(const core::MemorySource& memory,
   return roots;
 }
 
+// struct _gil_runtime_state {unsigned long interval; address last_holder; int
+// locked; ...} of 3.12 and 3.13. The main interpreter's is inside it. The
+// holder itself proves nothing: the state of a thread that ended is freed.
+bool IsMainGil(const core::MemorySource& memory, uint64_t interpreter,
+               uint64_t gil) {
+  constexpr uint64_t kMostInterpreterBytes = 1 << 20;
+  constexpr uint64_t kLocked = 16;
+  constexpr uint64_t kMostIntervalUs = 1'000'000'000;
+  if (gil < interpreter || gil - interpreter > kMostInterpreterBytes) {
+    return false;
+  }
+  const auto interval_us = ReadWord(memory, gil);
+  const auto locked = ReadValue<int32_t>(memory, gil + kLocked);
+  return interval_us && *interval_us > 0 && *interval_us < kMostIntervalUs &&
+         (locked == 0 || locked == 1);
+}
+
 // The word that holds the running thread's state.
 absl::StatusOr<uint64_t> FindThreadStateWord(const core::MemorySource& memory,
                                              const VersionLayout& v,
@@ -111,17 +128,10 @@ absl::StatusOr<uint64_t> FindThreadStateWord(const core::MemorySource& memory,
     return address;
   }
   const auto gil = ReadWord(memory, roots.interpreter + v.interpreter_gil);
-  if (!gil || *gil == 0) return ProofFailed("the interpreter has no GIL");
-  const uint64_t address = *gil + v.gil_last_holder;
-  const auto holder = ReadWord(memory, address);
-  // A thread that ended may have been the last holder: its state is freed
-  // memory, which still is a state of this interpreter most of the time.
-  if (!holder ||
-      (*holder != 0 &&
-       ReadWord(memory, *holder + v.tstate_interpreter) != roots.interpreter)) {
-    return ProofFailed("the GIL's last holder is no thread state");
+  if (!gil || !IsMainGil(memory, roots.interpreter, *gil)) {
+    return ProofFailed("the main interpreter's GIL is not found in it");
   }
-  return address;
+  return *gil + v.gil_last_holder;
 }
 
 // A ring of GC heads: head.next.prev leads back to head.

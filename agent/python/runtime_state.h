@@ -4,8 +4,8 @@
 // Proofs: PyType_Type is its own type and is named "type"; tp_basicsize of
 // type, code, str and dict are this minor's; the main interpreter's first
 // thread state points back to it; the word next to tstate_current names the
-// main interpreter (3.7-3.11); the GIL's last holder is a thread state of this
-// interpreter (3.12+); the collector's three lists are closed rings.
+// main interpreter (3.7-3.11); the GIL is inside the main interpreter and looks
+// like one (3.12+); the collector's three lists are closed rings.
 //
 // Errors: kUnavailable Python has not started or is ending (ask again);
 // kUnimplemented a proof failed, naming it. Any thread.
