@@ -123,7 +123,7 @@ def verdict(paged, expected):
     if others:
         say(f"paged although healthy: {', '.join(others)}")
     if expected in paged and not others:
-        say(f"{expected} was paged; no healthy service was.")
+        say(f"{expected} was paged; no healthy service has been.")
         return 0
     return 1
 
