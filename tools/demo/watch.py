@@ -52,7 +52,8 @@ def pages():
     if not isinstance(alerts, list):
         return None
     return [a for a in alerts
-            if a.get("labels", {}).get("alertname", "").startswith("Plimsoll")]
+            if a.get("labels", {}).get("alertname", "").startswith("Plimsoll")
+            and a["labels"].get("severity") == "page"]
 
 
 def service_of(alert):
@@ -70,38 +71,64 @@ def show(alert, width=110):
 
 
 class Growth:
-    """Memory of one service as the collector has it: first and last look."""
+    """Anonymous memory of one service, summed over its processes."""
+
+    # The first half minute is start-up, not growth.
+    SETTLED_AFTER_S = 30
 
     def __init__(self):
-        self.first = None
-        self.last = None
+        self.mib = 0.0
+        self.mib_per_minute = 0.0
+        self.has_slope = False
+        self.seen = False
 
-    def add(self, seconds, mib):
-        # The first half minute is start-up, not growth.
-        if self.first is None and seconds >= 30:
-            self.first = (seconds, mib)
-        self.last = (seconds, mib)
+    def add(self, samples, start_unix_s):
+        """samples: (unix seconds, bytes) of one process, in order."""
+        self.seen = True
+        self.mib += samples[-1][1] / 2**20
+        settled = [s for s in samples if s[0] >= start_unix_s + self.SETTLED_AFTER_S]
+        if len(settled) < 3 or settled[-1][0] - settled[0][0] < 20:
+            return
+        self.has_slope = True
+        self.mib_per_minute += slope(settled) * 60 / 2**20
 
     def text(self):
-        if self.last is None:
+        if not self.seen:
             return "not seen yet"
-        size = f"{self.last[1]:.0f} MiB"
-        if self.first is None or self.last[0] - self.first[0] < 20:
-            return size
-        slope = (self.last[1] - self.first[1]) / (self.last[0] - self.first[0])
-        return f"{size} {slope * 60:+.1f}/min"
+        if not self.has_slope:
+            return f"{self.mib:.0f} MiB"
+        return f"{self.mib:.0f} MiB {self.mib_per_minute:+.1f}/min"
 
 
-def memory_by_service(document):
-    """{(name, region): MiB of anonymous memory} of the collector's processes."""
-    sums = {}
-    for process in rows(document, "processes"):
-        size = process.get("anon_bytes")
-        if process.get("exited") or not isinstance(size, (int, float)):
+def slope(samples):
+    """Least squares, per second."""
+    mean_t = sum(t for t, _ in samples) / len(samples)
+    mean_v = sum(v for _, v in samples) / len(samples)
+    spread = sum((t - mean_t) ** 2 for t, _ in samples)
+    return sum((t - mean_t) * (v - mean_v) for t, v in samples) / spread
+
+
+def samples_of(process, start_unix_s):
+    """Its anonymous memory since the demo began, as the collector stored it."""
+    document = get(f"{COLLECTOR}/api/v1/processes/{process.get('key')}/series"
+                   f"?metric=anon_bytes&from={start_unix_s:.0f}")
+    found = document.get("samples") if isinstance(document, dict) else None
+    return [(s[0], s[1]) for s in found or []
+            if isinstance(s, list) and len(s) == 2]
+
+
+def growth_by_service(services, start_unix_s):
+    """{(name, region): Growth} of the collector's living processes."""
+    growth = {s: Growth() for s in services}
+    processes = get(COLLECTOR + "/api/v1/processes")
+    for process in rows(processes, "processes"):
+        key = process.get("name"), process.get("region", "")
+        if process.get("exited") or key not in growth:
             continue
-        key = name_of(process.get("workload", "?")), process.get("region", "")
-        sums[key] = sums.get(key, 0) + size / 2**20
-    return sums
+        samples = samples_of(process, start_unix_s)
+        if samples:
+            growth[key].add(samples, start_unix_s)
+    return growth
 
 
 def progress(elapsed, growth, incidents, services):
@@ -130,16 +157,11 @@ def verdict(paged, expected):
 
 def follow(args):
     services = [tuple(s.split("/")[:2]) for s in args.services]
-    growth = {s: Growth() for s in services}
-    start = time.monotonic()
+    start, start_unix_s = time.monotonic(), time.time()
     paged, told_none, next_say = set(), False, 0.0
     say(f"waiting for a page (at most {PAGE_WITHIN_S // 60} minutes from now)")
     while True:
         elapsed = time.monotonic() - start
-        processes = get(COLLECTOR + "/api/v1/processes")
-        for key, mib in memory_by_service(processes).items():
-            if key in growth:
-                growth[key].add(elapsed, mib)
         incidents = rows(get(COLLECTOR + "/api/v1/incidents"), "incidents")
         for alert in pages() or []:
             if service_of(alert) in paged:
@@ -151,6 +173,7 @@ def follow(args):
             print(flush=True)
             next_say = 0.0
         if elapsed >= next_say:
+            growth = growth_by_service(services, start_unix_s)
             say(progress(elapsed, growth, incidents, services))
             next_say = elapsed + SAY_EVERY_S
         if args.expect in paged and args.exit_after_page:
