@@ -165,6 +165,47 @@ TEST_F(WithoutMapFiles, MappingsThatLieAreAnError) {
   EXPECT_FALSE(IdentifyTarget().ok());
 }
 
+TEST(UwsgiTest, PreforkWorkerIsFound) {
+  constexpr char kUwsgi[] = "/usr/bin/uwsgi-core";
+  if (!fs::exists(kUwsgi) ||
+      !fs::exists("/usr/lib/uwsgi/plugins/python3_plugin.so")) {
+    GTEST_SKIP() << "uwsgi-core or uwsgi-plugin-python3 is not installed";
+  }
+  TempDir directory;
+  const std::string application = (directory.path() / "app.py").string();
+  std::ofstream(application)
+      << "import os, sys, uwsgi\n"
+         "def say():\n"
+         "    sys.stdout.write('worker %d %d\\n' % (os.getpid(), id(type)))\n"
+         "    sys.stdout.flush()\n"
+         "uwsgi.post_fork_hook = say\n"
+         "def application(environ, start): return []\n";
+  const std::string socket = (directory.path() / "socket").string();
+  PythonTarget target("/bin/sh",
+                      std::string("exec ") + kUwsgi +
+                          " --plugin python3 --need-app --master --no-orphans "
+                          "--processes 1 --socket " +
+                          socket + " --wsgi-file " + application + " 2>&1");
+  int worker = 0;
+  uint64_t type = 0;
+  std::string log;
+  for (int i = 0; i < 200 && worker == 0; ++i) {
+    const std::string line = target.ReadLine();
+    if (line.empty()) break;
+    log += line + "\n";
+    std::sscanf(line.c_str(), "worker %d %lu", &worker, &type);
+  }
+  ASSERT_NE(worker, 0) << log;
+  const auto python = Identify(worker, "/proc");
+  const auto master = Identify(target.pid(), "/proc");
+  ::kill(worker, SIGKILL);
+  ASSERT_TRUE(python.ok()) << python.status();
+  EXPECT_EQ(python->type_type_address, type);
+  EXPECT_EQ(python->allocator, "pymalloc");
+  EXPECT_NE(python->frames.thread_state_address, 0u);
+  ASSERT_TRUE(master.ok()) << master.status();
+}
+
 // This very test program, embedding libpython by dlopen, as a server's plugin
 // does.
 class EmbeddedTest : public ::testing::TestWithParam<std::string> {};
