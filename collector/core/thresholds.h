@@ -79,7 +79,7 @@ struct JudgementThresholds {
 };
 
 struct CauseThresholds {
-  double one_cause = 0.7;   // of anonymous growth: named alone
+  double one_cause = 0.7;  // of anonymous growth: named alone
   // Where a type's objects rise steadily they are the cause from half on: the
   // rest is often theirs too (stacks of threads, buffers outside pymalloc).
   double python_majority = 0.5;

@@ -1,6 +1,5 @@
 #include "collector/core/traffic.h"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
@@ -8,6 +7,7 @@
 
 #include "collector/core/nnls.h"
 #include "collector/core/traffic_design.h"
+#include "collector/core/traffic_estimate.h"
 
 namespace plimsoll::collector {
 namespace {
@@ -97,37 +97,6 @@ double Vif(const TrafficDesign& d, Index column) {
   return 1 / std::max(1 - most, 1e-9);
 }
 
-struct Errors {
-  Eigen::VectorXd standard;
-  double dof = 0;
-};
-
-// Heteroscedasticity-robust (HC3): one request of a rare kind makes a row of
-// its own size.
-Errors RobustErrors(const TrafficDesign& d, const Fit& fit) {
-  const Index k = static_cast<Index>(fit.columns.size());
-  Eigen::MatrixXd x(d.x.rows(), k);
-  for (Index j = 0; j < k; ++j) {
-    x.col(j) = d.x.col(fit.columns[static_cast<size_t>(j)]);
-  }
-  const Eigen::MatrixXd inverse =
-      (x.transpose() * x).completeOrthogonalDecomposition().pseudoInverse();
-  const Eigen::VectorXd residual = d.y - x * fit.beta;
-  Eigen::MatrixXd meat = Eigen::MatrixXd::Zero(k, k);
-  for (Index i = 0; i < x.rows(); ++i) {
-    const double leverage =
-        std::min(0.99, (x.row(i) * inverse * x.row(i).transpose())(0));
-    const double e = residual(i) / (1 - leverage);
-    meat += e * e * x.row(i).transpose() * x.row(i);
-  }
-  Errors errors;
-  errors.dof = static_cast<double>(d.x.rows() - k - d.processes);
-  const double sweep = static_cast<double>(d.x.rows()) /
-                       std::max(1.0, errors.dof + static_cast<double>(k));
-  errors.standard = (sweep * (inverse * meat * inverse).diagonal()).cwiseSqrt();
-  return errors;
-}
-
 std::vector<std::string> Inseparable(const TrafficDesign& d, Index column,
                                      const std::vector<Index>& rivals) {
   std::vector<std::string> names;
@@ -146,6 +115,51 @@ std::string NotEnough(const TrafficDesign& d, int needed) {
   return "only " + std::to_string(d.x.rows()) +
          " looks at request counts so far, " + std::to_string(needed) +
          " needed";
+}
+
+}  // namespace
+
+namespace {
+
+// The causes of a fit that are surely there and matter, largest share first.
+void AddCauses(const TrafficDesign& d, const Fit& fit,
+               const std::vector<std::vector<Index>>& rivals,
+               const TrafficThresholds& thresholds, Traffic& out) {
+  const TrafficEstimate estimate =
+      EstimateColumns(d, fit.columns, Neighbours::kAdded);
+  const TrafficEstimate plain =
+      EstimateColumns(d, fit.columns, Neighbours::kPlain);
+  const double wide = boost::math::quantile(
+      boost::math::students_t(std::max(1.0, estimate.dof)), 0.975);
+  // Each column had its chance to be chosen (Bonferroni).
+  const double strict =
+      boost::math::quantile(boost::math::students_t(std::max(1.0, plain.dof)),
+                            1 - 0.025 / static_cast<double>(d.x.cols()));
+  for (size_t i = 0; i < fit.columns.size(); ++i) {
+    const Index at = static_cast<Index>(i);
+    const double beta = estimate.beta(at);
+    const double se = estimate.standard_error(at);
+    const size_t column = static_cast<size_t>(fit.columns[i]);
+    const double share = beta * d.requests[column] / d.growth_bytes;
+    const bool surely =
+        plain.beta(at) > strict * plain.standard_error(at) && beta > wide * se;
+    if (!surely || share < thresholds.min_leak_share) continue;
+    TrafficCause cause;
+    cause.attributes = d.names[column];
+    cause.bytes_per_request = {beta, std::max(0.0, beta - wide * se),
+                               beta + wide * se};
+    cause.share = std::min(1.0, share);
+    cause.vif = Vif(d, fit.columns[i]);
+    cause.requests = d.requests[column];
+    cause.inseparable_from = Inseparable(d, fit.columns[i], rivals[i]);
+    out.unexplained_share -= cause.share;
+    out.causes.push_back(std::move(cause));
+  }
+  out.unexplained_share = std::max(0.0, out.unexplained_share);
+  std::stable_sort(out.causes.begin(), out.causes.end(),
+                   [](const TrafficCause& a, const TrafficCause& b) {
+                     return a.share > b.share;
+                   });
 }
 
 }  // namespace
@@ -177,37 +191,7 @@ Traffic AttributeTraffic(const std::vector<TrafficSeries>& processes,
     fit = std::move(next);
     rivals.push_back(std::move(rival));
   }
-  if (!fit.columns.empty()) {
-    const Errors errors = RobustErrors(d, fit);
-    const boost::math::students_t t(std::max(1.0, errors.dof));
-    const double wide = boost::math::quantile(t, 0.975);
-    const double strict =
-        boost::math::quantile(t, 1 - 0.025 / static_cast<double>(d.x.cols()));
-    for (size_t i = 0; i < fit.columns.size(); ++i) {
-      const double beta = fit.beta(static_cast<Index>(i));
-      const double se = errors.standard(static_cast<Index>(i));
-      const size_t column = static_cast<size_t>(fit.columns[i]);
-      const double share = beta * d.requests[column] / d.growth_bytes;
-      if (beta - strict * se <= 0 || share < thresholds.min_leak_share) {
-        continue;
-      }
-      TrafficCause cause;
-      cause.attributes = d.names[column];
-      cause.bytes_per_request = {beta, std::max(0.0, beta - wide * se),
-                                 beta + wide * se};
-      cause.share = std::min(1.0, share);
-      cause.vif = Vif(d, fit.columns[i]);
-      cause.requests = d.requests[column];
-      cause.inseparable_from = Inseparable(d, fit.columns[i], rivals[i]);
-      out.unexplained_share -= cause.share;
-      out.causes.push_back(std::move(cause));
-    }
-    out.unexplained_share = std::max(0.0, out.unexplained_share);
-    std::stable_sort(out.causes.begin(), out.causes.end(),
-                     [](const TrafficCause& a, const TrafficCause& b) {
-                       return a.share > b.share;
-                     });
-  }
+  if (!fit.columns.empty()) AddCauses(d, fit, rivals, thresholds, out);
   if (out.causes.empty()) {
     out.not_known = "no attribute's requests explain the growth (" +
                     std::to_string(d.x.rows()) + " looks at " +

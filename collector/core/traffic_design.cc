@@ -194,8 +194,10 @@ TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
       part = Eigen::Map<const Eigen::VectorXd>(at->second.data(), n);
       part.array() -= part.mean();
     }
+    design.first_rows.push_back(row);
     row += n;
   }
+  design.first_rows.push_back(rows);
   design.names = Choose(totals, all, order, thresholds);
   design.x.resize(rows, static_cast<Eigen::Index>(design.names.size()));
   for (size_t j = 0; j < design.names.size(); ++j) {

@@ -19,6 +19,7 @@ struct TrafficDesign {
   Eigen::VectorXd y;               // swept
   double growth_bytes = 0;         // sum of y before the sweep
   int processes = 0;
+  std::vector<Eigen::Index> first_rows;  // of each process, then rows()
 };
 
 TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
