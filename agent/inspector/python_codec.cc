@@ -12,6 +12,16 @@ namespace {
 constexpr int kMostOffsets = 8;
 constexpr int kMostProbes = 256;
 
+// A field that is added to one of these must be named below, or it would be
+// lost between child and parent; then change the size here.
+static_assert(sizeof(core::ObjectLayout) == 112, "see VisitObjects");
+static_assert(sizeof(core::FrameLayout) == 56, "see VisitFrames");
+static_assert(sizeof(core::CodeLayout) == 40, "see VisitCode");
+static_assert(sizeof(core::GcLayout) == 32, "see VisitGc");
+static_assert(sizeof(core::ProbePoint) == 88, "see EncodeBuild, DecodeProbe");
+static_assert(sizeof(core::PythonBuild) == 224, "see EncodeBuild");
+static_assert(sizeof(core::PythonProcess) == 560, "see EncodePython");
+
 // Each Visit names the integers of one struct once, for both directions.
 template <typename Layout, typename F>
 void VisitObjects(Layout& o, F&& f) {

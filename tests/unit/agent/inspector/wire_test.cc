@@ -1,0 +1,212 @@
+// Framing and codecs: what goes in comes out, and nonsense is an error.
+#include <limits>
+#include <string>
+
+#include "agent/inspector/census_codec.h"
+#include "agent/inspector/framing.h"
+#include "agent/inspector/python_codec.h"
+#include "gtest/gtest.h"
+
+namespace plimsoll::inspector {
+namespace {
+
+TEST(FramingTest, MessagesComeOutWholeHoweverTheyArrive) {
+  const std::string stream =
+      *Frame("first") + *Frame("") + *Frame(std::string(70000, 'x'));
+  for (const size_t step :
+       {size_t{1}, size_t{3}, size_t{4096}, stream.size()}) {
+    FrameReader reader;
+    std::vector<std::string> messages;
+    for (size_t at = 0; at < stream.size(); at += step) {
+      reader.Append(std::string_view(stream).substr(at, step));
+      while (true) {
+        auto message = reader.Next();
+        ASSERT_TRUE(message.ok());
+        if (!message->has_value()) break;
+        messages.push_back(**message);
+      }
+    }
+    ASSERT_EQ(messages.size(), 3u);
+    EXPECT_EQ(messages[0], "first");
+    EXPECT_EQ(messages[1], "");
+    EXPECT_EQ(messages[2].size(), 70000u);
+    EXPECT_FALSE(reader.midway());
+  }
+}
+
+TEST(FramingTest, LengthsPastTheBoundAreRefused) {
+  FrameReader reader;
+  reader.Append("\xff\xff\xff\x7f");
+  EXPECT_EQ(reader.Next().status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Frame(std::string(kMostMessageBytes + 1, 'x')).status().code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
+core::PythonProcess Python() {
+  core::PythonProcess p;
+  p.pid = 42;
+  p.start_ticks = 77;
+  p.build.version = {3, 11, 2};
+  p.build.build_id = "abcd";
+  p.build.object_path = "/usr/bin/\xff python";
+  p.build.device = 5;
+  p.build.inode = 6;
+  p.build.shared_library = p.build.stripped = true;
+  p.build.probe_refusal = "why";
+  p.build.probes.push_back({.kind = core::ProbeKind::kGcDone,
+                            .symbol = "gc__done",
+                            .file_offset = 9,
+                            .cost = core::ProbeCost::kEmulated,
+                            .semaphore_offset = 10,
+                            .argument_register = -1,
+                            .argument_base_register = 3,
+                            .argument_displacement = -8,
+                            .argument_bytes = -4,
+                            .entry_offset = 11});
+  // Each integer its own value, so that none can be taken for another.
+  int32_t next = 100;
+  core::ObjectLayout& o = p.objects;
+  o.pool_bytes = next++, o.arena_bytes = next++, o.gc_head_bytes = next++;
+  o.object_offsets = {0, 16, 32};
+  for (int32_t* field : {&o.tp_name,
+                         &o.tp_basicsize,
+                         &o.tp_itemsize,
+                         &o.tp_flags,
+                         &o.tp_dict,
+                         &o.ht_qualname,
+                         &o.unicode_length,
+                         &o.unicode_state,
+                         &o.unicode_ascii_data,
+                         &o.dict_ma_keys,
+                         &o.dict_ma_values,
+                         &o.dict_keys_size,
+                         &o.dict_keys_index_bytes_log2,
+                         &o.dict_keys_kind,
+                         &o.dict_keys_nentries,
+                         &o.dict_keys_indices,
+                         &p.frames.tstate_thread_id,
+                         &p.frames.tstate_frame,
+                         &p.frames.cframe_current_frame,
+                         &p.frames.frame_code,
+                         &p.frames.frame_previous,
+                         &p.frames.frame_instruction,
+                         &p.frames.frame_owner,
+                         &p.frames.owner_c_stack,
+                         &p.code.filename,
+                         &p.code.name,
+                         &p.code.qualname,
+                         &p.code.linetable,
+                         &p.code.firstlineno,
+                         &p.code.code_adaptive,
+                         &p.gc.enabled,
+                         &p.gc.generations,
+                         &p.gc.generation_stride,
+                         &p.gc.permanent_generation,
+                         &p.gc.generation_stats}) {
+    *field = next++;
+  }
+  o.dict_keys_log2 = true;
+  p.frames.instruction_is_lasti = true;
+  p.frames.thread_state_address = 0xffff'8000'0000'0001;
+  p.frames.code_tag_mask = ~uint64_t{3};
+  p.code.line_table = core::CodeLayout::LineTable::kPep626;
+  p.code.code_type_address = 12;
+  p.gc.state_address = 13;
+  p.runtime_address = 14;
+  p.type_type_address = 15;
+  p.allocator = "pymalloc";
+  p.open_path = "/proc/42/map_files/x";
+  return p;
+}
+
+TEST(PythonCodecTest, EveryFieldSurvives) {
+  const core::PythonProcess python = Python();
+  v1::PythonProcess message;
+  EncodePython(python, message);
+  v1::PythonProcess parsed;
+  ASSERT_TRUE(parsed.ParseFromString(message.SerializeAsString()));
+  const auto back = DecodePython(parsed);
+  ASSERT_TRUE(back.ok()) << back.status();
+  // Equal in every field that is encoded: its encoding is the same.
+  v1::PythonProcess again;
+  EncodePython(*back, again);
+  EXPECT_EQ(again.SerializeAsString(), message.SerializeAsString());
+  EXPECT_EQ(back->objects.dict_keys_indices, python.objects.dict_keys_indices);
+  EXPECT_EQ(back->objects.object_offsets, python.objects.object_offsets);
+  EXPECT_EQ(back->frames.owner_c_stack, python.frames.owner_c_stack);
+  EXPECT_EQ(back->gc.generation_stats, python.gc.generation_stats);
+  EXPECT_EQ(back->code.line_table, python.code.line_table);
+  EXPECT_EQ(back->build.probes[0].argument_displacement, -8);
+  EXPECT_EQ(back->build.object_path, python.build.object_path);
+  EXPECT_TRUE(back->frames.instruction_is_lasti);
+}
+
+TEST(PythonCodecTest, NonsenseIsRefused) {
+  v1::PythonProcess message;
+  EXPECT_FALSE(DecodePython(message).ok());  // no layouts
+  const auto broken = [](auto change) {
+    v1::PythonProcess m;
+    EncodePython(Python(), m);
+    change(m);
+    return !DecodePython(m).ok();
+  };
+  EXPECT_TRUE(broken([](auto& m) { m.add_objects(1); }));
+  EXPECT_TRUE(broken([](auto& m) { m.mutable_gc()->RemoveLast(); }));
+  EXPECT_TRUE(broken([](auto& m) {
+    for (int i = 0; i < 9; ++i) m.add_object_offsets(1);
+  }));
+  EXPECT_TRUE(broken(
+      [](auto& m) { m.mutable_build()->mutable_probes(0)->set_kind(99); }));
+  EXPECT_TRUE(broken([](auto& m) { m.set_code(m.code_size() - 1, 7); }));
+}
+
+TEST(CensusCodecTest, EveryFieldSurvives) {
+  core::HeapCensus census;
+  census.types = {{"a.B", 1, 2, 3}, {"\xff", 4, 5, 6}};
+  census.other_types = 7, census.other_objects = 8, census.other_bytes = 9;
+  census.unknown_blocks = 10, census.unknown_bytes = 11;
+  census.size_classes = {{16, 1, 2, 3}};
+  census.arenas = 12, census.arena_bytes = 13, census.pools_free = 14;
+  census.read_faults = 15, census.scanned_bytes = 16, census.duration_ns = 17;
+  census.coverage = {18, 19, true, 0.5, "all pools"};
+  census.gc.generations = {{20, 21, 22}};
+  census.gc.enabled = false;
+  v1::HeapCensus message;
+  EncodeCensus(census, message);
+  const auto back = DecodeCensus(message);
+  ASSERT_TRUE(back.ok()) << back.status();
+  v1::HeapCensus again;
+  EncodeCensus(*back, again);
+  EXPECT_EQ(again.SerializeAsString(), message.SerializeAsString());
+  EXPECT_EQ(back->types[1].type, "\xff");
+  EXPECT_EQ(back->coverage.total, 19);
+  EXPECT_EQ(back->gc.enabled, false);
+}
+
+TEST(CensusCodecTest, CountsThatMakeNoSenseAreRefused) {
+  const auto broken = [](auto change) {
+    v1::HeapCensus m;
+    change(m);
+    return !DecodeCensus(m).ok();
+  };
+  EXPECT_FALSE(broken([](auto&) {}));
+  EXPECT_TRUE(broken([](auto& m) { m.set_arenas(-1); }));
+  EXPECT_TRUE(broken([](auto& m) {
+    m.set_unknown_bytes(std::numeric_limits<int64_t>::max());
+  }));
+  EXPECT_TRUE(broken([](auto& m) { m.add_types()->set_objects(-5); }));
+  EXPECT_TRUE(broken([](auto& m) {
+    m.set_coverage_standard_error(std::numeric_limits<double>::quiet_NaN());
+  }));
+}
+
+TEST(StatusCodecTest, CodesThatDoNotExistAreDataLoss) {
+  v1::Response response;
+  EncodeStatus(absl::NotFoundError("gone"), response);
+  EXPECT_EQ(DecodeStatus(response), absl::NotFoundError("gone"));
+  response.set_status_code(99);
+  EXPECT_EQ(DecodeStatus(response).code(), absl::StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace plimsoll::inspector
