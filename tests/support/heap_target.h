@@ -1,5 +1,5 @@
-// A real interpreter that runs tests/support/heap_truth.py and says what its
-// heap holds.
+// A real interpreter that runs a script, tests/support/heap_truth.py unless
+// told otherwise, which says what its heap holds.
 #ifndef PLIMSOLL_TESTS_SUPPORT_HEAP_TARGET_H_
 #define PLIMSOLL_TESTS_SUPPORT_HEAP_TARGET_H_
 
@@ -16,8 +16,9 @@ namespace plimsoll::testing {
 
 class HeapTarget : public PythonTarget {
  public:
-  HeapTarget(const std::string& python, std::vector<std::string> arguments)
-      : PythonTarget(python, "exec(open('" + Script() + "').read())",
+  HeapTarget(const std::string& python, std::vector<std::string> arguments,
+             const std::string& script = "tests/support/heap_truth.py")
+      : PythonTarget(python, "exec(open('" + Path(script) + "').read())",
                      {{"PYTHONUTF8", "1"}}, std::move(arguments)) {}
 
   // Reads "key value" lines up to a line that says "ready". False when the
@@ -52,9 +53,9 @@ class HeapTarget : public PythonTarget {
     }
     return false;
   }
-  static std::string Script() {
+  static std::string Path(const std::string& script) {
     const char* source = std::getenv("PLIMSOLL_SOURCE_DIR");
-    return std::string(source ? source : ".") + "/tests/support/heap_truth.py";
+    return std::string(source ? source : ".") + "/" + script;
   }
   std::map<std::string, std::string> facts_;
 };

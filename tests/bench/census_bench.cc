@@ -1,0 +1,193 @@
+// How exact and how fast the census is, on a live interpreter.
+//
+// usage: census_bench [--count N] [--repeat N] [PYTHON]
+//
+// Starts PYTHON (/usr/bin/python3.11) with N (200,000) live instances of each
+// of five types, takes censuses while it is idle and while a thread makes and
+// drops objects of the same types, and prints a table: the worst error of each
+// count, the share of sys.getallocatedblocks(), and bytes of heap per second
+// of CPU, for several sizes of a read. Run it from the repository's top.
+#include <time.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/heap/census.h"
+#include "agent/inspector/resident_pages.h"
+#include "agent/inspector/target_memory.h"
+#include "agent/python/identify_process.h"
+#include "agent/python/process_files.h"
+#include "tests/support/heap_target.h"
+
+namespace plimsoll {
+namespace {
+
+double CpuSeconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) +
+         static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+struct Sample {
+  core::HeapCensus census;
+  double cpu_seconds = 0;
+};
+
+// As the inspector takes it, in this process.
+absl::StatusOr<Sample> Take(const core::PythonProcess& python,
+                            bool headers_only) {
+  const double began = CpuSeconds();
+  const auto mappings =
+      python::ProcProcessFiles("/proc", python.pid).ReadMappings();
+  if (!mappings.ok()) return mappings.status();
+  const auto resident = inspector::ReadResidentRanges(
+      "/proc", python.pid, heap::PoolRanges(*mappings),
+      python.objects.pool_bytes);
+  auto census = heap::TakeCensus(
+      inspector::TargetMemory(python.pid), *mappings, resident.ranges, python,
+      {.headers_only = headers_only, .max_types = 0});
+  if (!census.ok()) return census.status();
+  return Sample{*std::move(census), CpuSeconds() - began};
+}
+
+int64_t Objects(const core::HeapCensus& census, const std::string& type) {
+  for (const core::TypeCount& row : census.types) {
+    if (row.type == type) return row.objects;
+  }
+  return 0;
+}
+
+// One line for each type: the counts that differed most, over `repeat` goes.
+bool PrintRows(const char* state, const core::PythonProcess& python,
+               const std::vector<std::pair<std::string, int64_t>>& truth,
+               int64_t allocated_blocks, int repeat) {
+  std::vector<int64_t> low(truth.size(), INT64_MAX), high(truth.size(), 0);
+  double best = 1e9, bytes = 0, share = 1, blocks = 0;
+  for (int i = 0; i < repeat; ++i) {
+    const auto sample = Take(python, false);
+    if (!sample.ok()) {
+      std::fprintf(stderr, "%s\n", sample.status().ToString().c_str());
+      return false;
+    }
+    for (size_t t = 0; t < truth.size(); ++t) {
+      const int64_t seen = Objects(sample->census, truth[t].first);
+      low[t] = std::min(low[t], seen);
+      high[t] = std::max(high[t], seen);
+    }
+    best = std::min(best, sample->cpu_seconds);
+    bytes = static_cast<double>(sample->census.scanned_bytes);
+    share = std::min(share, sample->census.coverage.share());
+    blocks = static_cast<double>(sample->census.coverage.total);
+  }
+  for (size_t t = 0; t < truth.size(); ++t) {
+    const auto is = static_cast<double>(truth[t].second);
+    const double worst = std::max(std::abs(static_cast<double>(low[t]) - is),
+                                  std::abs(static_cast<double>(high[t]) - is));
+    std::printf("%-10s %-34s %9ld %9ld %9ld  %.4f %%\n", state,
+                truth[t].first.c_str(), truth[t].second, low[t], high[t],
+                100 * worst / is);
+  }
+  std::printf("%-10s coverage %.5f; %.0f MB in %.3f s of CPU: %.2f GB/s", state,
+              share, bytes / 1e6, best, bytes / best / 1e9);
+  if (allocated_blocks > 0) {
+    std::printf("; %.0f of sys.getallocatedblocks() %ld: %.4f %%", blocks,
+                allocated_blocks,
+                100 * blocks / static_cast<double>(allocated_blocks));
+  }
+  std::printf("\n");
+  return true;
+}
+
+// The kernel's copying alone, by size of one read.
+void PrintPieces(const core::PythonProcess& python) {
+  const auto mappings =
+      python::ProcProcessFiles("/proc", python.pid).ReadMappings();
+  if (!mappings.ok()) return;
+  const auto ranges = inspector::ReadResidentRanges("/proc", python.pid,
+                                                    heap::PoolRanges(*mappings),
+                                                    python.objects.pool_bytes)
+                          .ranges;
+  const inspector::TargetMemory memory(python.pid);
+  for (size_t piece = 16 << 10; piece <= 4 << 20; piece *= 4) {
+    std::vector<std::byte> buffer(piece);
+    double best = 1e9, bytes = 0;
+    for (int i = 0; i < 5; ++i) {
+      const double began = CpuSeconds();
+      bytes = 0;
+      for (const auto& range : ranges) {
+        for (uint64_t at = range.start; at < range.end; at += piece) {
+          bytes += static_cast<double>(
+              memory.Read(at, std::span(buffer).first(
+                                  std::min<uint64_t>(piece, range.end - at))));
+        }
+      }
+      best = std::min(best, CpuSeconds() - began);
+    }
+    std::printf("read only, pieces of %4zu KiB: %.2f GB/s\n", piece >> 10,
+                bytes / best / 1e9);
+  }
+}
+
+int Run(const std::string& program, const std::string& count, int repeat) {
+  testing::HeapTarget target(program, {count},
+                             "tests/bench/heap_truth_bench.py");
+  if (!target.running() || !target.Next()) {
+    std::fprintf(stderr, "%s did not start the target\n", program.c_str());
+    return 1;
+  }
+  python::BuildCache cache;
+  const auto python = python::IdentifyProcess(
+      target.pid(), "/proc", inspector::TargetMemory(target.pid()), cache);
+  if (!python.ok()) {
+    std::fprintf(stderr, "%s\n", python.status().ToString().c_str());
+    return 1;
+  }
+  std::vector<std::pair<std::string, int64_t>> truth;
+  for (const auto& [key, value] : target.facts()) {
+    if (key.starts_with("type:")) {
+      truth.emplace_back(key.substr(5), std::stoll(value));
+    }
+  }
+  std::printf("%s, %d censuses each\n", program.c_str(), repeat);
+  std::printf("%-10s %-34s %9s %9s %9s  %s\n", "state", "type", "truth",
+              "least", "most", "worst");
+  const int64_t blocks = target.Number("allocated_blocks");
+  if (!PrintRows("idle", *python, truth, blocks, repeat)) return 1;
+  if (const auto headers = Take(*python, true); headers.ok()) {
+    std::printf("headers only: %.0f MB of pools in %.4f s of CPU\n",
+                static_cast<double>(headers->census.arena_bytes) / 1e6,
+                headers->cpu_seconds);
+  }
+  PrintPieces(*python);
+  if (!target.WriteLine("load") || !target.Next()) return 1;
+  return PrintRows("load", *python, truth, 0, repeat) ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace plimsoll
+
+int main(int argc, char** argv) {
+  std::string python = "/usr/bin/python3.11", count = "200000";
+  int repeat = 20;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--count" && i + 1 < argc) {
+      count = argv[++i];
+    } else if (word == "--repeat" && i + 1 < argc) {
+      repeat = std::max(1, std::atoi(argv[++i]));
+    } else if (word.starts_with("-")) {
+      std::fprintf(stderr,
+                   "usage: census_bench [--count N] [--repeat N] [PYTHON]\n");
+      return 2;
+    } else {
+      python = word;
+    }
+  }
+  return plimsoll::Run(python, count, repeat);
+}
