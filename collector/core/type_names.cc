@@ -33,6 +33,9 @@ constexpr std::array<std::string_view, 83> kStandardModules = {
     "uuid",         "weakref",         "xml"};
 static_assert(std::is_sorted(kStandardModules.begin(), kStandardModules.end()));
 
+// A file and its directory tell modules apart on one line of a pager.
+constexpr int kPathParts = 2;
+
 // Past "/lib/python3.11/" (or python311.zip), npos when there is none.
 size_t AfterStandardLibrary(std::string_view path) {
   const size_t at = path.find("/lib/python");
@@ -75,7 +78,7 @@ std::string ShortPath(std::string_view path) {
   if (start == std::string_view::npos) start = AfterStandardLibrary(path);
   if (start != std::string_view::npos) return std::string(path.substr(start));
   size_t slash = path.size();
-  for (int part = 0; part < 3; ++part) {
+  for (int part = 0; part < kPathParts; ++part) {
     if (slash == 0) return std::string(path);
     slash = path.rfind('/', slash - 1);
     if (slash == std::string_view::npos) return std::string(path);

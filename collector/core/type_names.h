@@ -19,7 +19,7 @@ Origin TypeOrigin(std::string_view type);
 Origin FrameOrigin(const Frame& frame);
 
 // The tail of a path that means something to its readers: after site-packages
-// or lib/pythonX.Y, else the last three parts at most.
+// or lib/pythonX.Y, else the file and its directory.
 std::string ShortPath(std::string_view path);
 
 }  // namespace plimsoll::collector

@@ -1,0 +1,158 @@
+#include "collector/core/judgement.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdio>
+#include <random>
+
+#include "tests/unit/collector/core/memory_shapes.h"
+
+namespace plimsoll::collector {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+constexpr double kLimit = 1024 * kMiB;
+
+enum class Kind { kFlat, kLeak, kLeakOnSaw, kSaw, kStep, kFilled, kDiurnal };
+
+// Each half minute for `hours`, in a life that began before.
+std::vector<Sample> Make(Kind kind, double percent_per_h, double hours,
+                         uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::normal_distribution<double> normal;
+  std::vector<Sample> out;
+  double walk = 0;
+  for (int i = 0; i < static_cast<int>(hours * 120); ++i) {
+    const double h = i / 120.0;
+    walk = 0.9 * walk + 0.3 * normal(random);
+    double mib = 300 + walk + 0.5 * normal(random);
+    const double leak = percent_per_h / 100 * 1024 * h;
+    const double tooth = 60 * std::fmod(h * 6, 1.0);
+    if (kind == Kind::kLeak) mib += leak;
+    if (kind == Kind::kSaw) mib += tooth;
+    if (kind == Kind::kLeakOnSaw) mib += leak + tooth;
+    if (kind == Kind::kStep && h > hours / 2) mib += 80;
+    if (kind == Kind::kFilled) mib += 200 * (1 - std::exp(-h / (hours / 10)));
+    if (kind == Kind::kDiurnal) mib += 40 * std::sin(6.2832 * h / 24);
+    out.push_back({kStartNs + i * 30 * kSecond, mib * kMiB});
+  }
+  return out;
+}
+
+struct Row {
+  const char* name;
+  Kind kind;
+  double percent_per_h;
+  double hours;
+  double least_page, most_page;  // share of the seeds, two windows in a row
+  double least_held = 0;         // of the interval, where there is a leak
+};
+
+class Judgement : public ::testing::TestWithParam<Row> {};
+
+TEST_P(Judgement, TwoWindowsInARow) {
+  const Row& row = GetParam();
+  constexpr int kSeeds = 100;
+  int pages = 0, tickets = 0, held = 0, judged = 0;
+  for (int seed = 1; seed <= kSeeds; ++seed) {
+    const auto samples = Make(row.kind, row.percent_per_h, row.hours,
+                              static_cast<uint64_t>(seed));
+    Confirmations confirmations;
+    bool page = false, ticket = false;
+    for (double h = 0.25; h <= row.hours; h += 0.25) {
+      const int64_t now = kStartNs + static_cast<int64_t>(h * 3600) * kSecond;
+      JudgementInput input;
+      for (const Sample& s : samples) {
+        if (s.time_ns <= now) input.anon.push_back(s);
+      }
+      input.limit_bytes = kLimit;
+      const ProcessJudgement j =
+          JudgeProcess(input, JudgementThresholds{}, now);
+      const bool stands = confirmations.Add(1, j, now);
+      page = page || (stands && j.page);
+      ticket = ticket || stands;
+      if (j.grows && row.percent_per_h > 0) {
+        const double truth = row.percent_per_h / 100 * kLimit / 3600;
+        ++judged;
+        held += j.bytes_per_s.lo <= truth && truth <= j.bytes_per_s.hi;
+      }
+    }
+    pages += page;
+    tickets += ticket;
+  }
+  std::printf("%-26s paged %5.1f %%  ticket or page %5.1f %%", row.name,
+              100.0 * pages / kSeeds, 100.0 * tickets / kSeeds);
+  if (judged > 0) {
+    std::printf("  CI holds %5.1f %%", 100.0 * held / judged);
+  }
+  std::printf("\n");
+  EXPECT_GE(pages, row.least_page * kSeeds);
+  EXPECT_LE(pages, row.most_page * kSeeds);
+  EXPECT_GE(held, row.least_held * judged);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, Judgement,
+    ::testing::Values(
+        Row{"leak 20 %/h, 3 h", Kind::kLeak, 20, 3, 1, 1, .9},
+        Row{"leak 5 %/h, 8 h", Kind::kLeak, 5, 8, .95, 1, .9},
+        Row{"leak 20 %/h on a saw, 3 h", Kind::kLeakOnSaw, 20, 3, .9, 1, .8},
+        Row{"flat, 8 h", Kind::kFlat, 0, 8, 0, .01},
+        Row{"saw, 8 h", Kind::kSaw, 0, 8, 0, .02},
+        Row{"step, 8 h", Kind::kStep, 0, 8, 0, .05},
+        Row{"cache filled in 1 h, 6 h", Kind::kFilled, 0, 6, 0, 1},
+        Row{"diurnal, 24 h", Kind::kDiurnal, 0, 24, 0, .05}));
+
+TEST(JudgeProcess, TheTimeIsToThePeakAndARange) {
+  const auto samples = Make(Kind::kLeakOnSaw, 20, 2, 1);
+  JudgementInput input{samples, samples.back().value, kLimit};
+  const int64_t now = samples.back().time_ns;
+  const ProcessJudgement j = JudgeProcess(input, JudgementThresholds{}, now);
+  ASSERT_TRUE(j.page) << j.why_not;
+  ASSERT_TRUE(j.time_to_limit.has_value());
+  const double floor_time =
+      (kLimit - samples.back().value) / j.bytes_per_s.value;
+  EXPECT_LT(j.time_to_limit->lo_s, floor_time);
+  EXPECT_LT(j.time_to_limit->lo_s, j.time_to_limit->hi_s);
+}
+
+TEST(JudgeProcess, SaysWhyNot) {
+  const JudgementThresholds t;
+  EXPECT_EQ(JudgeProcess({}, t, kStartNs).why_not, "too short a history");
+  const auto flat = Make(Kind::kFlat, 0, 1, 3);
+  EXPECT_FALSE(
+      JudgeProcess({flat, {}, kLimit}, t, flat.back().time_ns).why_not.empty());
+}
+
+TEST(JudgeProcess, WithoutALimitItNeverPages) {
+  const auto samples = Make(Kind::kLeak, 20, 3, 1);
+  const auto j = JudgeProcess({samples, {}, {}}, JudgementThresholds{},
+                              samples.back().time_ns);
+  EXPECT_TRUE(j.grows);
+  EXPECT_FALSE(j.page);
+}
+
+TEST(Confirmations, AskForAShortWindowAndStartOver) {
+  Confirmations c;
+  ProcessJudgement page;
+  page.page = true;
+  page.short_window_s = 600;
+  EXPECT_FALSE(c.Add(1, page, 0));
+  EXPECT_FALSE(c.Add(1, page, 300 * kSecond));
+  EXPECT_TRUE(c.Add(1, page, 600 * kSecond));
+  EXPECT_FALSE(c.Add(1, ProcessJudgement{}, 900 * kSecond));
+  EXPECT_FALSE(c.Add(1, page, 1200 * kSecond));
+}
+
+TEST(CauseOf, NamesOneOrSaysMixed) {
+  const CauseThresholds t;
+  EXPECT_EQ(CauseOf({}, t), Verdict::kLeak);
+  EXPECT_EQ(CauseOf({0.9, 0.0, 0.1}, t), Verdict::kPythonObject);
+  EXPECT_EQ(CauseOf({0.1, 0.0, 0.9}, t), Verdict::kNative);
+  EXPECT_EQ(CauseOf({0.1, 0.8, 0.1}, t), Verdict::kFragmentation);
+  EXPECT_EQ(CauseOf({0.5, 0.0, 0.5}, t), Verdict::kMixed);
+}
+
+}  // namespace
+}  // namespace plimsoll::collector
