@@ -136,10 +136,10 @@ absl::Status InspectionService::TakeCensus(const v1::TakeCensus& request,
                                  resident.ranges, python,
                                  {.headers_only = request.headers_only(),
                                   .max_types = request.max_types()});
-  PLIMSOLL_RETURN_IF_ERROR(census.status());
   // What was read of a process that ended, or became another, is not of the
-  // one that was meant; one that died while it was read shows as such.
+  // one that was meant, and no other reason for a failure holds.
   PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
+  PLIMSOLL_RETURN_IF_ERROR(census.status());
   census->read_faults += resident.swapped_pages;
   census->duration_ns = now_ns_() - began;
   EncodeCensus(*census, *response.mutable_census());

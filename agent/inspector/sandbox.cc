@@ -16,6 +16,7 @@
 #include <type_traits>
 
 #include "absl/strings/str_cat.h"
+#include "agent/inspector/resident_pages.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::inspector {
@@ -122,6 +123,7 @@ int AddRules(scmp_filter_ctx filter, int channel_fd) {
       {SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, kWriting, O_RDONLY)},
       {SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
       {SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
+      {SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, kPagemapScan)},
       // abort() of our own process.
       {SCMP_SYS(tgkill),
        SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()))},

@@ -92,6 +92,7 @@ made = {k: [None] * count for k in
 index = 0
 blocks = 0
 say(("minor", sys.version_info[1]), ("type_type", id(type)),
+    ("code", id(trips.__code__)),
     ("gc_enabled", int(gc.isenabled())))
 
 for index in range(count):

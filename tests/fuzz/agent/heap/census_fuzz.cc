@@ -12,10 +12,8 @@ namespace {
 using plimsoll::testing::HeapBuilder;
 
 void Check(const plimsoll::core::HeapCensus& census) {
-  int64_t objects = census.other_objects;
   for (const auto& row : census.types) {
     if (row.type.empty() || row.objects <= 0) std::abort();
-    objects += row.objects;
   }
   if (census.coverage.seen > census.coverage.total) std::abort();
 }
@@ -44,9 +42,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   heap.memory().read_limit = data[0] & 0x80 ? 300000 : SIZE_MAX;
   for (const bool headers_only : {false, true}) {
-    const auto census =
-        TakeCensus(heap.memory(), heap.mappings(), heap.python(),
-                   {.headers_only = headers_only, .max_types = data[1] % 4});
+    const auto census = plimsoll::heap::TakeCensus(
+        heap.memory(), heap.mappings(), heap.python(),
+        {.headers_only = headers_only, .max_types = data[1] % 4});
     if (census.ok()) Check(*census);
   }
   return 0;

@@ -11,7 +11,9 @@ Residency Of(std::string_view pages, uint32_t pool_bytes,
   ResidentRanges ranges(pool_bytes);
   ranges.BeginRange({start, start + pages.size() * kPageBytes});
   for (size_t i = 0; i < pages.size(); ++i) {
-    ranges.AddPage(start + i * kPageBytes, pages[i] == 'p', pages[i] == 's');
+    const uint64_t at = start + i * kPageBytes;
+    if (pages[i] != '.')
+      ranges.AddPages({at, at + kPageBytes}, pages[i] == 's');
   }
   return ranges.Take();
 }
@@ -36,6 +38,18 @@ TEST(ResidentRangesTest, SwappedPagesAreNotTouched) {
   EXPECT_EQ(swapped.swapped_pages, 1);
   EXPECT_EQ(Of("sp..", 16384).ranges, (Ranges{{0x101000, 0x104000}}));
   EXPECT_TRUE(Of("ssss", 16384).ranges.empty());
+}
+
+TEST(ResidentRangesTest, PagesSideBySideAreAsGoodAsOneByOne) {
+  ResidentRanges ranges(16384);
+  ranges.BeginRange({0x100000, 0x200000});
+  ranges.AddPages({0x101000, 0x106000}, false);
+  ranges.AddPages({0x106000, 0x107000}, true);
+  ranges.AddPages({0x110000, 0x111000}, false);
+  const Residency result = ranges.Take();
+  EXPECT_EQ(result.ranges,
+            (Ranges{{0x100000, 0x106000}, {0x110000, 0x114000}}));
+  EXPECT_EQ(result.swapped_pages, 1);
 }
 
 TEST(ResidentRangesTest, NothingOutsideTheRangeIsTouched) {
