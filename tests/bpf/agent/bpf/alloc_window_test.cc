@@ -6,147 +6,31 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
-#include <cstdlib>
+#include <algorithm>
 #include <optional>
 
+#include "agent/core/window_balance.h"
+#include "agent/heap/census.h"
+#include "agent/procfs/proc_root.h"
 #include "tests/bpf/agent/bpf/bpf_target.h"
+#include "tests/bpf/agent/bpf/window_truth.h"
 #include "tests/support/bpf_requirement.h"
 
 namespace plimsoll::bpf {
 namespace {
 
 using ::plimsoll::testing::BpfTarget;
-using ::plimsoll::testing::LiveMemory;
+using ::plimsoll::testing::CountingAllocator;
+using ::plimsoll::testing::Differences;
+using ::plimsoll::testing::kWindowScript;
 using ::plimsoll::testing::PlainPythons;
+using ::plimsoll::testing::ReadTruth;
 using ::plimsoll::testing::StrippedPythons;
+using ::plimsoll::testing::Sum;
+using ::plimsoll::testing::SumOf;
 using ::plimsoll::testing::TestName;
+using ::plimsoll::testing::Truth;
 using ::testing::HasSubstr;
-
-// Functions with one job each, so that a code object names what was done.
-constexpr char kScript[] = R"(
-import sys, gc
-gc.disable()
-class Vessel(object):
-    def __init__(self, n): self.n = n
-class Mast(object):
-    __slots__ = ('a',)
-kept = []
-def make_vessels(n):
-    for i in range(n): kept.append(Vessel(i))
-def make_masts(n):
-    for i in range(n): kept.append(Mast())
-def make_lists(n):
-    for i in range(n): kept.append([None])
-def drop_all(n):
-    del kept[:]
-def churn(n):
-    for i in range(n): str(i) + 'x'
-def recurse(n):
-    return recurse(n - 1) if n else kept.append(Mast())
-def say(name, value):
-    sys.stdout.write('%s %s\n' % (name, value)); sys.stdout.flush()
-counted = 0
-if len(sys.argv) > 1:
-    import ctypes
-    hook = ctypes.PyDLL(sys.argv[1])
-    hook.install.restype = ctypes.c_uint64
-    counted = hook.install()
-say('counted', counted)
-for f in (make_vessels, make_masts, make_lists, drop_all, churn, recurse):
-    say(f.__name__, id(f.__code__))
-for t in (Vessel, Mast, list):
-    say(t.__name__, id(t))
-jobs = dict((f.__name__, f) for f in
-            (make_vessels, make_masts, make_lists, drop_all, churn, recurse))
-for f in (make_vessels, make_masts, make_lists, drop_all, churn): f(3)
-say('free', 0)
-sys.stdout.write('done\n'); sys.stdout.flush()
-while True:
-    words = sys.stdin.readline().split()
-    for i in range(0, len(words), 2): jobs[words[i]](int(words[i + 1]))
-    sys.stdout.write('done\n'); sys.stdout.flush()
-)";
-
-struct Truth {
-  uint64_t mallocs[33];
-  uint64_t callocs[33];
-  uint64_t reallocs;
-  uint64_t frees;
-};
-
-Truth ReadTruth(const BpfTarget& target) {
-  Truth truth = {};
-  const size_t n = LiveMemory(target.pid())
-                       .Read(target.Number("counted"),
-                             std::as_writable_bytes(std::span(&truth, 1)));
-  EXPECT_EQ(n, sizeof(truth));
-  return truth;
-}
-
-std::string CountingAllocator() {
-  const char* path = std::getenv("PLIMSOLL_COUNTING_ALLOCATOR");
-  return path == nullptr ? "" : path;
-}
-
-struct Sum {
-  int64_t allocations = 0;
-  int64_t frees = 0;
-  friend bool operator==(const Sum&, const Sum&) = default;
-  friend std::ostream& operator<<(std::ostream& out, const Sum& sum) {
-    return out << "+" << sum.allocations << " -" << sum.frees;
-  }
-};
-
-struct Filter {
-  std::optional<core::ProbeKind> probe = {};
-  std::optional<uint64_t> type = {};
-  std::optional<uint64_t> code = {};  // of the innermost frame
-  std::optional<int32_t> block_bytes = {};
-};
-
-Sum SumOf(const WindowCounts& window, const Filter& filter) {
-  Sum sum;
-  for (const core::StackCount& row : window.counts) {
-    const core::RawStack& stack = window.stacks.at(row.stack_index);
-    if (filter.probe && row.probe != *filter.probe) continue;
-    if (filter.type && row.type_address != *filter.type) continue;
-    if (filter.block_bytes && row.block_bytes != *filter.block_bytes) continue;
-    if (filter.code && (stack.frames.empty() ||
-                        stack.frames.front().code_address != *filter.code)) {
-      continue;
-    }
-    sum.allocations += row.allocations;
-    sum.frees += row.frees;
-  }
-  return sum;
-}
-
-// One line for each place where the window differs from the target's truth.
-std::vector<std::string> Differences(const WindowCounts& window,
-                                     const Truth& before, const Truth& after) {
-  std::vector<std::string> differences;
-  const auto compare = [&differences](const std::string& what, int64_t counted,
-                                      uint64_t truth) {
-    if (counted != static_cast<int64_t>(truth)) {
-      differences.push_back(what + ": counted " + std::to_string(counted) +
-                            ", the target made " + std::to_string(truth));
-    }
-  };
-  for (int i = 0; i < 33; ++i) {
-    const std::string name = " of " + std::to_string(16 * i) + " bytes";
-    Filter filter{.probe = core::ProbeKind::kObjectMalloc,
-                  .block_bytes = 16 * i};
-    compare("malloc" + name, SumOf(window, filter).allocations,
-            after.mallocs[i] - before.mallocs[i]);
-    filter.probe = core::ProbeKind::kObjectCalloc;
-    compare("calloc" + name, SumOf(window, filter).allocations,
-            after.callocs[i] - before.callocs[i]);
-  }
-  compare("free", SumOf(window, {.probe = core::ProbeKind::kObjectFree}).frees,
-          after.frees - before.frees);
-  return differences;
-}
 
 class AllocWindowTest : public ::testing::TestWithParam<std::string> {
  protected:
@@ -168,6 +52,16 @@ class AllocWindowTest : public ::testing::TestWithParam<std::string> {
     return *std::move(window);
   }
 
+  static core::HeapCensus TakeCensus(const BpfTarget& target) {
+    const auto maps = procfs::ProcRoot("/proc").ReadMaps(target.pid());
+    if (!maps.ok()) ADD_FAILURE() << maps.status();
+    absl::StatusOr<core::HeapCensus> census = heap::TakeCensus(
+        ::plimsoll::testing::LiveMemory(target.pid()),
+        maps.value_or(std::vector<core::Mapping>{}), target.process(), {});
+    if (!census.ok()) ADD_FAILURE() << census.status();
+    return census.ok() ? *std::move(census) : core::HeapCensus{};
+  }
+
   std::optional<AllocProbe> probe_;
 };
 
@@ -176,7 +70,7 @@ class PlainAllocWindowTest : public AllocWindowTest {};
 
 TEST_P(PlainAllocWindowTest, CountsAreThoseOfTheTarget) {
   ASSERT_FALSE(CountingAllocator().empty());
-  BpfTarget target(GetParam(), kScript, {CountingAllocator()});
+  BpfTarget target(GetParam(), kWindowScript, {CountingAllocator()});
   ASSERT_NE(target.Number("counted"), 0u);
   target.WaitIdle();
   const Truth before = ReadTruth(target);
@@ -219,7 +113,7 @@ TEST_P(PlainAllocWindowTest, CountsAreThoseOfTheTarget) {
 }
 
 TEST_P(PlainAllocWindowTest, WithoutTheMallocProbeTheComparisonFails) {
-  BpfTarget target(GetParam(), kScript, {CountingAllocator()});
+  BpfTarget target(GetParam(), kWindowScript, {CountingAllocator()});
   target.WaitIdle();
   const Truth before = ReadTruth(target);
   AllocWindow window =
@@ -231,6 +125,31 @@ TEST_P(PlainAllocWindowTest, WithoutTheMallocProbeTheComparisonFails) {
               ::testing::Contains(HasSubstr("malloc")));
 }
 
+// Slotted instances come from the object allocator alone: their size class
+// agrees with the census where the symbols see all.
+TEST_P(PlainAllocWindowTest, NetCountsAgreeWithTheCensus) {
+  BpfTarget target(GetParam(), kWindowScript);
+  target.WaitIdle();
+  const core::HeapCensus before = TakeCensus(target);
+  AllocWindow window = Open(target);
+  target.Command("make_masts 4000");
+  const WindowCounts counts = window.Close();
+  const core::HeapCensus after = TakeCensus(target);
+  core::StackProfile profile;
+  profile.counts = counts.counts;
+  core::BalanceWindow(before, after, true, profile);
+  const auto& rows = profile.balance;
+  const auto largest = std::max_element(
+      rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+        return a.census_change < b.census_change;
+      });
+  ASSERT_NE(largest, rows.end());
+  EXPECT_GE(largest->census_change, 4000);
+  EXPECT_EQ(largest->allocations - largest->frees, largest->census_change)
+      << largest->block_bytes << "-byte blocks";
+  EXPECT_FALSE(profile.net_counts_refused) << profile.refusal;
+}
+
 INSTANTIATE_TEST_SUITE_P(Pythons, PlainAllocWindowTest,
                          ::testing::ValuesIn(PlainPythons(8, 13)), TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PlainAllocWindowTest);
@@ -239,7 +158,7 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PlainAllocWindowTest);
 class StrippedAllocWindowTest : public AllocWindowTest {};
 
 TEST_P(StrippedAllocWindowTest, TypedAllocatorsSeeEveryInstance) {
-  BpfTarget target(GetParam(), kScript);
+  BpfTarget target(GetParam(), kWindowScript);
   target.WaitIdle();
   AllocWindow window = Open(target);
   target.Command("make_vessels 400 make_masts 150 make_lists 70");
@@ -253,6 +172,26 @@ TEST_P(StrippedAllocWindowTest, TypedAllocatorsSeeEveryInstance) {
                            .code = target.Number("make_masts")}),
             (Sum{150, 0}));
   EXPECT_TRUE(counts.drops.empty());
+}
+
+// What the probes miss here would be a phantom leak, or hide a real one.
+TEST_P(StrippedAllocWindowTest, NetCountsAreRefusedBesideTheCensus) {
+  BpfTarget target(GetParam(), kWindowScript);
+  target.WaitIdle();
+  const core::HeapCensus before = TakeCensus(target);
+  AllocWindow window = Open(target);
+  target.Command("make_vessels 3000 make_masts 2000");
+  const WindowCounts counts = window.Close();
+  const core::HeapCensus after = TakeCensus(target);
+  core::StackProfile profile;
+  profile.counts = counts.counts;
+  core::BalanceWindow(before, after, true, profile);
+  EXPECT_TRUE(profile.net_counts_refused);
+  EXPECT_THAT(profile.refusal, HasSubstr("disagree"));
+  // The census saw them all.
+  int64_t change = 0;
+  for (const auto& row : profile.balance) change += row.census_change;
+  EXPECT_GE(change, 5000);
 }
 
 INSTANTIATE_TEST_SUITE_P(Pythons, StrippedAllocWindowTest,
