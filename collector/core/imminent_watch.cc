@@ -138,9 +138,10 @@ ImminentWatch::Why ImminentWatch::SteadyGrowth(double now_s) {
     return "not watched for long enough";
   }
   const double usage = looks_.back().usage;
-  if (usage - origin_->usage < LeastGain(origin_->usage)) {
-    return "too little gained";
-  }
+  const double gain = usage - origin_->usage;
+  const double least = LeastGain(origin_->usage);
+  gained_enough_ = gain >= least;
+  if (gain < thresholds_.suspect_gain * least) return "too little gained";
   if (past_highest_ > 0 && usage < past_highest_ + thresholds_.past_max_margin *
                                                        finding_.limit_bytes) {
     return "not past an earlier peak";
@@ -159,9 +160,10 @@ ImminentWatch::Why ImminentWatch::FloorGrowth(double now_s) {
   if (now_s - last.t_s > 3 * span / static_cast<double>(n - 1)) {
     return "no fall of late";
   }
-  if (last.usage - first.usage < LeastGain(first.usage)) {
-    return "too little gained";
-  }
+  const double gain = last.usage - first.usage;
+  const double least = LeastGain(first.usage);
+  gained_enough_ = gain >= least;
+  if (gain < thresholds_.suspect_gain * least) return "too little gained";
   if (Why why = LimitIsNear(floors_, std::max(highest_, past_highest_));
       !why.empty()) {
     return why;
@@ -267,7 +269,8 @@ void ImminentWatch::AdvanceSuspicion(double now_s) {
   const bool old_enough = start_s_ <= 0 ||
                           now_s - start_s_ >= thresholds_.min_age_s ||
                           finding_.time_to_limit.hi_s < thresholds_.urgent_s;
-  finding_.confirmed = finding_.holds && suspected_since_s_ && old_enough &&
+  finding_.confirmed = finding_.holds && gained_enough_ && suspected_since_s_ &&
+                       old_enough &&
                        now_s - *suspected_since_s_ >= thresholds_.confirm_s &&
                        types_.censuses() > censuses_at_suspicion_;
 }

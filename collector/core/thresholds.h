@@ -11,6 +11,9 @@ struct ImminentThresholds {
   double horizon_s = 3600;
   // Less than a tenth of the limit is the noise of a service's own life.
   double min_gain_of_limit = 0.10;
+  // A suspicion begins at this share of it, so that evidence is there and the
+  // growth confirmed when the rest has been gained.
+  double suspect_gain = 0.75;
   // Imports and the first requests fill memory fast; they are over by then.
   double settle_age_s = 20;
   // Two minutes of looks are the least in which a slope of Poisson arrivals
