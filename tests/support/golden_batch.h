@@ -1,0 +1,220 @@
+// One batch that holds a message of every tier of the design, with figures that
+// are all different, so that a test can tell which one came out where.
+#ifndef PLIMSOLL_TESTS_SUPPORT_GOLDEN_BATCH_H_
+#define PLIMSOLL_TESTS_SUPPORT_GOLDEN_BATCH_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "plimsoll/v1/stream.pb.h"
+
+namespace plimsoll::testing {
+
+inline constexpr int64_t kSecond = 1'000'000'000;
+inline constexpr int64_t kGoldenBoottimeNs = 5'000 * kSecond;
+inline constexpr int64_t kGoldenWallOffsetNs = 1'700'000'000 * kSecond;
+inline constexpr int64_t kGoldenUnixNs =
+    kGoldenBoottimeNs + kGoldenWallOffsetNs;
+
+// Builds a batch's string table.
+class BatchStrings {
+ public:
+  explicit BatchStrings(v1::Batch* batch) : batch_(batch) {
+    if (batch_->strings_size() == 0) batch_->add_strings("");
+  }
+  uint32_t operator()(const std::string& text) {
+    for (int i = 0; i < batch_->strings_size(); ++i) {
+      if (batch_->strings(i) == text) return static_cast<uint32_t>(i);
+    }
+    batch_->add_strings(text);
+    return static_cast<uint32_t>(batch_->strings_size() - 1);
+  }
+
+ private:
+  v1::Batch* batch_;
+};
+
+inline void SetGoldenProcess(v1::ProcessId* id, int32_t pid = 4242) {
+  id->set_boot_id("boot-a");
+  id->set_pid(pid);
+  id->set_start_ticks(777);
+  id->set_exec_seq(1);
+}
+
+// An empty batch and an empty snapshot of the golden process in it.
+inline v1::Batch EmptyBatch(uint64_t seq,
+                            int64_t boottime_ns = kGoldenBoottimeNs) {
+  v1::Batch batch;
+  batch.set_seq(seq);
+  batch.set_boot_id("boot-a");
+  batch.set_boottime_ns(boottime_ns);
+  batch.set_wall_offset_ns(kGoldenWallOffsetNs);
+  batch.add_strings("");
+  return batch;
+}
+
+inline v1::Snapshot* AddSnapshot(v1::Batch* batch, int32_t pid = 4242) {
+  v1::Snapshot* snapshot = batch->add_snapshots();
+  SetGoldenProcess(snapshot->mutable_process(), pid);
+  snapshot->set_boottime_ns(batch->boottime_ns());
+  return snapshot;
+}
+
+inline void AddGoldenMemory(v1::Snapshot* snapshot, int64_t rss = 101'000'000) {
+  v1::MemorySample* memory = snapshot->mutable_memory();
+  memory->set_rss_bytes(rss);
+  memory->set_anon_bytes(90'000'000);
+  memory->set_file_bytes(11'000'000);
+  memory->set_threads(7);
+  memory->set_open_fds(33);
+  v1::CgroupMemory* cgroup = memory->mutable_cgroup();
+  cgroup->set_path("/kubepods/pod1");
+  cgroup->set_version(2);
+  cgroup->set_current_bytes(150'000'000);
+  cgroup->set_limit_bytes(512'000'000);
+  cgroup->set_anon_bytes(120'000'000);
+  cgroup->set_inactive_file_bytes(9'000'000);
+}
+
+inline void AddGoldenDescription(v1::Batch* batch) {
+  v1::ProcessDescription* process = batch->add_processes();
+  SetGoldenProcess(process->mutable_process());
+  v1::Workload* workload = process->mutable_workload();
+  workload->set_cluster("prod");
+  workload->set_namespace_("routing");
+  workload->set_kind("Deployment");
+  workload->set_name("routing-api");
+  process->mutable_python()->set_version("3.11.2");
+  process->mutable_python()->set_build_id("abcd");
+  process->mutable_python()->set_allocator("pymalloc");
+  process->set_region("ap-southeast-1");
+  process->set_version("2018.09.01-3");
+  process->set_node("node-1");
+  process->set_pod("routing-api-7d9f-x2x1q");
+  process->set_command("gunicorn app:app");
+  v1::TierStatus* tier = process->add_tiers();
+  tier->set_tier(v1::TIER_GC);
+  tier->set_ok(false);
+  tier->set_reason("not probed: <no symbol>");
+}
+
+inline void AddGoldenHeap(v1::Snapshot* snapshot, BatchStrings& strings) {
+  v1::GcGeneration* generation = snapshot->mutable_gc()->add_generations();
+  generation->set_generation(2);
+  generation->set_collections(12);
+  generation->set_collected(34);
+  generation->set_pause_sum_ns(5'600);
+  generation->set_pauses(3);
+  snapshot->mutable_gc()->set_source("uprobe");
+  snapshot->mutable_gc()->set_enabled(true);
+  v1::PymallocSample* pymalloc = snapshot->mutable_pymalloc();
+  v1::SizeClass* size = pymalloc->add_size_classes();
+  size->set_block_bytes(64);
+  size->set_pools(100);
+  size->set_blocks_live(6'000);
+  size->set_blocks_free(200);
+  pymalloc->set_arenas(2);
+  pymalloc->set_arena_bytes(524'288);
+  pymalloc->mutable_coverage()->set_share(1);
+  pymalloc->mutable_coverage()->set_method("census-headers");
+  v1::TypeCensus* census = snapshot->mutable_census();
+  v1::TypeCount* type = census->add_types();
+  type->set_type_str(strings("routing.vehicles.FloatingVehicle"));
+  type->set_objects(65'000);
+  type->set_bytes(11'050'000);
+  census->set_unknown_blocks(1'000);
+  census->set_other_objects(34'000);
+  census->mutable_coverage()->set_share(0.994);
+  census->mutable_coverage()->set_method("census");
+}
+
+inline void AddGoldenFrame(v1::Stack* stack, BatchStrings& strings) {
+  v1::Frame* frame = stack->add_frames();
+  frame->set_function_str(strings("load"));
+  frame->set_file_str(strings("routing/vehicles.py"));
+  frame->set_module_str(strings("routing.vehicles"));
+  frame->set_line(118);
+  frame->set_kind(v1::Frame::KIND_PYTHON);
+}
+
+inline void AddGoldenEvidence(v1::Snapshot* snapshot, BatchStrings& strings) {
+  const std::map<v1::StackProfile::Kind, int64_t> kinds = {
+      {v1::StackProfile::KIND_WINDOW, 501},
+      {v1::StackProfile::KIND_BIRTH, 502},
+      {v1::StackProfile::KIND_PAGE, 503},
+      {v1::StackProfile::KIND_GC, 504},
+      {v1::StackProfile::KIND_STORE, 505},
+      {v1::StackProfile::KIND_NATIVE, 506}};
+  for (const auto& [kind, allocations] : kinds) {
+    v1::StackProfile* profile = snapshot->add_stack_profiles();
+    profile->set_kind(kind);
+    profile->set_begin_boottime_ns(snapshot->boottime_ns() - 20 * kSecond);
+    profile->set_end_boottime_ns(snapshot->boottime_ns());
+    AddGoldenFrame(profile->add_stacks(), strings);
+    v1::StackCount* count = profile->add_counts();
+    count->set_type_str(strings("routing.vehicles.FloatingVehicle"));
+    count->set_allocations(allocations);
+    count->set_allocated_bytes(allocations * 170);
+    count->set_probe(v1::PROBE_TYPE_GENERIC_ALLOC);
+  }
+  v1::HolderGraph* holders = snapshot->add_holders();
+  holders->set_type_str(strings("routing.vehicles.FloatingVehicle"));
+  v1::HolderPath* path = holders->add_paths();
+  path->set_share(0.9);
+  path->set_retained_bytes(11'000'000);
+  path->add_path("module routing.pools");
+  path->add_path("OPEN");
+  v1::KeptAt* kept = holders->add_kept_at();
+  kept->set_share(0.8);
+  AddGoldenFrame(kept->mutable_stack(), strings);
+}
+
+inline void AddGoldenRequests(v1::Snapshot* snapshot, BatchStrings& strings) {
+  v1::RequestCounts* requests = snapshot->mutable_requests();
+  requests->set_source("prometheus-multiprocess");
+  requests->set_reliable(true);
+  v1::RequestCount* count = requests->add_counts();
+  count->set_metric_str(strings("http_requests_total"));
+  v1::Attribute* outcome = count->add_attributes();
+  outcome->set_key_str(strings("outcome"));
+  outcome->set_value_str(strings("exception"));
+  v1::Attribute* city = count->add_attributes();
+  city->set_key_str(strings("city"));
+  city->set_value_str(strings("singapore"));
+  count->set_value(88);
+}
+
+inline v1::Batch GoldenBatch(uint64_t seq) {
+  v1::Batch batch = EmptyBatch(seq);
+  BatchStrings strings(&batch);
+  AddGoldenDescription(&batch);
+  v1::Snapshot* snapshot = AddSnapshot(&batch);
+  AddGoldenMemory(snapshot);
+  AddGoldenHeap(snapshot, strings);
+  AddGoldenEvidence(snapshot, strings);
+  AddGoldenRequests(snapshot, strings);
+  v1::Loss* loss = snapshot->add_losses();
+  loss->set_reason("stack_read_fault");
+  loss->set_count(5);
+  v1::Loss* agent_loss = batch.add_losses();
+  agent_loss->set_reason("ring_full");
+  agent_loss->set_count(9);
+  v1::NodeSample* node = batch.mutable_node();
+  node->set_boottime_ns(kGoldenBoottimeNs);
+  node->set_mem_total_bytes(8'000'000'000);
+  node->set_mem_available_bytes(3'000'000'000);
+  node->set_attach_rung("uprobe_multi");
+  return batch;
+}
+
+// The bytes that an agent sends.
+inline std::string Encode(const v1::Batch& batch) {
+  v1::NodeMessage message;
+  *message.mutable_batch() = batch;
+  return message.SerializeAsString();
+}
+
+}  // namespace plimsoll::testing
+
+#endif  // PLIMSOLL_TESTS_SUPPORT_GOLDEN_BATCH_H_

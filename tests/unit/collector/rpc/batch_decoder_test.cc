@@ -1,0 +1,190 @@
+#include "collector/rpc/batch_decoder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+#include <random>
+
+#include "tests/support/golden_batch.h"
+
+namespace plimsoll::collector::rpc {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using namespace plimsoll::testing;  // golden values
+
+std::optional<double> ValueOf(const NodeSnapshot& snapshot,
+                              const std::string& metric,
+                              const std::string& label = "") {
+  for (const NodeValue& value : snapshot.values) {
+    if (value.metric == metric && value.label == label) return value.value;
+  }
+  return std::nullopt;
+}
+
+TEST(BatchDecoder, GoldenBatchOfEveryTier) {
+  auto batch = DecodeBatch(Encode(GoldenBatch(3)));
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  EXPECT_THAT(batch->refused, IsEmpty());
+  EXPECT_EQ(batch->seq, 3u);
+  ASSERT_EQ(batch->snapshots.size(), 1u);
+  const NodeSnapshot& snapshot = batch->snapshots[0];
+  EXPECT_EQ(ValueOf(snapshot, metric::kRss), 101'000'000);
+  EXPECT_EQ(ValueOf(snapshot, metric::kCgroupLimit), 512'000'000);
+  EXPECT_EQ(ValueOf(snapshot, metric::kGcCollections, "2"), 12);
+  EXPECT_EQ(ValueOf(snapshot, metric::kLiveBytes), 64 * 6'000);
+  EXPECT_EQ(ValueOf(snapshot, metric::kFreeBytes), 524'288 - 64 * 6'000);
+  EXPECT_EQ(ValueOf(snapshot, metric::kTypeObjects,
+                    "routing.vehicles.FloatingVehicle"),
+            65'000);
+  EXPECT_EQ(
+      ValueOf(snapshot, metric::kRequests, "city=singapore,outcome=exception"),
+      88);
+  ASSERT_TRUE(snapshot.typed_share.has_value());
+  EXPECT_DOUBLE_EQ(*snapshot.typed_share, 0.994 * 0.99);
+  EXPECT_EQ(snapshot.evidence.size(), 7u);
+  ASSERT_EQ(batch->processes.size(), 1u);
+  EXPECT_EQ(batch->processes[0].info.workload.ToString(),
+            "prod/routing/Deployment/routing-api");
+}
+
+struct BadPart {
+  const char* name;
+  std::function<void(v1::Batch*)> spoil;
+  plimsoll_drop_reason reason;
+};
+
+// Each spoils one part of the first snapshot; the second must not notice.
+TEST(BatchDecoder, ABadPartIsCountedAndHarmsNothingElse) {
+  const std::vector<BadPart> parts = {
+      {"no process",
+       [](v1::Batch* b) { b->mutable_snapshots(0)->clear_process(); },
+       PLIMSOLL_DROP_INVALID_MESSAGE},
+      {"another boot",
+       [](v1::Batch* b) {
+         b->mutable_snapshots(0)->mutable_process()->set_boot_id("other");
+       },
+       PLIMSOLL_DROP_INVALID_MESSAGE},
+      {"negative size",
+       [](v1::Batch* b) {
+         b->mutable_snapshots(0)->mutable_memory()->set_rss_bytes(-1);
+       },
+       PLIMSOLL_DROP_INVALID_MESSAGE},
+      {"type past the string table",
+       [](v1::Batch* b) {
+         b->mutable_snapshots(0)->mutable_census()->mutable_types(0)
+             ->set_type_str(999);
+       },
+       PLIMSOLL_DROP_INVALID_MESSAGE},
+      {"stack past the stacks",
+       [](v1::Batch* b) {
+         b->mutable_snapshots(0)->mutable_stack_profiles(0)->mutable_counts(0)
+             ->set_stack_index(7);
+       },
+       PLIMSOLL_DROP_INVALID_MESSAGE},
+      {"not a count",
+       [](v1::Batch* b) {
+         b->mutable_snapshots(0)->mutable_requests()->mutable_counts(0)
+             ->set_value(std::numeric_limits<double>::quiet_NaN());
+       },
+       PLIMSOLL_DROP_INVALID_MESSAGE},
+      {"taken after the batch was closed",
+       [](v1::Batch* b) {
+         b->mutable_snapshots(0)->set_boottime_ns(b->boottime_ns() +
+                                                  3'600 * kSecond);
+       },
+       PLIMSOLL_DROP_FUTURE_TIMESTAMP},
+  };
+  for (const BadPart& part : parts) {
+    v1::Batch message = GoldenBatch(1);
+    AddGoldenMemory(AddSnapshot(&message, 5000), 55'000'000);
+    part.spoil(&message);
+    auto batch = DecodeBatch(Encode(message));
+    ASSERT_TRUE(batch.ok()) << part.name;
+    EXPECT_THAT(batch->refused, ElementsAre(Pair(part.reason, 1))) << part.name;
+    ASSERT_FALSE(batch->snapshots.empty()) << part.name;
+    EXPECT_EQ(ValueOf(batch->snapshots.back(), metric::kRss), 55'000'000)
+        << part.name;
+  }
+}
+
+TEST(BatchDecoder, ABadTierLeavesTheOtherTiersOfItsSnapshot) {
+  v1::Batch message = GoldenBatch(1);
+  message.mutable_snapshots(0)->mutable_census()->set_other_bytes(-1);
+  auto batch = DecodeBatch(Encode(message));
+  ASSERT_TRUE(batch.ok());
+  const NodeSnapshot& snapshot = batch->snapshots[0];
+  EXPECT_EQ(ValueOf(snapshot, metric::kRss), 101'000'000);
+  EXPECT_EQ(ValueOf(snapshot, metric::kTypeObjects,
+                    "routing.vehicles.FloatingVehicle"),
+            std::nullopt);
+  EXPECT_FALSE(snapshot.typed_share.has_value());
+}
+
+TEST(BatchDecoder, UnknownEnumValuesAreTolerated) {
+  v1::Batch message = GoldenBatch(1);
+  v1::Snapshot* snapshot = message.mutable_snapshots(0);
+  snapshot->mutable_stack_profiles(0)->set_kind(
+      static_cast<v1::StackProfile::Kind>(99));
+  v1::TierStatus* tier = snapshot->add_tiers();
+  tier->set_tier(static_cast<v1::Tier>(77));
+  auto batch = DecodeBatch(Encode(message));
+  ASSERT_TRUE(batch.ok());
+  EXPECT_THAT(batch->refused, IsEmpty());
+  EXPECT_EQ(batch->snapshots[0].tiers[0].tier, "unknown");
+}
+
+TEST(BatchDecoder, AnEndedProcessLeavesNoZeroes) {
+  v1::Batch message = EmptyBatch(1);
+  v1::Snapshot* snapshot = AddSnapshot(&message);
+  snapshot->mutable_memory()->set_exited(true);
+  auto batch = DecodeBatch(Encode(message));
+  ASSERT_TRUE(batch.ok());
+  EXPECT_TRUE(batch->snapshots[0].exited);
+  EXPECT_THAT(batch->snapshots[0].values, IsEmpty());
+}
+
+TEST(BatchDecoder, ATruncatedMessageKeepsItsSeq) {
+  std::string bytes = Encode(GoldenBatch(41));
+  int readable = 0;
+  for (size_t cut = 0; cut < bytes.size(); ++cut) {
+    std::string part = bytes.substr(0, cut);
+    EXPECT_FALSE(DecodeBatch(part).ok()) << cut;
+    if (auto seq = PeekSeq(part)) {
+      EXPECT_EQ(*seq, 41u);
+      ++readable;
+    }
+  }
+  EXPECT_GT(readable, 100);
+}
+
+TEST(BatchDecoder, TooLargeIsRefused) {
+  v1::Batch message = EmptyBatch(1);
+  message.add_strings(std::string(kMaxBatchBytes, 'x'));
+  EXPECT_TRUE(absl::IsResourceExhausted(
+      DecodeBatch(Encode(message)).status()));
+}
+
+TEST(BatchDecoder, RandomChangesNeverCrash) {
+  std::mt19937 random(7);
+  const std::string bytes = Encode(GoldenBatch(1));
+  for (int i = 0; i < 20'000; ++i) {
+    std::string changed = bytes;
+    for (unsigned n = random() % 8 + 1; n > 0; --n) {
+      changed[random() % changed.size()] = static_cast<char>(random());
+    }
+    auto batch = DecodeBatch(changed);
+    if (batch.ok()) {
+      EXPECT_LE(batch->snapshots.size(), 20'000u);
+    }
+    PeekSeq(changed);
+  }
+}
+
+}  // namespace
+}  // namespace plimsoll::collector::rpc
