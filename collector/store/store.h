@@ -29,6 +29,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "collector/core/fleet_board.h"
+#include "collector/core/incident_ports.h"
 #include "collector/core/ingest_port.h"
 #include "collector/core/loss_counter.h"
 #include "collector/core/ports.h"
@@ -59,7 +60,8 @@ struct StorePorts {
 class Store final : public FleetReader,
                     public FleetBoard,
                     public BatchStore,
-                    public CommandLog {
+                    public CommandLog,
+                    public IncidentStore {
  public:
   static absl::StatusOr<std::unique_ptr<Store>> Open(StoreOptions options,
                                                      StorePorts ports);
@@ -80,6 +82,11 @@ class Store final : public FleetReader,
                                            const std::string& what) override;
   absl::Status FinishCommand(uint64_t command_id, const std::string& outcome,
                              const std::string& reason) override;
+
+  absl::Status Save(const IncidentRecord& record) override;
+  absl::Status Delete(const std::string& id) override;
+  absl::StatusOr<std::vector<IncidentRecord>> Load(
+      int64_t resolved_since_ns) const override;
 
   absl::StatusOr<std::vector<ProcessInfo>> Processes(
       int64_t since_ns) const override;

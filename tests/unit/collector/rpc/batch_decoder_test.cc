@@ -77,19 +77,25 @@ TEST(BatchDecoder, ABadPartIsCountedAndHarmsNothingElse) {
        PLIMSOLL_DROP_INVALID_MESSAGE},
       {"type past the string table",
        [](v1::Batch* b) {
-         b->mutable_snapshots(0)->mutable_census()->mutable_types(0)
+         b->mutable_snapshots(0)
+             ->mutable_census()
+             ->mutable_types(0)
              ->set_type_str(999);
        },
        PLIMSOLL_DROP_INVALID_MESSAGE},
       {"stack past the stacks",
        [](v1::Batch* b) {
-         b->mutable_snapshots(0)->mutable_stack_profiles(0)->mutable_counts(0)
+         b->mutable_snapshots(0)
+             ->mutable_stack_profiles(0)
+             ->mutable_counts(0)
              ->set_stack_index(7);
        },
        PLIMSOLL_DROP_INVALID_MESSAGE},
       {"not a count",
        [](v1::Batch* b) {
-         b->mutable_snapshots(0)->mutable_requests()->mutable_counts(0)
+         b->mutable_snapshots(0)
+             ->mutable_requests()
+             ->mutable_counts(0)
              ->set_value(std::numeric_limits<double>::quiet_NaN());
        },
        PLIMSOLL_DROP_INVALID_MESSAGE},
@@ -166,8 +172,7 @@ TEST(BatchDecoder, ATruncatedMessageKeepsItsSeq) {
 TEST(BatchDecoder, TooLargeIsRefused) {
   v1::Batch message = EmptyBatch(1);
   message.add_strings(std::string(kMaxBatchBytes, 'x'));
-  EXPECT_TRUE(absl::IsResourceExhausted(
-      DecodeBatch(Encode(message)).status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(DecodeBatch(Encode(message)).status()));
 }
 
 TEST(BatchDecoder, RandomChangesNeverCrash) {

@@ -33,13 +33,15 @@ std::vector<ValuesCase> Cases() {
       {"negative", {-1, -4096, 0, 5, -5}},
       {"fraction", {0.1, 0.2, 0.2, 0.2, 0.30000000000000004}},
       {"integers then fraction", {1, 2, 3, 3.5, 4}},
-      {"not a number", {1, Limits::quiet_NaN(), 1, -Limits::quiet_NaN(),
-                        std::bit_cast<double>(0x7ff0000000000001)}},
-      {"extremes", {Limits::max(), Limits::lowest(), Limits::min(),
-                    Limits::denorm_min(), Limits::infinity(),
-                    -Limits::infinity(), 0.0, -0.0}},
-      {"edge of exact integers", {9007199254740991, -9007199254740991, 0,
-                                  9007199254740992, 9007199254740994}},
+      {"not a number",
+       {1, Limits::quiet_NaN(), 1, -Limits::quiet_NaN(),
+        std::bit_cast<double>(0x7ff0000000000001)}},
+      {"extremes",
+       {Limits::max(), Limits::lowest(), Limits::min(), Limits::denorm_min(),
+        Limits::infinity(), -Limits::infinity(), 0.0, -0.0}},
+      {"edge of exact integers",
+       {9007199254740991, -9007199254740991, 0, 9007199254740992,
+        9007199254740994}},
       {"int64 range", {9.3e18, -9.3e18}},
   };
   std::mt19937_64 random(1);
@@ -48,9 +50,8 @@ std::vector<ValuesCase> Cases() {
   for (int i = 0; i < 5000; ++i) {
     noise.values.push_back(std::bit_cast<double>(random()));
     at += static_cast<double>(random() % 100) * 4096 - 200000;
-    walk.values.push_back(random() % 3 == 0 && !walk.values.empty()
-                              ? walk.values.back()
-                              : at);
+    walk.values.push_back(
+        random() % 3 == 0 && !walk.values.empty() ? walk.values.back() : at);
   }
   cases.push_back(noise);
   cases.push_back(walk);

@@ -1,0 +1,121 @@
+#include "collector/http/api.h"
+
+#include <charconv>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "collector/core/json_writer.h"
+#include "plimsoll/base/status_macros.h"
+
+namespace plimsoll::collector::http {
+namespace {
+
+constexpr char kHtml[] = "text/html; charset=utf-8";
+
+int HttpStatus(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+      return 404;
+    case absl::StatusCode::kInvalidArgument:
+      return 400;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kResourceExhausted:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+Response Problem(int status, std::string_view text) {
+  JsonWriter json;
+  json.BeginObject().Field("error", text).EndObject();
+  return {status, "application/json", json.Take() + "\n"};
+}
+
+Response Answer(absl::StatusOr<std::string> body,
+                const char* type = "application/json") {
+  if (!body.ok()) {
+    return Problem(HttpStatus(body.status()),
+                   std::string(body.status().message()));
+  }
+  return {200, type, *std::move(body) + "\n"};
+}
+
+std::optional<ProcessKey> ParseKey(std::string_view text) {
+  ProcessKey key = 0;
+  auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), key);
+  if (error != std::errc() || end != text.data() + text.size() || key <= 0) {
+    return std::nullopt;
+  }
+  return key;
+}
+
+// Removes `prefix` from the front of `text`.
+bool Consume(std::string_view* text, std::string_view prefix) {
+  if (text->substr(0, prefix.size()) != prefix) return false;
+  text->remove_prefix(prefix.size());
+  return true;
+}
+
+Response HandleProcess(const ApiPorts& ports, std::string_view rest,
+                       const Request& request) {
+  size_t slash = rest.find('/');
+  std::optional<ProcessKey> key = ParseKey(rest.substr(0, slash));
+  if (!key) return Problem(400, "a process is named by its key, a number");
+  if (slash == std::string_view::npos) return Answer(ProcessJson(ports, *key));
+  std::string_view what = rest.substr(slash + 1);
+  if (what == "series") return Answer(SeriesJson(ports, *key, request));
+  if (what == "stacks") return Answer(StacksJson(ports, *key));
+  return Problem(404, "no such thing of a process: series, stacks");
+}
+
+Response HandleApi(const ApiPorts& ports, std::string_view rest,
+                   const Request& request) {
+  if (rest == "workloads") return Answer(WorkloadsJson(ports));
+  if (rest == "processes") {
+    return Answer(ProcessesJson(ports, request.query.count("all") > 0));
+  }
+  if (rest == "incidents") return Answer(IncidentsJson(ports));
+  if (rest == "nodes") return Answer(NodesJson(ports));
+  if (Consume(&rest, "processes/")) return HandleProcess(ports, rest, request);
+  if (Consume(&rest, "incidents/")) {
+    return Answer(IncidentJson(ports, std::string(rest)));
+  }
+  return Problem(404,
+                 "no such resource: workloads, processes, incidents, nodes");
+}
+
+}  // namespace
+
+Response Api::Handle(const Request& request) const {
+  if (request.method != "GET" && request.method != "HEAD") {
+    return Problem(405, "only GET is answered here");
+  }
+  std::string_view path = request.path;
+  if (path == "/") return Answer(FleetPage(ports_), kHtml);
+  if (path == "/healthz") return {200, "text/plain", "ok\n"};
+  if (path == "/readyz") {
+    absl::Status ready = ports_.ready();
+    if (ready.ok()) return {200, "text/plain", "ready\n"};
+    return {503, "text/plain", std::string(ready.message()) + "\n"};
+  }
+  if (path == "/metrics") {
+    return {200, "text/plain; version=0.0.4; charset=utf-8",
+            MetricsText(ports_)};
+  }
+  if (Consume(&path, "/api/v1/")) return HandleApi(ports_, path, request);
+  // Pages of an incident link here.
+  if (path == "/runbook") return Answer(RunbookPage(), kHtml);
+  if (Consume(&path, "/incidents/")) {
+    return Answer(IncidentPage(ports_, std::string(path)), kHtml);
+  }
+  if (Consume(&path, "/processes/")) {
+    std::optional<ProcessKey> key = ParseKey(path);
+    if (key) return Answer(ProcessPage(ports_, *key), kHtml);
+  }
+  return Problem(404, "nothing here; the API is under /api/v1/");
+}
+
+}  // namespace plimsoll::collector::http

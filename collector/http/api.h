@@ -1,0 +1,92 @@
+// What the collector answers over HTTP: JSON under /api/v1, the page at /, and
+// /metrics, /healthz, /readyz. Reads ports of collector/core only; no sockets,
+// so that tests call Handle directly. Any thread, several at a time.
+//
+//   GET /api/v1/workloads                    workloads[], steepest first
+//   GET /api/v1/processes[?all=1]            processes[]; without all: alive
+//   GET /api/v1/processes/KEY                the newest of every tier
+//   GET /api/v1/processes/KEY/series         series[]{metric, label}
+//       ?metric=M[&label=L][&from=S][&to=S]  samples[][unix_s, value]
+//   GET /api/v1/processes/KEY/stacks         stacks[], holders[]
+//   GET /api/v1/incidents[/ID]               incidents[], open ones first
+//   GET /api/v1/nodes                        nodes[], with their losses
+// Times are unix seconds, sizes bytes. Errors: {"error": "..."} and a status.
+#ifndef PLIMSOLL_COLLECTOR_HTTP_API_H_
+#define PLIMSOLL_COLLECTOR_HTTP_API_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "collector/core/engine.h"
+#include "collector/core/fleet_board.h"
+#include "collector/core/loss_counter.h"
+#include "collector/core/ports.h"
+#include "collector/http/http_server.h"
+
+namespace plimsoll::collector::http {
+
+// None is owned; all outlive the API. Functions are called from any thread.
+struct ApiPorts {
+  const FleetReader* reader = nullptr;
+  const FleetBoard* board = nullptr;
+  const LossCounter* losses = nullptr;
+  std::function<absl::StatusOr<std::vector<Incident>>()> incidents;
+  std::function<EngineCounters()> engine_counters;
+  std::function<std::vector<std::string>()> connected_agents;
+  std::function<absl::Status()> ready;
+  std::function<int64_t()> now_ns;
+  std::string version;
+};
+
+class Api {
+ public:
+  explicit Api(ApiPorts ports) : ports_(std::move(ports)) {}
+  Response Handle(const Request& request) const;
+
+ private:
+  ApiPorts ports_;
+};
+
+// What people see of a workload: its processes summed up.
+struct WorkloadRow {
+  WorkloadName name;
+  std::vector<std::string> regions, versions;  // sorted
+  int64_t processes = 0;                       // alive
+  double rss_bytes = 0;                        // of those, newest samples
+  // Least-squares slope of anonymous memory over the last ten minutes, summed
+  // over the processes that have two minutes of it at least. Not a verdict:
+  // sawtooth and warm-up are in it.
+  std::optional<double> anon_bytes_per_s;
+  int64_t slope_processes = 0;
+};
+
+// Steepest first.
+absl::StatusOr<std::vector<WorkloadRow>> Workloads(const ApiPorts& ports);
+
+// The answers, each in its file.
+absl::StatusOr<std::string> WorkloadsJson(const ApiPorts& ports);
+absl::StatusOr<std::string> ProcessesJson(const ApiPorts& ports, bool all);
+absl::StatusOr<std::string> ProcessJson(const ApiPorts& ports, ProcessKey key);
+absl::StatusOr<std::string> SeriesJson(const ApiPorts& ports, ProcessKey key,
+                                       const Request& request);
+absl::StatusOr<std::string> StacksJson(const ApiPorts& ports, ProcessKey key);
+absl::StatusOr<std::string> IncidentsJson(const ApiPorts& ports);
+absl::StatusOr<std::string> IncidentJson(const ApiPorts& ports,
+                                         const std::string& id);
+absl::StatusOr<std::string> NodesJson(const ApiPorts& ports);
+std::string MetricsText(const ApiPorts& ports);
+absl::StatusOr<std::string> FleetPage(const ApiPorts& ports);
+absl::StatusOr<std::string> ProcessPage(const ApiPorts& ports, ProcessKey key);
+absl::StatusOr<std::string> IncidentPage(const ApiPorts& ports,
+                                         const std::string& id);
+std::string RunbookPage();
+absl::StatusOr<Incident> FindIncident(const ApiPorts& ports,
+                                      const std::string& id);
+
+}  // namespace plimsoll::collector::http
+
+#endif  // PLIMSOLL_COLLECTOR_HTTP_API_H_

@@ -1,0 +1,274 @@
+// The bodies of /api/v1.
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+#include "collector/core/incident_json.h"
+#include "collector/core/json_writer.h"
+#include "collector/http/api.h"
+#include "plimsoll/base/status_macros.h"
+
+namespace plimsoll::collector::http {
+namespace {
+
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr int kMaxEvidence = 100;
+
+// Unix seconds, to the millisecond.
+double Seconds(int64_t ns) { return static_cast<double>(ns / 1'000'000) / 1e3; }
+
+void WriteWorkload(const WorkloadName& name, JsonWriter* json) {
+  json->Field("workload", name.ToString())
+      .Field("cluster", name.cluster)
+      .Field("namespace", name.ns)
+      .Field("kind", name.kind)
+      .Field("name", name.name);
+}
+
+void WriteInfo(const ProcessInfo& info, JsonWriter* json) {
+  json->Field("key", info.key);
+  WriteWorkload(info.workload, json);
+  json->Field("agent_id", info.agent_id)
+      .Field("node", info.node)
+      .Field("pod", info.pod)
+      .Field("container", info.container)
+      .Field("pid", info.pid)
+      .Field("boot_id", info.boot_id)
+      .Field("start_ticks", static_cast<int64_t>(info.start_ticks))
+      .Field("exec_seq", static_cast<int64_t>(info.exec_seq))
+      .Field("region", info.region)
+      .Field("zone", info.zone)
+      .Field("version", info.version)
+      .Field("image_digest", info.image_digest)
+      .Field("owner", info.owner)
+      .Field("command", info.command)
+      .Field("cgroup", info.cgroup)
+      .Field("python", info.python_version)
+      .Field("python_refusal", info.python_refusal)
+      .Field("start_unix_s", Seconds(info.start_unix_ns))
+      .Field("first_seen_unix_s", Seconds(info.first_seen_ns))
+      .Field("last_seen_unix_s", Seconds(info.last_seen_ns))
+      .Field("exited", info.exited);
+}
+
+void WriteDocument(const StoredDocument& document, JsonWriter* json) {
+  json->BeginObject()
+      .Field("time_unix_s", Seconds(document.time_ns))
+      .Field("window_s", static_cast<double>(document.window_ns) / 1e9);
+  json->Key("value").Raw(document.json).EndObject();
+}
+
+void WriteList(const char* key, const std::vector<std::string>& items,
+               JsonWriter* json) {
+  json->Key(key).BeginArray();
+  for (const std::string& item : items) json->String(item);
+  json->EndArray();
+}
+
+// A unix time in seconds of the query, or `otherwise`.
+absl::StatusOr<int64_t> TimeOf(const Request& request, const char* key,
+                               int64_t otherwise_ns) {
+  auto found = request.query.find(key);
+  if (found == request.query.end() || found->second.empty()) {
+    return otherwise_ns;
+  }
+  char* end = nullptr;
+  double seconds = std::strtod(found->second.c_str(), &end);
+  if (*end != '\0' || !std::isfinite(seconds) || std::abs(seconds) > 4e9) {
+    return absl::InvalidArgumentError(std::string(key) +
+                                      ": not a unix time in seconds");
+  }
+  return static_cast<int64_t>(seconds * kNsPerSecond);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> WorkloadsJson(const ApiPorts& ports) {
+  PLIMSOLL_ASSIGN_OR_RETURN(std::vector<WorkloadRow> rows, Workloads(ports));
+  JsonWriter json;
+  json.BeginObject().Key("workloads").BeginArray();
+  for (const WorkloadRow& row : rows) {
+    json.BeginObject();
+    WriteWorkload(row.name, &json);
+    WriteList("regions", row.regions, &json);
+    WriteList("versions", row.versions, &json);
+    json.Field("processes", row.processes).Field("rss_bytes", row.rss_bytes);
+    json.Key("anon_bytes_per_s");
+    row.anon_bytes_per_s ? json.Double(*row.anon_bytes_per_s) : json.Null();
+    json.Field("slope_processes", row.slope_processes)
+        .Field("slope_method", "least squares, 10 min, no interval")
+        .EndObject();
+  }
+  return json.EndArray().EndObject().Take();
+}
+
+absl::StatusOr<std::string> ProcessesJson(const ApiPorts& ports, bool all) {
+  PLIMSOLL_ASSIGN_OR_RETURN(std::vector<ProcessInfo> processes,
+                            ports.reader->Processes(0));
+  JsonWriter json;
+  json.BeginObject().Key("processes").BeginArray();
+  for (const ProcessInfo& info : processes) {
+    if (info.exited && !all) continue;
+    json.BeginObject();
+    WriteInfo(info, &json);
+    json.EndObject();
+  }
+  return json.EndArray().EndObject().Take();
+}
+
+absl::StatusOr<std::string> ProcessJson(const ApiPorts& ports, ProcessKey key) {
+  PLIMSOLL_ASSIGN_OR_RETURN(ProcessState state, ports.board->Process(key));
+  JsonWriter json;
+  json.BeginObject();
+  WriteInfo(state.info, &json);
+  json.Field("build_id", state.build_id)
+      .Field("allocator", state.allocator)
+      .Field("object_path", state.object_path)
+      .Field("oom_killed", state.oom_killed);
+  json.Key("census_typed_share");
+  state.typed_share ? json.Double(*state.typed_share) : json.Null();
+  json.Key("tiers").BeginArray();
+  for (const TierState& tier : state.tiers) {
+    json.BeginObject()
+        .Field("tier", tier.tier)
+        .Field("ok", tier.ok)
+        .Field("reason", tier.reason)
+        .Field("rung", tier.rung)
+        .EndObject();
+  }
+  json.EndArray().Key("latest").BeginObject();
+  for (const StoredDocument& document : state.latest) {
+    json.Key(document.kind);
+    WriteDocument(document, &json);
+  }
+  json.EndObject().Key("commands").BeginArray();
+  for (const CommandState& command : state.commands) {
+    json.BeginObject()
+        .Field("id", static_cast<int64_t>(command.id))
+        .Field("what", command.what)
+        .Field("outcome", command.outcome)
+        .Field("reason", command.reason)
+        .Field("sent_unix_s", Seconds(command.sent_ns))
+        .EndObject();
+  }
+  return json.EndArray().EndObject().Take();
+}
+
+absl::StatusOr<std::string> SeriesJson(const ApiPorts& ports, ProcessKey key,
+                                       const Request& request) {
+  PLIMSOLL_RETURN_IF_ERROR(ports.board->Process(key).status());
+  JsonWriter json;
+  json.BeginObject().Field("process", key);
+  auto metric = request.query.find("metric");
+  if (metric == request.query.end()) {
+    PLIMSOLL_ASSIGN_OR_RETURN(std::vector<SeriesName> names,
+                              ports.board->AllSeries(key));
+    json.Key("series").BeginArray();
+    for (const SeriesName& name : names) {
+      json.BeginObject()
+          .Field("metric", name.metric)
+          .Field("label", name.label)
+          .EndObject();
+    }
+    return json.EndArray().EndObject().Take();
+  }
+  int64_t now_ns = ports.now_ns();
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      int64_t to_ns, TimeOf(request, "to", now_ns + 60 * kNsPerSecond));
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      int64_t from_ns, TimeOf(request, "from", to_ns - 3'600 * kNsPerSecond));
+  if (from_ns >= to_ns) {
+    return absl::InvalidArgumentError("from is not before to");
+  }
+  auto label = request.query.find("label");
+  SeriesName name{metric->second,
+                  label == request.query.end() ? "" : label->second};
+  PLIMSOLL_ASSIGN_OR_RETURN(std::vector<Sample> samples,
+                            ports.reader->Read(key, name, from_ns, to_ns));
+  json.Field("metric", name.metric).Field("label", name.label);
+  json.Key("samples").BeginArray();
+  for (const Sample& sample : samples) {
+    json.BeginArray()
+        .Double(Seconds(sample.time_ns))
+        .Double(sample.value)
+        .EndArray();
+  }
+  return json.EndArray().EndObject().Take();
+}
+
+absl::StatusOr<std::string> StacksJson(const ApiPorts& ports, ProcessKey key) {
+  PLIMSOLL_RETURN_IF_ERROR(ports.board->Process(key).status());
+  JsonWriter json;
+  json.BeginObject().Field("process", key);
+  for (const char* kind : {"stacks", "holders"}) {
+    PLIMSOLL_ASSIGN_OR_RETURN(
+        std::vector<StoredDocument> documents,
+        ports.board->Evidence(key, kind, std::numeric_limits<int64_t>::min(),
+                              std::numeric_limits<int64_t>::max(),
+                              kMaxEvidence));
+    json.Key(kind).BeginArray();
+    for (const StoredDocument& document : documents) {
+      WriteDocument(document, &json);
+    }
+    json.EndArray();
+  }
+  return json.EndObject().Take();
+}
+
+absl::StatusOr<std::string> IncidentsJson(const ApiPorts& ports) {
+  PLIMSOLL_ASSIGN_OR_RETURN(std::vector<Incident> incidents, ports.incidents());
+  JsonWriter json;
+  json.BeginObject().Key("incidents").BeginArray();
+  for (const Incident& incident : incidents) json.Raw(EncodeIncident(incident));
+  return json.EndArray().EndObject().Take();
+}
+
+absl::StatusOr<Incident> FindIncident(const ApiPorts& ports,
+                                      const std::string& id) {
+  PLIMSOLL_ASSIGN_OR_RETURN(std::vector<Incident> incidents, ports.incidents());
+  for (Incident& incident : incidents) {
+    if (incident.id == id) return std::move(incident);
+  }
+  return absl::NotFoundError("no incident with that id");
+}
+
+absl::StatusOr<std::string> IncidentJson(const ApiPorts& ports,
+                                         const std::string& id) {
+  PLIMSOLL_ASSIGN_OR_RETURN(Incident incident, FindIncident(ports, id));
+  return EncodeIncident(incident);
+}
+
+absl::StatusOr<std::string> NodesJson(const ApiPorts& ports) {
+  PLIMSOLL_ASSIGN_OR_RETURN(std::vector<AgentState> agents,
+                            ports.board->Agents());
+  std::vector<std::string> connected = ports.connected_agents();
+  JsonWriter json;
+  json.BeginObject().Key("nodes").BeginArray();
+  for (const AgentState& agent : agents) {
+    json.BeginObject()
+        .Field("agent_id", agent.agent_id)
+        .Field("node", agent.node_name)
+        .Field("agent_version", agent.agent_version)
+        .Field("kernel", agent.kernel_release)
+        .Field("attach_rung", agent.attach_rung)
+        .Field("connected",
+               std::find(connected.begin(), connected.end(), agent.agent_id) !=
+                   connected.end())
+        .Field("last_seen_unix_s", Seconds(agent.last_seen_ns))
+        .Field("processes", agent.processes);
+    json.Key("figures").BeginObject();
+    for (const auto& [name, value] : agent.figures) json.Field(name, value);
+    json.EndObject().Key("losses").BeginArray();
+    for (const ReasonCount& loss : agent.losses) {
+      json.BeginObject()
+          .Field("reason", loss.reason)
+          .Field("count", loss.count)
+          .EndObject();
+    }
+    json.EndArray().EndObject();
+  }
+  return json.EndArray().EndObject().Take();
+}
+
+}  // namespace plimsoll::collector::http

@@ -1,0 +1,172 @@
+// The page at /: incidents, workloads, processes, nodes. No script.
+#include <algorithm>
+#include <map>
+
+#include "collector/core/format.h"
+#include "collector/http/api.h"
+#include "collector/http/html.h"
+#include "plimsoll/base/status_macros.h"
+
+namespace plimsoll::collector::http {
+namespace {
+
+constexpr int kRefreshSeconds = 10;
+constexpr size_t kMaxProcesses = 500;
+
+std::string Ago(int64_t now_ns, int64_t then_ns) {
+  double seconds = static_cast<double>(now_ns - then_ns) / 1e9;
+  return FormatDuration(std::max(0.0, seconds)) + " ago";
+}
+
+void WriteIncidents(const std::vector<Incident>& incidents, int64_t now_ns,
+                    Html* html) {
+  html->Element("h2", "Incidents");
+  if (incidents.empty()) html->Element("p", "None open, none in memory.");
+  for (const Incident& incident : incidents) {
+    bool firing = incident.state == IncidentState::kFiring;
+    html->Raw(firing ? "<div class=\"card firing\">" : "<div class=\"card\">");
+    std::string title = incident.text.title;
+    if (title.empty()) title = incident.workload.ToString() + ": looking";
+    html->Link("/incidents/" + incident.id, title);
+    html->Raw(" <span class=\"soft\">");
+    html->Text(std::string(ToString(incident.state)) + ", " +
+               (incident.page ? "page" : "ticket") + ", opened " +
+               Ago(now_ns, incident.opened_ns));
+    if (incident.resolved_ns > 0) {
+      html->Text(", resolved " + Ago(now_ns, incident.resolved_ns) + ": " +
+                 incident.resolve_reason);
+    }
+    html->Raw("</span>");
+    if (firing) html->Element("pre", incident.text.ToString());
+    html->Raw("</div>");
+  }
+}
+
+void WriteWorkloads(const std::vector<WorkloadRow>& rows, Html* html) {
+  html->Element("h2", "Workloads");
+  html->Element("p",
+                "By growth of anonymous memory over the last ten minutes: a "
+                "plain slope for orientation, not a verdict.");
+  html->TableBegin({"Workload", "Regions", "Versions", ">Processes", ">RSS",
+                    ">Growth"});
+  for (const WorkloadRow& row : rows) {
+    html->Raw("<tr>").Cell(row.name.ToString());
+    html->Cell(Join(row.regions, ", ")).Cell(Join(row.versions, ", "));
+    html->Number(std::to_string(row.processes));
+    html->Number(FormatBytes(row.rss_bytes));
+    html->Number(row.anon_bytes_per_s ? FormatRate(*row.anon_bytes_per_s)
+                                      : "not known yet");
+    html->Raw("</tr>");
+  }
+  html->TableEnd();
+}
+
+std::string TiersOk(const ProcessState& state) {
+  std::string text;
+  for (const TierState& tier : state.tiers) {
+    if (!tier.ok) continue;
+    if (!text.empty()) text += ", ";
+    text += tier.tier;
+    if (!tier.rung.empty()) text += " (" + tier.rung + ")";
+  }
+  return text;
+}
+
+void WriteProcess(const ProcessState& state, int64_t now_ns, Html* html) {
+  const ProcessInfo& info = state.info;
+  html->Raw("<tr><td>").Link("/processes/" + std::to_string(info.key),
+                             std::to_string(info.pid));
+  html->Raw("</td>").Cell(info.workload.name).Cell(info.command);
+  html->Cell(info.pod.empty() ? info.node : info.pod).Cell(info.region);
+  html->Cell(info.python_refusal.empty()
+                 ? info.python_version
+                 : "cannot be read: " + info.python_refusal);
+  html->Number(state.typed_share ? FormatShare(*state.typed_share)
+                                 : "no census");
+  html->Raw("<td>").Element("span class=\"good\"", TiersOk(state));
+  for (const TierState& tier : state.tiers) {
+    if (tier.ok) continue;
+    html->Raw("<br>").Element("span class=\"soft\"",
+                              tier.tier + ": " + tier.reason);
+  }
+  html->Raw("</td>").Number(Ago(now_ns, info.last_seen_ns)).Raw("</tr>");
+}
+
+absl::Status WriteProcesses(const ApiPorts& ports, int64_t now_ns,
+                            Html* html) {
+  PLIMSOLL_ASSIGN_OR_RETURN(std::vector<ProcessInfo> processes,
+                            ports.reader->Processes(0));
+  html->Element("h2", "Processes");
+  html->TableBegin({"PID", "Workload", "Command", "Pod or node", "Region",
+                    "Python", ">Typed", "Tiers", ">Seen"});
+  size_t shown = 0, alive = 0;
+  for (const ProcessInfo& info : processes) {
+    if (info.exited || ++alive > kMaxProcesses) continue;
+    auto state = ports.board->Process(info.key);
+    if (!state.ok()) continue;  // forgotten meanwhile
+    WriteProcess(*state, now_ns, html);
+    ++shown;
+  }
+  html->TableEnd();
+  if (alive > shown) {
+    html->Element("p", std::to_string(alive - shown) +
+                           " more are in /api/v1/processes.");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteNodes(const ApiPorts& ports, int64_t now_ns, Html* html) {
+  PLIMSOLL_ASSIGN_OR_RETURN(std::vector<AgentState> agents,
+                            ports.board->Agents());
+  std::vector<std::string> connected = ports.connected_agents();
+  html->Element("h2", "Nodes");
+  html->TableBegin({"Node", "Agent", "Kernel", "Probes by", ">Processes",
+                    "Stream", ">Heard", "Losses"});
+  for (const AgentState& agent : agents) {
+    bool is_connected = std::find(connected.begin(), connected.end(),
+                                  agent.agent_id) != connected.end();
+    html->Raw("<tr>").Cell(agent.node_name).Cell(agent.agent_version);
+    html->Cell(agent.kernel_release).Cell(agent.attach_rung);
+    html->Number(std::to_string(agent.processes));
+    html->Element(is_connected ? "td class=\"good\"" : "td class=\"bad\"",
+                  is_connected ? "connected" : "not connected");
+    html->Number(agent.last_seen_ns > 0 ? Ago(now_ns, agent.last_seen_ns)
+                                        : "never");
+    std::string losses;
+    for (const ReasonCount& loss : agent.losses) {
+      if (!losses.empty()) losses += ", ";
+      losses += loss.reason + " " + std::to_string(loss.count);
+    }
+    html->Cell(losses.empty() ? "none" : losses).Raw("</tr>");
+  }
+  html->TableEnd();
+  std::string own;
+  for (int reason = 1; reason < PLIMSOLL_DROP_REASON_COUNT; ++reason) {
+    int64_t count =
+        ports.losses->Total(static_cast<plimsoll_drop_reason>(reason));
+    if (count == 0) continue;
+    own += (own.empty() ? "" : ", ") + std::string(DropReasonLabel(reason)) +
+           " " + std::to_string(count);
+  }
+  html->Element("p", "Lost or refused by the collector since its start: " +
+                         (own.empty() ? "nothing" : own) + ".");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> FleetPage(const ApiPorts& ports) {
+  int64_t now_ns = ports.now_ns();
+  Html html("Plimsoll", kRefreshSeconds);
+  PLIMSOLL_ASSIGN_OR_RETURN(std::vector<Incident> incidents, ports.incidents());
+  WriteIncidents(incidents, now_ns, &html);
+  PLIMSOLL_ASSIGN_OR_RETURN(std::vector<WorkloadRow> rows, Workloads(ports));
+  WriteWorkloads(rows, &html);
+  PLIMSOLL_RETURN_IF_ERROR(WriteProcesses(ports, now_ns, &html));
+  PLIMSOLL_RETURN_IF_ERROR(WriteNodes(ports, now_ns, &html));
+  html.Raw("<p>").Link("/api/v1/workloads", "API").Text(" · ");
+  html.Link("/metrics", "metrics").Text(" · collector " + ports.version);
+  return html.Raw("</p>").Take();
+}
+
+}  // namespace plimsoll::collector::http

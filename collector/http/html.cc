@@ -1,0 +1,103 @@
+#include "collector/http/html.h"
+
+#include <utility>
+
+namespace plimsoll::collector::http {
+namespace {
+
+constexpr char kStyle[] = R"css(
+:root{color-scheme:light dark;--line:#d5dbe1;--soft:#5c6873;--card:#f6f8fa;
+--bad:#b3261e;--good:#1a7f37;--link:#0b57d0}
+@media(prefers-color-scheme:dark){:root{--line:#39424c;--soft:#9aa7b4;
+--card:#1c2229;--bad:#ff8a80;--good:#6fdd8b;--link:#8ab4f8}
+body{background:#12161b;color:#e6edf3}}
+*{box-sizing:border-box}
+body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:76rem;
+padding:1rem 1.25rem 4rem}
+h1{font-size:1.5rem;margin:.5rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem}
+a{color:var(--link)}p,.soft{color:var(--soft)}.bad{color:var(--bad)}
+.good{color:var(--good)}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-size:.92rem}
+th,td{text-align:left;padding:.35rem .7rem .35rem 0;vertical-align:top;
+border-bottom:1px solid var(--line)}
+th{color:var(--soft);font-weight:600}
+.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.card{background:var(--card);border:1px solid var(--line);border-radius:8px;
+padding:.8rem 1rem;margin:.7rem 0}
+.card.firing{border-left:5px solid var(--bad)}
+pre{font:13px/1.5 ui-monospace,monospace;margin:.4rem 0 0;overflow-x:auto;
+white-space:pre-wrap}
+)css";
+
+}  // namespace
+
+std::string Escape(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out.push_back(c);
+    }
+  }
+  return out;
+}
+
+Html::Html(std::string_view title, int refresh_s) {
+  Raw("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
+      "<meta name=\"viewport\" content=\"width=device-width\">");
+  if (refresh_s > 0) {
+    Raw("<meta http-equiv=\"refresh\" content=\"" + std::to_string(refresh_s) +
+        "\">");
+  }
+  Element("title", title).Raw("<style>").Raw(kStyle);
+  Raw("</style></head><body>").Element("h1", title);
+}
+
+Html& Html::Element(std::string_view tag, std::string_view text) {
+  Raw("<").Raw(tag).Raw(">").Text(text).Raw("</");
+  return Raw(tag.substr(0, tag.find(' '))).Raw(">");
+}
+
+Html& Html::Link(std::string_view href, std::string_view text) {
+  return Raw("<a href=\"").Text(href).Raw("\">").Text(text).Raw("</a>");
+}
+
+Html& Html::TableBegin(std::initializer_list<std::string_view> columns) {
+  Raw("<div class=\"scroll\"><table><thead><tr>");
+  for (std::string_view column : columns) {
+    if (column[0] == '>') {
+      Element("th class=\"n\"", column.substr(1));
+    } else {
+      Element("th", column);
+    }
+  }
+  return Raw("</tr></thead><tbody>");
+}
+
+Html& Html::Number(std::string_view text) {
+  return Element("td class=\"n\"", text);
+}
+
+std::string Html::Take() {
+  Raw("</body></html>");
+  return std::move(out_);
+}
+
+}  // namespace plimsoll::collector::http

@@ -1,0 +1,87 @@
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "collector/http/api.h"
+#include "plimsoll/base/status_macros.h"
+
+namespace plimsoll::collector::http {
+namespace {
+
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr int64_t kWindowNs = 600 * kNsPerSecond;
+constexpr int64_t kLeastNs = 120 * kNsPerSecond;
+
+// Least squares; nothing when the samples span too little.
+std::optional<double> SlopePerSecond(const std::vector<Sample>& samples) {
+  if (samples.size() < 3 ||
+      samples.back().time_ns - samples.front().time_ns < kLeastNs) {
+    return std::nullopt;
+  }
+  double n = static_cast<double>(samples.size());
+  double mean_t = 0, mean_v = 0;
+  auto seconds = [&](const Sample& sample) {
+    return static_cast<double>(sample.time_ns - samples.front().time_ns) /
+           kNsPerSecond;
+  };
+  for (const Sample& sample : samples) {
+    mean_t += seconds(sample) / n;
+    mean_v += sample.value / n;
+  }
+  double tt = 0, tv = 0;
+  for (const Sample& sample : samples) {
+    double t = seconds(sample) - mean_t;
+    tt += t * t;
+    tv += t * (sample.value - mean_v);
+  }
+  return tt > 0 ? std::optional<double>(tv / tt) : std::nullopt;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<WorkloadRow>> Workloads(const ApiPorts& ports) {
+  int64_t now_ns = ports.now_ns();
+  PLIMSOLL_ASSIGN_OR_RETURN(std::vector<ProcessInfo> processes,
+                            ports.reader->Processes(now_ns - kWindowNs));
+  std::map<WorkloadName, WorkloadRow> rows;
+  std::map<WorkloadName, std::set<std::string>> regions, versions;
+  for (const ProcessInfo& process : processes) {
+    if (process.exited) continue;
+    WorkloadRow& row = rows[process.workload];
+    row.name = process.workload;
+    ++row.processes;
+    if (!process.region.empty()) {
+      regions[process.workload].insert(process.region);
+    }
+    if (!process.version.empty()) {
+      versions[process.workload].insert(process.version);
+    }
+    PLIMSOLL_ASSIGN_OR_RETURN(
+        std::vector<Sample> rss,
+        ports.reader->Read(process.key, {metric::kRss, ""}, now_ns - kWindowNs,
+                           now_ns + kWindowNs));
+    if (!rss.empty()) row.rss_bytes += rss.back().value;
+    PLIMSOLL_ASSIGN_OR_RETURN(
+        std::vector<Sample> anon,
+        ports.reader->Read(process.key, {metric::kAnon, ""},
+                           now_ns - kWindowNs, now_ns + kWindowNs));
+    if (auto slope = SlopePerSecond(anon)) {
+      row.anon_bytes_per_s = row.anon_bytes_per_s.value_or(0) + *slope;
+      ++row.slope_processes;
+    }
+  }
+  std::vector<WorkloadRow> out;
+  for (auto& [name, row] : rows) {
+    row.regions.assign(regions[name].begin(), regions[name].end());
+    row.versions.assign(versions[name].begin(), versions[name].end());
+    out.push_back(std::move(row));
+  }
+  std::stable_sort(out.begin(), out.end(),
+                   [](const WorkloadRow& a, const WorkloadRow& b) {
+                     return a.anon_bytes_per_s.value_or(-1e300) >
+                            b.anon_bytes_per_s.value_or(-1e300);
+                   });
+  return out;
+}
+
+}  // namespace plimsoll::collector::http
