@@ -2,15 +2,27 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
 #include <mutex>
+#include <set>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "collector/core/engine.h"
+#include "collector/core/incident_json.h"
 #include "collector/core/loss_counter.h"
+#include "collector/http/api.h"
+#include "collector/http/http_server.h"
+#include "collector/notify/notifiers.h"
+#include "collector/observe.h"
 #include "collector/rpc/batch_decoder.h"
 #include "collector/rpc/fleet_service.h"
 #include "collector/store/store.h"
@@ -40,10 +52,26 @@ class Server::Impl {
   const Config config_;
   LossCounter losses_;
   std::unique_ptr<store::Store> store_;
+  std::vector<std::unique_ptr<notify::HttpNotifier>> notifiers_;
   std::unique_ptr<rpc::FleetServer> fleet_;
+  std::unique_ptr<http::Api> api_;
+  std::unique_ptr<http::HttpServer> http_;
 
  private:
+  absl::Status OpenStore();
+  absl::Status StartAnalysis();
+  absl::Status StartHttp();
   void RunTimer();
+  void RunEvery(const char* what, const std::function<absl::Status()>& work);
+  absl::StatusOr<std::vector<Incident>> Incidents() const;
+  absl::Status Ready() const;
+
+  // Made after the gRPC server, which it asks for evidence, while batches come
+  // in already: until then they are not told of.
+  std::unique_ptr<Engine> owned_engine_;
+  std::atomic<Engine*> engine_{nullptr};
+  // Unix seconds of the last look that found the store refusing writes.
+  std::atomic<int64_t> refused_at_s_{0};
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -51,40 +79,146 @@ class Server::Impl {
   std::thread timer_;
 };
 
-absl::Status Server::Impl::Start() {
+absl::Status Server::Impl::OpenStore() {
   std::error_code error;
   std::filesystem::create_directories(config_.state_dir, error);
   if (error) {
     return absl::ErrnoToStatus(error.value(),
                                "create state_dir " + config_.state_dir);
   }
-  store::StoreOptions store_options;
-  store_options.path = config_.state_dir + "/fleet.db";
-  store_options.retention_ns = config_.retention_ns;
-  store_options.max_bytes = config_.max_store_bytes;
+  store::StoreOptions options;
+  options.path = config_.state_dir + "/fleet.db";
+  options.retention_ns = config_.retention_ns;
+  options.max_bytes = config_.max_store_bytes;
+  auto listener = [this](const ProcessInfo& process, int64_t time_ns,
+                         const NodeSnapshot& snapshot) {
+    if (Engine* engine = engine_.load()) {
+      engine->OnSnapshot(process, Observe(snapshot, time_ns));
+    }
+  };
   PLIMSOLL_ASSIGN_OR_RETURN(
-      store_, store::Store::Open(store_options, {rpc::DecodeBatch, UnixNow,
-                                                 &losses_, /*listener=*/{}}));
-  rpc::FleetServerOptions fleet_options;
-  fleet_options.listen = config_.grpc_listen;
-  fleet_options.collector_version = kVersion;
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      fleet_, rpc::FleetServer::Start(fleet_options,
-                                      {store_.get(), store_.get(), &losses_}));
-  timer_ = std::thread([this] { RunTimer(); });
-  spdlog::info("agents connect to grpc={}", config_.grpc_listen);
+      store_, store::Store::Open(
+                  options, {rpc::DecodeBatch, UnixNow, &losses_, listener}));
   return absl::OkStatus();
 }
 
+absl::Status Server::Impl::StartAnalysis() {
+  EnginePorts ports;
+  ports.reader = store_.get();
+  ports.requester = fleet_.get();
+  ports.incidents = store_.get();
+  if (!config_.alertmanagers.empty()) {
+    notify::NotifierOptions options;
+    options.urls = config_.alertmanagers;
+    notifiers_.push_back(
+        notify::MakeAlertmanagerNotifier(options, UnixNow, &losses_));
+  }
+  if (!config_.webhooks.empty()) {
+    notify::NotifierOptions options;
+    options.urls = config_.webhooks;
+    notifiers_.push_back(
+        notify::MakeWebhookNotifier(options, UnixNow, &losses_));
+  }
+  for (const auto& notifier : notifiers_) {
+    ports.notifiers.push_back(notifier.get());
+  }
+  EngineOptions options;
+  options.external_url = config_.external_url;
+  owned_engine_ = std::make_unique<Engine>(ports, options);
+  PLIMSOLL_RETURN_IF_ERROR(owned_engine_->Restore(UnixNow()));
+  engine_ = owned_engine_.get();
+  return absl::OkStatus();
+}
+
+absl::Status Server::Impl::StartHttp() {
+  http::ApiPorts ports;
+  ports.reader = store_.get();
+  ports.board = store_.get();
+  ports.losses = &losses_;
+  ports.incidents = [this] { return Incidents(); };
+  ports.engine_counters = [this] { return owned_engine_->counters(); };
+  ports.connected_agents = [this] { return fleet_->ConnectedAgents(); };
+  ports.ready = [this] { return Ready(); };
+  ports.now_ns = UnixNow;
+  ports.version = kVersion;
+  api_ = std::make_unique<http::Api>(std::move(ports));
+  PLIMSOLL_ASSIGN_OR_RETURN(HostPort address,
+                            ParseHostPort(config_.http_listen));
+  http::HttpServerOptions options;
+  options.host = address.host;
+  options.port = address.port;
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      http_, http::HttpServer::Start(options, [this](const auto& request) {
+        return api_->Handle(request);
+      }));
+  return absl::OkStatus();
+}
+
+absl::Status Server::Impl::Start() {
+  PLIMSOLL_RETURN_IF_ERROR(OpenStore());
+  rpc::FleetServerOptions options;
+  options.listen = config_.grpc_listen;
+  options.collector_version = kVersion;
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      fleet_,
+      rpc::FleetServer::Start(options, {store_.get(), store_.get(), &losses_}));
+  PLIMSOLL_RETURN_IF_ERROR(StartAnalysis());
+  PLIMSOLL_RETURN_IF_ERROR(StartHttp());
+  timer_ = std::thread([this] { RunTimer(); });
+  spdlog::info("collector up store={}/fleet.db", config_.state_dir);
+  spdlog::info("look here: http://{}/", config_.http_listen);
+  spdlog::info("agents connect here: {}", config_.grpc_listen);
+  return absl::OkStatus();
+}
+
+// Open incidents as the analysis has them, then older ones of the store.
+absl::StatusOr<std::vector<Incident>> Server::Impl::Incidents() const {
+  std::vector<Incident> out = owned_engine_->Incidents();
+  std::set<std::string> known;
+  for (const Incident& incident : out) known.insert(incident.id);
+  PLIMSOLL_ASSIGN_OR_RETURN(std::vector<IncidentRecord> records,
+                            store_->Load(/*resolved_since_ns=*/1));
+  for (const IncidentRecord& record : records) {
+    if (known.contains(record.id)) continue;
+    // One that cannot be read was counted by the engine at its start.
+    if (auto incident = DecodeIncident(record.json); incident.ok()) {
+      out.push_back(*std::move(incident));
+    }
+  }
+  auto is_open = [](const Incident& incident) {
+    return incident.state != IncidentState::kResolved;
+  };
+  std::stable_partition(out.begin(), out.end(), is_open);
+  return out;
+}
+
+absl::Status Server::Impl::Ready() const {
+  constexpr int64_t kNsPerSecond = 1'000'000'000;
+  if (UnixNow() / kNsPerSecond - refused_at_s_ < 60) {
+    return absl::UnavailableError("the store refuses writes; see the log");
+  }
+  return absl::OkStatus();
+}
+
+void Server::Impl::RunEvery(const char* what,
+                            const std::function<absl::Status()>& work) {
+  if (absl::Status status = work(); !status.ok()) {
+    spdlog::error("{} failed error=\"{}\"", what,
+                  std::string(status.message()));
+  }
+}
+
 void Server::Impl::RunTimer() {
+  int64_t refused = 0;
   std::unique_lock<std::mutex> lock(mutex_);
   while (!changed_.wait_for(lock, std::chrono::seconds(1),
                             [this] { return stopping_; })) {
     lock.unlock();
-    if (absl::Status status = store_->Maintain(); !status.ok()) {
-      spdlog::error("store maintenance error=\"{}\"",
-                    std::string(status.message()));
-    }
+    RunEvery("store maintenance", [this] { return store_->Maintain(); });
+    RunEvery("analysis", [this] { return owned_engine_->Tick(UnixNow()); });
+    int64_t now_refused = losses_.Total(PLIMSOLL_DROP_STORE_WRITE);
+    if (now_refused > refused) refused_at_s_ = UnixNow() / 1'000'000'000;
+    refused = now_refused;
     lock.lock();
   }
 }
@@ -98,6 +232,7 @@ void Server::Impl::Stop() {
   }
   if (fleet_ != nullptr) fleet_->Stop();
   if (timer_.joinable()) timer_.join();
+  if (http_ != nullptr) http_->Stop();
   if (store_ == nullptr) return;
   if (absl::Status status = store_->Rollover(); !status.ok()) {
     // Nothing is lost: the journal has it.
@@ -117,6 +252,6 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Config config) {
 
 void Server::Stop() { impl_->Stop(); }
 int Server::grpc_port() const { return impl_->fleet_->port(); }
-int Server::http_port() const { return 0; }
+int Server::http_port() const { return impl_->http_->port(); }
 
 }  // namespace plimsoll::collector

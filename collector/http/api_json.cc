@@ -174,8 +174,8 @@ absl::StatusOr<std::string> SeriesJson(const ApiPorts& ports, ProcessKey key,
     return json.EndArray().EndObject().Take();
   }
   int64_t now_ns = ports.now_ns();
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      int64_t to_ns, TimeOf(request, "to", now_ns + 60 * kNsPerSecond));
+  PLIMSOLL_ASSIGN_OR_RETURN(int64_t to_ns,
+                            TimeOf(request, "to", now_ns + 60 * kNsPerSecond));
   PLIMSOLL_ASSIGN_OR_RETURN(
       int64_t from_ns, TimeOf(request, "from", to_ns - 3'600 * kNsPerSecond));
   if (from_ns >= to_ns) {
@@ -252,9 +252,8 @@ absl::StatusOr<std::string> NodesJson(const ApiPorts& ports) {
         .Field("agent_version", agent.agent_version)
         .Field("kernel", agent.kernel_release)
         .Field("attach_rung", agent.attach_rung)
-        .Field("connected",
-               std::find(connected.begin(), connected.end(), agent.agent_id) !=
-                   connected.end())
+        .Field("connected", std::find(connected.begin(), connected.end(),
+                                      agent.agent_id) != connected.end())
         .Field("last_seen_unix_s", Seconds(agent.last_seen_ns))
         .Field("processes", agent.processes);
     json.Key("figures").BeginObject();

@@ -38,8 +38,7 @@ void WriteStacks(const std::vector<StackEvidence>& stacks, Html* html) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ProcessPage(const ApiPorts& ports,
-                                        ProcessKey key) {
+absl::StatusOr<std::string> ProcessPage(const ApiPorts& ports, ProcessKey key) {
   PLIMSOLL_ASSIGN_OR_RETURN(ProcessState state, ports.board->Process(key));
   const ProcessInfo& info = state.info;
   Html html(info.workload.ToString() + " pid " + std::to_string(info.pid), 0);
@@ -77,8 +76,9 @@ absl::StatusOr<std::string> IncidentPage(const ApiPorts& ports,
   html.TableBegin({"PID", "Pod or node", "Region", "Version", ">Growth",
                    ">To the limit", "Leaking"});
   for (const AffectedProcess& process : incident.processes) {
-    html.Raw("<tr><td>").Link("/processes/" + std::to_string(process.process),
-                              std::to_string(process.pid));
+    html.Raw("<tr><td>")
+        .Link("/processes/" + std::to_string(process.process),
+              std::to_string(process.pid));
     html.Raw("</td>").Cell(process.pod.empty() ? process.node : process.pod);
     html.Cell(process.region).Cell(process.version);
     html.Number(FormatRate(process.bytes_per_s.value));

@@ -47,8 +47,8 @@ void WriteWorkloads(const std::vector<WorkloadRow>& rows, Html* html) {
   html->Element("p",
                 "By growth of anonymous memory over the last ten minutes: a "
                 "plain slope for orientation, not a verdict.");
-  html->TableBegin({"Workload", "Regions", "Versions", ">Processes", ">RSS",
-                    ">Growth"});
+  html->TableBegin(
+      {"Workload", "Regions", "Versions", ">Processes", ">RSS", ">Growth"});
   for (const WorkloadRow& row : rows) {
     html->Raw("<tr>").Cell(row.name.ToString());
     html->Cell(Join(row.regions, ", ")).Cell(Join(row.versions, ", "));
@@ -74,8 +74,8 @@ std::string TiersOk(const ProcessState& state) {
 
 void WriteProcess(const ProcessState& state, int64_t now_ns, Html* html) {
   const ProcessInfo& info = state.info;
-  html->Raw("<tr><td>").Link("/processes/" + std::to_string(info.key),
-                             std::to_string(info.pid));
+  html->Raw("<tr><td>")
+      .Link("/processes/" + std::to_string(info.key), std::to_string(info.pid));
   html->Raw("</td>").Cell(info.workload.name).Cell(info.command);
   html->Cell(info.pod.empty() ? info.node : info.pod).Cell(info.region);
   html->Cell(info.python_refusal.empty()
@@ -92,8 +92,7 @@ void WriteProcess(const ProcessState& state, int64_t now_ns, Html* html) {
   html->Raw("</td>").Number(Ago(now_ns, info.last_seen_ns)).Raw("</tr>");
 }
 
-absl::Status WriteProcesses(const ApiPorts& ports, int64_t now_ns,
-                            Html* html) {
+absl::Status WriteProcesses(const ApiPorts& ports, int64_t now_ns, Html* html) {
   PLIMSOLL_ASSIGN_OR_RETURN(std::vector<ProcessInfo> processes,
                             ports.reader->Processes(0));
   html->Element("h2", "Processes");
@@ -109,8 +108,8 @@ absl::Status WriteProcesses(const ApiPorts& ports, int64_t now_ns,
   }
   html->TableEnd();
   if (alive > shown) {
-    html->Element("p", std::to_string(alive - shown) +
-                           " more are in /api/v1/processes.");
+    html->Element(
+        "p", std::to_string(alive - shown) + " more are in /api/v1/processes.");
   }
   return absl::OkStatus();
 }

@@ -139,8 +139,9 @@ class HttpServer::Impl {
     Error error;
     std::string where =
         shared_.options.host + ":" + std::to_string(shared_.options.port);
-    std::string host =
-        shared_.options.host == "localhost" ? "127.0.0.1" : shared_.options.host;
+    std::string host = shared_.options.host == "localhost"
+                           ? "127.0.0.1"
+                           : shared_.options.host;
     auto address = asio::ip::make_address(host, error);
     if (error) {
       return absl::InvalidArgumentError("listen for HTTP on " + where +
@@ -150,7 +151,8 @@ class HttpServer::Impl {
     acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(Tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    if (!error)
+      acceptor_.listen(asio::socket_base::max_listen_connections, error);
     if (error) {
       return absl::UnavailableError("listen for HTTP on " + where + ": " +
                                     error.message());

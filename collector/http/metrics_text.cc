@@ -13,7 +13,8 @@ namespace {
 class Families {
  public:
   void Add(const char* name, const char* help, prometheus::MetricType type,
-           double value, std::vector<std::pair<std::string, std::string>> labels = {}) {
+           double value,
+           std::vector<std::pair<std::string, std::string>> labels = {}) {
     if (all_.empty() || all_.back().name != name) {
       all_.push_back({name, help, type, {}});
     }
@@ -59,23 +60,21 @@ std::string MetricsText(const ApiPorts& ports) {
   out.Gauge("plimsoll_collector_store_bytes", "Size of the database",
             store.database_bytes);
   out.Gauge("plimsoll_collector_store_journal_bytes",
-            "Batches whose samples are not in chunks yet",
-            store.journal_bytes);
+            "Batches whose samples are not in chunks yet", store.journal_bytes);
   out.Gauge("plimsoll_collector_store_head_series",
             "Series with samples in memory", store.series_in_head);
   out.Gauge("plimsoll_collector_store_processes",
             "Processes that the store knows", store.processes);
   out.Counter("plimsoll_collector_store_chunk_samples_total",
-              "Samples written out in chunks since start",
-              store.chunk_samples);
+              "Samples written out in chunks since start", store.chunk_samples);
   out.Counter("plimsoll_collector_store_chunk_bytes_total",
               "Bytes of those chunks", store.chunk_bytes);
   for (int reason = 1; reason < PLIMSOLL_DROP_REASON_COUNT; ++reason) {
     out.Add("plimsoll_collector_dropped_total",
             "What the collector lost or refused, by reason",
             prometheus::MetricType::Counter,
-            static_cast<double>(ports.losses->Total(
-                static_cast<plimsoll_drop_reason>(reason))),
+            static_cast<double>(
+                ports.losses->Total(static_cast<plimsoll_drop_reason>(reason))),
             {{"reason", DropReasonLabel(reason)}});
   }
   if (auto agents = ports.board->Agents(); agents.ok()) {
@@ -96,8 +95,7 @@ std::string MetricsText(const ApiPorts& ports) {
   out.Counter("plimsoll_collector_incidents_fired_total",
               "Incidents that fired since start", engine.incidents_fired);
   out.Counter("plimsoll_collector_incidents_resolved_total",
-              "Incidents that resolved since start",
-              engine.incidents_resolved);
+              "Incidents that resolved since start", engine.incidents_resolved);
   out.Counter("plimsoll_collector_suspicions_dropped_total",
               "Pending incidents that went away", engine.suspicions_dropped);
   out.Counter("plimsoll_collector_analysis_errors_total",

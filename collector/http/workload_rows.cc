@@ -63,8 +63,8 @@ absl::StatusOr<std::vector<WorkloadRow>> Workloads(const ApiPorts& ports) {
     if (!rss.empty()) row.rss_bytes += rss.back().value;
     PLIMSOLL_ASSIGN_OR_RETURN(
         std::vector<Sample> anon,
-        ports.reader->Read(process.key, {metric::kAnon, ""},
-                           now_ns - kWindowNs, now_ns + kWindowNs));
+        ports.reader->Read(process.key, {metric::kAnon, ""}, now_ns - kWindowNs,
+                           now_ns + kWindowNs));
     if (auto slope = SlopePerSecond(anon)) {
       row.anon_bytes_per_s = row.anon_bytes_per_s.value_or(0) + *slope;
       ++row.slope_processes;

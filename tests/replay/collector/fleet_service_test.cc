@@ -1,0 +1,249 @@
+// The acknowledged stream over a real gRPC connection on loopback.
+#include "collector/rpc/fleet_service.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "collector/rpc/batch_decoder.h"
+#include "collector/store/store.h"
+#include "plimsoll/v1/stream.grpc.pb.h"
+#include "tests/support/golden_batch.h"
+#include "tests/support/temp_dir.h"
+
+namespace plimsoll::collector::rpc {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::SizeIs;
+using namespace plimsoll::testing;
+
+// The store, with a disk that can be full.
+class FullableStore : public BatchStore {
+ public:
+  explicit FullableStore(BatchStore* store) : store_(store) {}
+  absl::StatusOr<uint64_t> OpenStream(const NodeHello& hello) override {
+    return store_->OpenStream(hello);
+  }
+  absl::Status Apply(const std::vector<IncomingBatch>& batches) override {
+    if (full) return absl::ResourceExhaustedError("disk is full");
+    return store_->Apply(batches);
+  }
+  std::atomic<bool> full{false};
+
+ private:
+  BatchStore* store_;
+};
+
+// One agent's end. Every read gives up with the call's deadline.
+class Agent {
+ public:
+  Agent(int port, const std::string& agent_id, const std::string& spool_id)
+      : stub_(v1::Fleet::NewStub(grpc::CreateCustomChannel(
+            "127.0.0.1:" + std::to_string(port),
+            grpc::InsecureChannelCredentials(), Own()))) {
+    call_.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::seconds(30));
+    stream_ = stub_->Connect(&call_);
+    v1::NodeMessage hello;
+    hello.mutable_hello()->set_agent_id(agent_id);
+    hello.mutable_hello()->set_spool_id(spool_id);
+    hello.mutable_hello()->set_node("node-1");
+    stream_->Write(hello);
+  }
+  v1::CollectorMessage Read() {
+    v1::CollectorMessage message;
+    open_ = stream_->Read(&message);
+    return message;
+  }
+  void Send(const v1::Batch& batch) {
+    v1::NodeMessage message;
+    *message.mutable_batch() = batch;
+    stream_->Write(message);
+  }
+  // Reads until that seq or a later one is acknowledged.
+  bool WaitAck(uint64_t seq) {
+    for (;;) {
+      v1::CollectorMessage message = Read();
+      if (!open_) return false;
+      if (message.ack().seq() >= seq) return true;
+    }
+  }
+  void SendResult(uint64_t command_id) {
+    v1::NodeMessage message;
+    message.mutable_command_result()->set_command_id(command_id);
+    message.mutable_command_result()->set_outcome(
+        v1::CommandResult::OUTCOME_REFUSED);
+    message.mutable_command_result()->set_reason("too costly");
+    stream_->Write(message);
+  }
+  grpc::Status End() {
+    stream_->WritesDone();
+    v1::CollectorMessage rest;
+    while (stream_->Read(&rest)) {
+    }
+    return stream_->Finish();
+  }
+
+ private:
+  static grpc::ChannelArguments Own() {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return arguments;
+  }
+  std::unique_ptr<v1::Fleet::Stub> stub_;
+  grpc::ClientContext call_;
+  std::unique_ptr<
+      grpc::ClientReaderWriter<v1::NodeMessage, v1::CollectorMessage>>
+      stream_;
+  bool open_ = true;
+};
+
+class FleetServiceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto store = store::Store::Open(
+        {.path = (directory_.path() / "fleet.db").string()},
+        {DecodeBatch, [] { return kGoldenUnixNs + kSecond; }, &losses_, {}});
+    ASSERT_TRUE(store.ok()) << store.status();
+    store_ = *std::move(store);
+    fullable_ = std::make_unique<FullableStore>(store_.get());
+    FleetServerOptions options;
+    options.listen = "127.0.0.1:0";
+    options.ingest.first_retry_ms = 5;
+    options.ingest.last_retry_ms = 20;
+    auto server =
+        FleetServer::Start(options, {fullable_.get(), store_.get(), &losses_});
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+  Agent Connect(const std::string& agent_id = "agent-1") {
+    return Agent(server_->port(), agent_id, "spool-1");
+  }
+
+  TempDir directory_;
+  LossCounter losses_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<FullableStore> fullable_;
+  std::unique_ptr<FleetServer> server_;
+};
+
+TEST_F(FleetServiceTest, BatchesAreAcknowledgedOnceStoredAndOnceOnly) {
+  {
+    Agent agent = Connect();
+    EXPECT_EQ(agent.Read().welcome().next_seq(), 0u);
+    for (uint64_t seq = 1; seq <= 20; ++seq) {
+      v1::Batch batch = EmptyBatch(seq);
+      batch.mutable_strings();
+      AddGoldenMemory(AddSnapshot(&batch, static_cast<int32_t>(seq)));
+      agent.Send(batch);
+    }
+    ASSERT_TRUE(agent.WaitAck(20));
+    EXPECT_THAT(*store_->Processes(0), SizeIs(20));
+    EXPECT_THAT(server_->ConnectedAgents(), ElementsAre("agent-1"));
+    EXPECT_TRUE(agent.End().ok());
+  }
+  Agent again = Connect();
+  EXPECT_EQ(again.Read().welcome().next_seq(), 21u);
+  again.Send(EmptyBatch(20));  // its Ack was lost, say
+  ASSERT_TRUE(again.WaitAck(20));
+  EXPECT_EQ(losses_.Total(PLIMSOLL_DROP_DUPLICATE), 1);
+  EXPECT_EQ(store_->Figures().batches_total, 20);
+}
+
+TEST_F(FleetServiceTest, ABadBatchIsCountedAndTheNextOneStored) {
+  Agent agent = Connect();
+  agent.Read();
+  v1::Batch bad = GoldenBatch(1);
+  bad.set_strings(0, "not empty");
+  agent.Send(bad);
+  agent.Send(GoldenBatch(2));
+  ASSERT_TRUE(agent.WaitAck(2));
+  EXPECT_EQ(losses_.Total(PLIMSOLL_DROP_INVALID_MESSAGE), 1);
+  EXPECT_THAT(*store_->Processes(0), SizeIs(1));
+}
+
+TEST_F(FleetServiceTest, ATooLargeBatchIsCountedAndTheStreamGoesOn) {
+  Agent agent = Connect();
+  agent.Read();
+  v1::Batch large = EmptyBatch(1);
+  large.add_strings(std::string(kMaxBatchBytes + 1, 'x'));
+  agent.Send(large);
+  agent.Send(GoldenBatch(2));
+  ASSERT_TRUE(agent.WaitAck(2));
+  EXPECT_EQ(losses_.Total(PLIMSOLL_DROP_BATCH_TOO_LARGE), 1);
+  EXPECT_THAT(*store_->Processes(0), SizeIs(1));
+}
+
+TEST_F(FleetServiceTest, AFullDiskHoldsTheAckUntilThereIsRoom) {
+  Agent agent = Connect();
+  agent.Read();
+  fullable_->full = true;
+  agent.Send(GoldenBatch(1));
+  while (losses_.Total(PLIMSOLL_DROP_STORE_WRITE) < 3) {
+    std::this_thread::yield();
+  }
+  EXPECT_THAT(*store_->Processes(0), SizeIs(0));
+  fullable_->full = false;
+  ASSERT_TRUE(agent.WaitAck(1));
+  EXPECT_THAT(*store_->Processes(0), SizeIs(1));
+}
+
+TEST_F(FleetServiceTest, ANewerStreamOfAnAgentReplacesTheOlder) {
+  Agent old = Connect();
+  old.Read();
+  Agent fresh = Connect();
+  fresh.Read();
+  EXPECT_EQ(old.End().error_code(), grpc::StatusCode::ABORTED);
+  fresh.Send(GoldenBatch(1));
+  EXPECT_TRUE(fresh.WaitAck(1));
+  EXPECT_THAT(server_->ConnectedAgents(), ElementsAre("agent-1"));
+}
+
+TEST_F(FleetServiceTest, ACommandReachesTheAgentOfTheProcess) {
+  Agent other = Connect("agent-2");
+  other.Read();
+  Agent agent = Connect();
+  agent.Read();
+  agent.Send(GoldenBatch(1));
+  ASSERT_TRUE(agent.WaitAck(1));
+  ASSERT_TRUE(server_->RequestWindow(1, {"a.B"}, 20 * kSecond).ok());
+  v1::Command command = agent.Read().command();
+  EXPECT_EQ(command.process().pid(), 4242);
+  EXPECT_EQ(command.process().start_ticks(), 777u);
+  EXPECT_EQ(command.open_window().duration_ns(), 20 * kSecond);
+  EXPECT_THAT(command.open_window().types(), ElementsAre("a.B"));
+  agent.SendResult(command.id());
+  agent.Send(EmptyBatch(2));  // the stream is in order
+  ASSERT_TRUE(agent.WaitAck(2));
+  auto process = store_->Process(1);
+  ASSERT_TRUE(process.ok());
+  ASSERT_THAT(process->commands, SizeIs(1));
+  EXPECT_EQ(process->commands[0].outcome, "refused");
+  EXPECT_EQ(process->commands[0].reason, "too costly");
+
+  EXPECT_TRUE(absl::IsNotFound(server_->RequestWindow(99, {}, kSecond)));
+  agent.End();
+  while (server_->ConnectedAgents().size() > 1) std::this_thread::yield();
+  EXPECT_TRUE(absl::IsUnavailable(server_->RequestWindow(1, {}, kSecond)));
+}
+
+TEST_F(FleetServiceTest, ABatchBeforeHelloIsRefused) {
+  auto stub = v1::Fleet::NewStub(
+      grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
+                          grpc::InsecureChannelCredentials()));
+  grpc::ClientContext call;
+  auto stream = stub->Connect(&call);
+  v1::NodeMessage message;
+  *message.mutable_batch() = GoldenBatch(1);
+  stream->Write(message);
+  EXPECT_EQ(stream->Finish().error_code(),
+            grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(*store_->Processes(0), SizeIs(0));
+}
+
+}  // namespace
+}  // namespace plimsoll::collector::rpc
