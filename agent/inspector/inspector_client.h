@@ -50,7 +50,7 @@ class Response;
 }  // namespace v1
 
 struct InspectorOptions {
-  std::string program;  // "": plimsoll-inspector beside this program
+  std::string program = "";  // "": plimsoll-inspector beside this program
   // Address space of the child. Its resident memory stays near 10 MB; the limit
   // is what a hostile target could drive it to.
   uint64_t memory_limit_bytes = 512 << 20;

@@ -13,11 +13,13 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/heap/census.h"
+#include "agent/inspector/blocking_inspector.h"
 #include "agent/inspector/resident_pages.h"
 #include "agent/inspector/target_memory.h"
 #include "agent/python/identify_process.h"
@@ -134,6 +136,35 @@ void PrintPieces(const core::PythonProcess& python) {
   }
 }
 
+// The same through the sandboxed child: what it costs in memory.
+bool PrintInspector(int32_t pid) {
+  auto inspector = inspector::BlockingInspector::Make();
+  if (!inspector.ok()) {
+    std::fprintf(stderr, "%s\n", inspector.status().ToString().c_str());
+    return false;
+  }
+  const auto python = (*inspector)->Identify(pid);
+  const auto census =
+      python.ok() ? (*inspector)->TakeCensus(*python, {}) : python.status();
+  if (!census.ok()) {
+    std::fprintf(stderr, "%s\n", census.status().ToString().c_str());
+    return false;
+  }
+  std::printf("through the inspector: %.3f s, %zu types",
+              static_cast<double>(census->duration_ns) / 1e9,
+              census->types.size());
+  std::ifstream status(
+      "/proc/" + std::to_string((*inspector)->stats().child_pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM") || line.starts_with("VmRSS") ||
+        line.starts_with("RssAnon")) {
+      std::printf("; %s", line.c_str());
+    }
+  }
+  std::printf("\n");
+  return true;
+}
+
 int Run(const std::string& program, const std::string& count, int repeat) {
   testing::HeapTarget target(program, {count},
                              "tests/bench/heap_truth_bench.py");
@@ -164,6 +195,7 @@ int Run(const std::string& program, const std::string& count, int repeat) {
                 static_cast<double>(headers->census.arena_bytes) / 1e6,
                 headers->cpu_seconds);
   }
+  if (!PrintInspector(target.pid())) return 1;
   PrintPieces(*python);
   if (!target.WriteLine("load") || !target.Next()) return 1;
   return PrintRows("load", *python, truth, 0, repeat) ? 0 : 1;
