@@ -12,6 +12,7 @@
 #include "collector/core/lifecycle.h"
 #include "collector/core/page_text.h"
 #include "collector/core/process_table.h"
+#include "collector/core/recent_history.h"
 
 namespace plimsoll::collector {
 namespace {
@@ -99,6 +100,10 @@ absl::Status Engine::Impl::Restore(int64_t now_ns) {
       }
     }
   }
+  Note(ReplayRecent(*ports_.reader, thresholds().imminent, now_ns,
+                    [this](const ProcessInfo& info, const Observation& o) {
+                      table_.Observe(info, o);
+                    }));
   last_judge_ns_ = now_ns;
   return std::exchange(first_error_, absl::OkStatus());
 }

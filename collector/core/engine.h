@@ -66,8 +66,9 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Loads open incidents and says the firing ones again. Once, at start. A
-  // record that cannot be read is skipped and counted as a port error.
+  // Loads open incidents and says the firing ones again; gives the imminent
+  // rule the last ten minutes from the store. Once, at start. A record that
+  // cannot be read is skipped and counted as a port error.
   absl::Status Restore(int64_t now_ns);
 
   void OnSnapshot(const ProcessInfo& process, const Observation& observation);

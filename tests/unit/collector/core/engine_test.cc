@@ -187,6 +187,18 @@ TEST_F(EngineTest, SurvivesARestartWithTheSameIdentity) {
   EXPECT_EQ(engine_->counters().incidents_fired, 0);
 }
 
+TEST_F(EngineTest, ARestartInTheMiddleOfAWatchDelaysNothing) {
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(20));
+  PlayUntil(150);
+  ASSERT_EQ(engine_->counters().incidents_fired, 0);
+  Restart();
+  PlayUntil(295);
+  ASSERT_EQ(engine_->Incidents().size(), 1u);
+  EXPECT_EQ(engine_->Incidents()[0].state, IncidentState::kFiring);
+  EXPECT_THAT(engine_->Incidents()[0].text.what,
+              HasSubstr("routing.vehicles.FloatingVehicle"));
+}
+
 TEST_F(EngineTest, ResolvesWhenTheProcessIsKilledAndSaysWhy) {
   ShapeOptions leak = Leak(25);
   const Life life = MakeLife(leak);
