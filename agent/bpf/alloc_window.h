@@ -46,6 +46,8 @@ struct AllocWindowOptions {
   // The typed allocators add those that they see.
   std::vector<uint64_t> known_types = {};
   core::HitCosts costs = {};  // calibrated; zero: cost is not judged
+  // 0: no pilot. A caller that must not block sets 0, looks at Progress() after
+  // a while and asks core::JudgePilot itself.
   int64_t pilot_ns = 75'000'000;
   double max_core_share = 0.2;  // past it the pilot refuses
 };

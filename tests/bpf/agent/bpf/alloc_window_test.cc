@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 
 #include "agent/core/window_balance.h"
@@ -148,6 +149,38 @@ TEST_P(PlainAllocWindowTest, NetCountsAgreeWithTheCensus) {
   EXPECT_EQ(largest->allocations - largest->frees, largest->census_change)
       << largest->block_bytes << "-byte blocks";
   EXPECT_FALSE(profile.net_counts_refused) << profile.refusal;
+}
+
+// Programs that preempt each other share maps and per-CPU room: no count and no
+// stack may be lost or land with another process.
+TEST_P(PlainAllocWindowTest, BusyNeighboursDoNotDisturb) {
+  std::vector<std::unique_ptr<BpfTarget>> targets;
+  std::vector<Truth> before;
+  std::vector<AllocWindow> windows;
+  for (int i = 0; i < 4; ++i) {
+    targets.push_back(std::make_unique<BpfTarget>(
+        GetParam(), kWindowScript,
+        std::vector<std::string>{CountingAllocator()}));
+    targets.back()->WaitIdle();
+    before.push_back(ReadTruth(*targets.back()));
+    windows.push_back(Open(*targets.back()));
+  }
+  for (int i = 0; i < 4; ++i) {
+    targets[i]->target().WriteLine("make_vessels " + std::to_string(3000 + i) +
+                                   " churn 2000");
+  }
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_EQ(targets[i]->target().ReadLine(), "done");
+    targets[i]->WaitIdle();
+    const WindowCounts counts = windows[i].Close();
+    EXPECT_THAT(Differences(counts, before[i], ReadTruth(*targets[i])),
+                ::testing::IsEmpty());
+    EXPECT_EQ(SumOf(counts, {.probe = core::ProbeKind::kTypeGenericAlloc,
+                             .type = targets[i]->Number("Vessel"),
+                             .code = targets[i]->Number("make_vessels")}),
+              (Sum{3000 + i, 0}));
+    EXPECT_TRUE(counts.drops.empty()) << counts.drops.begin()->first;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Pythons, PlainAllocWindowTest,
