@@ -6,17 +6,16 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "plimsoll/base/open_in_root.h"
+#include "plimsoll/base/status_macros.h"
 #include "plimsoll/base/unique_fd.h"
 
 namespace plimsoll::procfs {
 
-absl::StatusOr<std::string> ReadFile(const std::string& path,
-                                     size_t max_bytes) {
-  // O_NONBLOCK: a path below /proc/PID/root is the target's choice and may be
-  // a FIFO.
-  UniqueFd fd(
-      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (!fd.valid()) return absl::ErrnoToStatus(errno, "open " + path);
+namespace {
+
+absl::StatusOr<std::string> ReadAll(int fd, const std::string& path,
+                                    size_t max_bytes) {
   std::string text;
   size_t length = 0;
   for (;;) {
@@ -24,7 +23,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path,
     // take more, and then the steps grow.
     size_t step = std::max<size_t>(4096, length);
     text.resize(length + step);
-    ssize_t got = ::read(fd.get(), text.data() + length, step);
+    ssize_t got = ::read(fd, text.data() + length, step);
     if (got < 0) {
       if (errno == EINTR) continue;
       return absl::ErrnoToStatus(errno, "read " + path);
@@ -38,6 +37,23 @@ absl::StatusOr<std::string> ReadFile(const std::string& path,
   }
   text.resize(length);
   return text;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadFile(const std::string& path,
+                                     size_t max_bytes) {
+  UniqueFd fd(
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!fd.valid()) return absl::ErrnoToStatus(errno, "open " + path);
+  return ReadAll(fd.get(), path, max_bytes);
+}
+
+absl::StatusOr<std::string> ReadFileInRoot(const std::string& root,
+                                           const std::string& path,
+                                           size_t max_bytes) {
+  PLIMSOLL_ASSIGN_OR_RETURN(UniqueFd fd, OpenInRoot(root, path));
+  return ReadAll(fd.get(), root + path, max_bytes);
 }
 
 }  // namespace plimsoll::procfs

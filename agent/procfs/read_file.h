@@ -16,6 +16,11 @@ inline constexpr size_t kSmallFileBytes = 64 << 10;
 absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      size_t max_bytes = kSmallFileBytes);
 
+// The same of `path` as the process sees it whose root directory is `root`.
+absl::StatusOr<std::string> ReadFileInRoot(const std::string& root,
+                                           const std::string& path,
+                                           size_t max_bytes = kSmallFileBytes);
+
 }  // namespace plimsoll::procfs
 
 #endif  // PLIMSOLL_AGENT_PROCFS_READ_FILE_H_

@@ -1,0 +1,175 @@
+#include "agent/census_runner.h"
+
+#include <utility>
+
+namespace plimsoll::agent {
+namespace {
+
+using core::CensusKind;
+using core::Tier;
+
+// What may be saved up: the first look at a node's heaps, which are all due at
+// once, and no more.
+constexpr int64_t kBurstNs = 3'000'000'000;
+
+int64_t LiveBytes(const core::HeapCensus& census) {
+  int64_t bytes = 0;
+  for (const core::SizeClass& size_class : census.size_classes) {
+    bytes += size_class.blocks_live * size_class.block_bytes;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+CensusRunner::CensusRunner(const Config& config, ProcessTable* table,
+                           core::Inspector* inspector, core::Clock* clock,
+                           std::function<int64_t()> cpu_ns)
+    : table_(table),
+      inspector_(inspector),
+      clock_(clock),
+      cpu_ns_(std::move(cpu_ns)),
+      budget_(config.cpu_budget, kBurstNs) {}
+
+void CensusRunner::RunDue() {
+  int64_t now = clock_->BoottimeNs();
+  budget_.Update(now, cpu_ns_());
+  if (busy_) return;
+  while (!asked_.empty()) {
+    Asked asked = std::move(asked_.front());
+    asked_.pop_front();
+    WatchedProcess* process = table_->Find(asked.id);
+    if (process == nullptr || !process->python) {
+      asked.done(process == nullptr
+                     ? absl::NotFoundError("the process has ended")
+                     : absl::UnimplementedError(process->refusal));
+      continue;
+    }
+    Begin(asked.id, false, std::move(asked.done));
+    return;
+  }
+  const core::ProcessId* best = nullptr;
+  int64_t longest = -1;
+  for (auto& [id, process] : table_->processes()) {
+    if (!process.python || process.schedule.Due(now) == CensusKind::kNone) {
+      continue;
+    }
+    int64_t overdue = process.schedule.OverdueNs(now);
+    if (overdue > longest) {
+      longest = overdue;
+      best = &id;
+    }
+  }
+  if (best == nullptr) return;
+  WatchedProcess& process = *table_->Find(*best);
+  if (!budget_.MayBegin()) {
+    // Counted once for each look that has to wait.
+    if (!std::exchange(process.deferred, true)) {
+      ++process.losses["cpu_budget"];
+      ++statistics_.deferred;
+    }
+    return;
+  }
+  bool headers_only = process.schedule.Due(now) == CensusKind::kHeaders;
+  Begin(*best, headers_only, nullptr);
+}
+
+void CensusRunner::TakeNow(const core::ProcessId& id, Done done) {
+  asked_.push_back({id, std::move(done)});
+  RunDue();
+}
+
+void CensusRunner::Begin(const core::ProcessId& id, bool headers_only,
+                         Done done) {
+  busy_ = true;
+  WatchedProcess& process = *table_->Find(id);
+  process.deferred = false;
+  core::CensusOptions options;
+  options.headers_only = headers_only;
+  inspector_->TakeCensus(
+      *process.python, options,
+      [this, alive = alive_, id, headers_only,
+       done = std::move(done)](absl::StatusOr<core::HeapCensus> census) {
+        if (!*alive) return;
+        busy_ = false;
+        if (done) {
+          absl::StatusOr<core::HeapCensus> copy = census;
+          Finish(id, headers_only, std::move(census));
+          done(std::move(copy));
+        } else {
+          Finish(id, headers_only, std::move(census));
+        }
+        RunDue();
+      });
+}
+
+void CensusRunner::Finish(const core::ProcessId& id, bool headers_only,
+                          absl::StatusOr<core::HeapCensus> census) {
+  if (census.ok()) {
+    double seconds = static_cast<double>(census->duration_ns) / 1e9;
+    statistics_.seconds += seconds;
+    statistics_.last_seconds = seconds;
+    ++(headers_only ? statistics_.headers : statistics_.full);
+  } else {
+    ++statistics_.failed;
+  }
+  WatchedProcess* process = table_->Find(id);
+  if (process == nullptr) return;  // it ended meanwhile
+  if (!census.ok()) {
+    RecordFailure(*process, census.status());
+    return;
+  }
+  Record(*process, headers_only, *std::move(census));
+}
+
+void CensusRunner::Record(WatchedProcess& process, bool headers_only,
+                          core::HeapCensus census) {
+  int64_t now = clock_->BoottimeNs();
+  int64_t live = LiveBytes(census);
+  if (census.read_faults > 0) {
+    process.losses["heap_read_fault"] += census.read_faults;
+  }
+  process.SetTier(Tier::kHeaders, true, "", "read");
+  if (headers_only) {
+    process.schedule.HeadersTaken(now);
+    process.schedule.ObserveLive(now, live);
+    // A full census that was not reported yet says more.
+    if (process.census && !process.census_headers_only) return;
+  } else {
+    int64_t anon = process.last_memory ? process.last_memory->anon_bytes +
+                                             process.last_memory->swap_bytes
+                                       : 0;
+    process.schedule.CensusTaken(now, anon, live);
+    process.SetTier(Tier::kCensus, true, "", "read");
+  }
+  process.census = std::move(census);
+  process.census_headers_only = headers_only;
+}
+
+void CensusRunner::RecordFailure(WatchedProcess& process,
+                                 const absl::Status& status) {
+  process.schedule.Postpone(clock_->BoottimeNs());
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+      ++process.losses["process_gone"];
+      return;  // the next scan takes it out
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kResourceExhausted: {
+      // A heap that kills its reader is not tried again in this life of it.
+      ++process.losses["inspector_crashed"];
+      process.refusal = std::string(status.message());
+      process.python.reset();
+      break;
+    }
+    case absl::StatusCode::kDeadlineExceeded:
+      ++process.losses["inspector_timeout"];
+      break;
+    default:
+      break;
+  }
+  std::string reason(status.message());
+  process.SetTier(Tier::kHeaders, false, reason, "");
+  process.SetTier(Tier::kCensus, false, reason, "");
+}
+
+}  // namespace plimsoll::agent

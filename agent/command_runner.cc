@@ -1,0 +1,270 @@
+#include "agent/command_runner.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "agent/core/window_balance.h"
+
+namespace plimsoll::agent {
+namespace {
+
+using core::CommandKind;
+using core::CommandOutcome;
+
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr int64_t kDefaultWindowNs = 10 * kNsPerSecond;
+constexpr int64_t kMaxWindowNs = 300 * kNsPerSecond;
+constexpr size_t kMaxRunning = 64;
+
+const char* NameOf(CommandKind kind) {
+  switch (kind) {
+    case CommandKind::kTakeCensus:
+      return "TakeCensus";
+    case CommandKind::kOpenWindow:
+      return "OpenWindow";
+    case CommandKind::kWatchBirths:
+      return "WatchBirths";
+    case CommandKind::kWatchStores:
+      return "WatchStores";
+    case CommandKind::kFindHolders:
+      return "FindHolders";
+    case CommandKind::kSampleNative:
+      return "SampleNative";
+    case CommandKind::kUnknown:
+      break;
+  }
+  return "a command that is newer than this agent";
+}
+
+}  // namespace
+
+struct CommandRunner::Window {
+  core::Command command;
+  core::HeapCensus before;
+  core::RawProfile raw;
+  std::map<std::string, int64_t> losses;
+};
+
+CommandRunner::CommandRunner(ProcessTable* table, CensusRunner* census,
+                             core::Inspector* inspector,
+                             core::ProbePort* probes, core::Clock* clock,
+                             std::string boot_id, CommandEvents events)
+    : table_(table),
+      census_(census),
+      inspector_(inspector),
+      probes_(probes),
+      clock_(clock),
+      boot_id_(std::move(boot_id)),
+      events_(std::move(events)) {}
+
+void CommandRunner::End(uint64_t command_id, CommandOutcome outcome,
+                        std::string reason) {
+  running_.erase(command_id);
+  switch (outcome) {
+    case CommandOutcome::kDone:
+      ++statistics_.done;
+      break;
+    case CommandOutcome::kRefused:
+      ++statistics_.refused;
+      break;
+    case CommandOutcome::kFailed:
+      ++statistics_.failed;
+      break;
+    case CommandOutcome::kProcessGone:
+      ++statistics_.gone;
+      break;
+  }
+  events_.on_result({command_id, outcome, std::move(reason)});
+}
+
+void CommandRunner::EndWith(uint64_t command_id, const absl::Status& status) {
+  CommandOutcome outcome = CommandOutcome::kFailed;
+  if (absl::IsNotFound(status)) outcome = CommandOutcome::kProcessGone;
+  if (absl::IsResourceExhausted(status) || absl::IsUnimplemented(status) ||
+      absl::IsFailedPrecondition(status) || absl::IsAlreadyExists(status)) {
+    outcome = CommandOutcome::kRefused;
+  }
+  End(command_id, outcome, std::string(status.message()));
+}
+
+void CommandRunner::Refuse(const core::Command& command, std::string reason) {
+  End(command.id, CommandOutcome::kRefused, std::move(reason));
+}
+
+void CommandRunner::Run(core::Command command) {
+  // Sent again after a lost stream: the first one answers.
+  if (running_.contains(command.id)) return;
+  if (running_.size() >= kMaxRunning) {
+    return Refuse(command, "64 commands are under way already");
+  }
+  running_.insert(command.id);
+  WatchedProcess* process = table_->Find(command.process);
+  if (process == nullptr || command.boot_id != boot_id_) {
+    return End(command.id, CommandOutcome::kProcessGone,
+               "no such process runs on this node now");
+  }
+  if (!process->python) return Refuse(command, process->refusal);
+  switch (command.kind) {
+    case CommandKind::kTakeCensus:
+      return RunCensus(command);
+    case CommandKind::kOpenWindow:
+      return RunWindow(command);
+    default:
+      return Refuse(command, std::string("this agent cannot execute ") +
+                                 NameOf(command.kind));
+  }
+}
+
+void CommandRunner::RunCensus(const core::Command& command) {
+  census_->TakeNow(
+      command.process,
+      [this, alive = alive_, command](absl::StatusOr<core::HeapCensus> census) {
+        if (!*alive) return;
+        if (!census.ok()) return EndWith(command.id, census.status());
+        core::Snapshot snapshot;
+        snapshot.process = command.process;
+        snapshot.boottime_ns = clock_->BoottimeNs();
+        snapshot.census = *std::move(census);
+        events_.on_evidence(std::move(snapshot));
+        End(command.id, CommandOutcome::kDone, "");
+      });
+}
+
+void CommandRunner::RunWindow(const core::Command& command) {
+  WatchedProcess& process = *table_->Find(command.process);
+  const core::TierStatus& stacks = process.tiers[core::Tier::kStacks];
+  if (probes_ == nullptr || !stacks.ok) {
+    return Refuse(command, stacks.reason);
+  }
+  auto window = std::make_shared<Window>();
+  window->command = command;
+  census_->TakeNow(
+      command.process,
+      [this, alive = alive_, window](absl::StatusOr<core::HeapCensus> census) {
+        if (*alive) HandleBefore(window, std::move(census));
+      });
+}
+
+void CommandRunner::HandleBefore(std::shared_ptr<Window> window,
+                                 absl::StatusOr<core::HeapCensus> census) {
+  const core::Command& command = window->command;
+  if (!census.ok()) return EndWith(command.id, census.status());
+  window->before = *std::move(census);
+  WatchedProcess* process = table_->Find(command.process);
+  if (process == nullptr || !process->python) {
+    return EndWith(command.id, absl::NotFoundError("the process has ended"));
+  }
+  core::WindowRequest request;
+  request.duration_ns =
+      command.duration_ns > 0 ? command.duration_ns : kDefaultWindowNs;
+  request.duration_ns = std::min(request.duration_ns, kMaxWindowNs);
+  request.object_malloc = command.object_malloc;
+  for (const core::TypeCount& type : window->before.types) {
+    if (command.types.empty() ||
+        std::find(command.types.begin(), command.types.end(), type.type) !=
+            command.types.end()) {
+      request.type_addresses.push_back(type.type_address);
+    }
+  }
+  probes_->OpenWindow(
+      command.process, *process->python, request,
+      [this, alive = alive_, window](absl::StatusOr<core::RawProfile> raw) {
+        if (*alive) HandleCounts(window, std::move(raw));
+      });
+}
+
+void CommandRunner::HandleCounts(std::shared_ptr<Window> window,
+                                 absl::StatusOr<core::RawProfile> raw) {
+  if (!raw.ok()) return EndWith(window->command.id, raw.status());
+  window->raw = *std::move(raw);
+  census_->TakeNow(
+      window->command.process,
+      [this, alive = alive_, window](absl::StatusOr<core::HeapCensus> census) {
+        if (*alive) HandleAfter(window, std::move(census));
+      });
+}
+
+void CommandRunner::HandleAfter(std::shared_ptr<Window> window,
+                                absl::StatusOr<core::HeapCensus> census) {
+  core::StackProfile& profile = window->raw.profile;
+  profile.command_id = window->command.id;
+  if (census.ok()) {
+    core::BalanceWindow(window->before, *census, window->command.object_malloc,
+                        profile);
+    core::NameTypes(*census, profile);
+  } else {
+    profile.net_counts_refused = true;
+    profile.refusal =
+        "no census after the window: " + std::string(census.status().message());
+  }
+  core::NameTypes(window->before, profile);
+  const std::vector<std::string>& types = window->command.types;
+  if (!types.empty()) {
+    std::erase_if(profile.counts, [&](const core::StackCount& count) {
+      return !count.type.empty() &&
+             std::find(types.begin(), types.end(), count.type) == types.end();
+    });
+  }
+  window->losses = window->raw.losses;
+  Symbolize(window->command.process, std::move(window->raw),
+            [this, window](core::StackProfile named) {
+              Deliver(window, std::move(named));
+            });
+}
+
+void CommandRunner::Symbolize(const core::ProcessId& id, core::RawProfile raw,
+                              std::function<void(core::StackProfile)> done) {
+  // Each distinct frame is asked for once.
+  absl::flat_hash_map<core::RawFrame, size_t> indices;
+  std::vector<core::RawFrame> frames;
+  for (const core::RawStack& stack : raw.stacks) {
+    for (const core::RawFrame& frame : stack.frames) {
+      if (indices.try_emplace(frame, frames.size()).second) {
+        frames.push_back(frame);
+      }
+    }
+  }
+  auto name = [indices = std::move(indices), raw = std::move(raw),
+               done = std::move(done)](
+                  absl::StatusOr<std::vector<core::Frame>> named) mutable {
+    core::StackProfile profile = std::move(raw.profile);
+    core::Frame unknown;
+    unknown.function = "<unknown>";
+    for (core::RawStack& stack : raw.stacks) {
+      core::Stack& out = profile.stacks.emplace_back();
+      out.truncated = stack.truncated;
+      for (const core::RawFrame& frame : stack.frames) {
+        size_t index = indices.at(frame);
+        out.frames.push_back(
+            named.ok() && index < named->size() ? (*named)[index] : unknown);
+      }
+    }
+    done(std::move(profile));
+  };
+  WatchedProcess* process = table_->Find(id);
+  if (process == nullptr || !process->python || frames.empty()) {
+    name(absl::NotFoundError("the process has ended"));
+    return;
+  }
+  inspector_->Symbolize(
+      *process->python, std::move(frames),
+      [alive = alive_, name = std::move(name)](
+          absl::StatusOr<std::vector<core::Frame>> named) mutable {
+        if (*alive) name(std::move(named));
+      });
+}
+
+void CommandRunner::Deliver(std::shared_ptr<Window> window,
+                            core::StackProfile profile) {
+  core::Snapshot snapshot;
+  snapshot.process = window->command.process;
+  snapshot.boottime_ns = clock_->BoottimeNs();
+  snapshot.losses = std::move(window->losses);
+  snapshot.stack_profiles.push_back(std::move(profile));
+  events_.on_evidence(std::move(snapshot));
+  End(window->command.id, CommandOutcome::kDone, "");
+}
+
+}  // namespace plimsoll::agent

@@ -1,0 +1,84 @@
+// CommandRunner executes what the collector asks: a census, or a window with a
+// census on both sides of it. The evidence is a snapshot that carries the
+// command's id; the result says done, refused, failed or gone, and why. Loop
+// thread only; owned by Agent.
+#ifndef PLIMSOLL_AGENT_COMMAND_RUNNER_H_
+#define PLIMSOLL_AGENT_COMMAND_RUNNER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/census_runner.h"
+#include "agent/core/clock.h"
+#include "agent/core/command.h"
+#include "agent/core/ports.h"
+#include "agent/core/probe_port.h"
+#include "agent/process_table.h"
+
+namespace plimsoll::agent {
+
+struct CommandEvents {
+  // Evidence: to be reported at once, before the result.
+  std::function<void(core::Snapshot)> on_evidence;
+  std::function<void(core::CommandResult)> on_result;
+};
+
+class CommandRunner {
+ public:
+  CommandRunner(ProcessTable* table, CensusRunner* census,
+                core::Inspector* inspector, core::ProbePort* probes,
+                core::Clock* clock, std::string boot_id, CommandEvents events);
+  ~CommandRunner() { *alive_ = false; }
+  CommandRunner(const CommandRunner&) = delete;
+  CommandRunner& operator=(const CommandRunner&) = delete;
+
+  void Run(core::Command command);
+
+  // Names the stacks of `raw`; `done` gets the profile, with "<unknown>" frames
+  // where the process is gone.
+  void Symbolize(const core::ProcessId& id, core::RawProfile raw,
+                 std::function<void(core::StackProfile)> done);
+
+  struct Statistics {
+    int64_t done = 0;
+    int64_t refused = 0;
+    int64_t failed = 0;
+    int64_t gone = 0;
+  };
+  const Statistics& statistics() const { return statistics_; }
+
+ private:
+  struct Window;  // one OpenWindow under way
+  void Refuse(const core::Command& command, std::string reason);
+  void End(uint64_t command_id, core::CommandOutcome outcome,
+           std::string reason);
+  void EndWith(uint64_t command_id, const absl::Status& status);
+  void RunCensus(const core::Command& command);
+  void RunWindow(const core::Command& command);
+  void HandleBefore(std::shared_ptr<Window> window,
+                    absl::StatusOr<core::HeapCensus> census);
+  void HandleCounts(std::shared_ptr<Window> window,
+                    absl::StatusOr<core::RawProfile> raw);
+  void HandleAfter(std::shared_ptr<Window> window,
+                   absl::StatusOr<core::HeapCensus> census);
+  void Deliver(std::shared_ptr<Window> window, core::StackProfile profile);
+
+  ProcessTable* const table_;
+  CensusRunner* const census_;
+  core::Inspector* const inspector_;
+  core::ProbePort* const probes_;
+  core::Clock* const clock_;
+  const std::string boot_id_;
+  const CommandEvents events_;
+  std::set<uint64_t> running_;
+  Statistics statistics_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace plimsoll::agent
+
+#endif  // PLIMSOLL_AGENT_COMMAND_RUNNER_H_

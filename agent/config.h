@@ -1,0 +1,57 @@
+// The agent's configuration: defaults, then one YAML file, then environment
+// variables PLIMSOLL_AGENT_<KEY>. Immutable after loading; any thread may read
+// a copy. Every key is defined here and nowhere else.
+#ifndef PLIMSOLL_AGENT_CONFIG_H_
+#define PLIMSOLL_AGENT_CONFIG_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace plimsoll::agent {
+
+struct Config {
+  std::string collector = "127.0.0.1:7071";  // "": none
+  std::string listen = "127.0.0.1:7072";     // "": no /metrics
+  std::string state_dir = "var/agent";
+  std::string agent_id;  // "": one is made and kept in state_dir
+  std::string cluster;
+  std::string region;  // of processes that do not say theirs
+  std::string zone;
+  int64_t memory_period_ns = 10'000'000'000;
+  int64_t headers_period_ns = 30'000'000'000;
+  int64_t census_period_ns = 30'000'000'000;
+  double cpu_budget = 0.05;  // of one core, for all that is not tier 0
+  int64_t spool_max_bytes = int64_t{256} << 20;
+  std::vector<std::string> request_labels = {"city", "outcome", "endpoint",
+                                             "method", "status"};
+  std::vector<std::string> request_metrics;  // empty: *requests(_total)
+};
+
+// An environment look-up; nullopt when the variable is not set.
+using Environment =
+    std::function<std::optional<std::string>(const std::string& name)>;
+
+// kInvalidArgument names the key, its value and, for an unknown key, the
+// nearest known one. `source` names the text in errors.
+absl::StatusOr<Config> ParseConfig(const std::string& yaml,
+                                   const std::string& source,
+                                   const Environment& environment);
+
+// "" as the path: no file, defaults and environment only.
+absl::StatusOr<Config> LoadConfig(const std::string& path,
+                                  const Environment& environment);
+
+// "500ms", "10s", "5m", "2h", "7d" in nanoseconds; a number needs its unit.
+absl::StatusOr<int64_t> ParseDuration(std::string_view text);
+// "1048576", "256MiB", "1GB" in bytes.
+absl::StatusOr<int64_t> ParseSize(std::string_view text);
+
+}  // namespace plimsoll::agent
+
+#endif  // PLIMSOLL_AGENT_CONFIG_H_

@@ -1,0 +1,311 @@
+#include "agent/process_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/procfs/read_file.h"
+#include "agent/procfs/workload_identity.h"
+
+namespace plimsoll::agent {
+namespace {
+
+using core::Tier;
+
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+// How often the mappings of a process without request files are read again.
+constexpr int64_t kRequestScanNs = 60 * kNsPerSecond;
+constexpr char kServiceAccountNamespace[] =
+    "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+std::string NotProbed(const std::string& reason) {
+  return "not probed: " + reason;
+}
+
+}  // namespace
+
+ProcessTable::ProcessTable(const Config& config, procfs::ProcRoot proc,
+                           procfs::CgroupReader cgroups,
+                           core::ProbePort* probes, std::string no_probes,
+                           core::Clock* clock, int64_t ticks_per_second)
+    : config_(config),
+      proc_(std::move(proc)),
+      cgroups_(std::move(cgroups)),
+      probes_(probes),
+      no_probes_(std::move(no_probes)),
+      clock_(clock),
+      ticks_per_second_(ticks_per_second),
+      requests_({config.request_labels, config.request_metrics}) {}
+
+void ProcessTable::Add(const core::ProcessId& id,
+                       absl::StatusOr<core::PythonProcess> python) {
+  WatchedProcess& process = processes_[id];
+  process.schedule =
+      core::CensusSchedule(config_.headers_period_ns, config_.census_period_ns);
+  if (python.ok()) {
+    process.python = *std::move(python);
+  } else {
+    process.refusal = std::string(python.status().message());
+    ++process.losses["unsupported_python"];
+  }
+  Describe(id, process);
+  SetStaticTiers(process);
+  if (process.python) AttachTier1(id, process);
+}
+
+void ProcessTable::Describe(const core::ProcessId& id,
+                            WatchedProcess& process) {
+  core::ProcessDescription& description = process.description;
+  description.id = id;
+  description.workload.cluster = config_.cluster;
+  description.region = config_.region;
+  description.zone = config_.zone;
+  procfs::IdentitySource source;
+  if (auto environment = proc_.ReadEnviron(id.pid, procfs::IdentityVariables());
+      environment.ok()) {
+    source.environment = *std::move(environment);
+  }
+  if (auto cgroup = proc_.ReadCgroup(id.pid); cgroup.ok()) {
+    process.cgroup = *std::move(cgroup);
+    source.cgroup = procfs::ParseCgroupNames(process.cgroup.name_path);
+    description.cgroup = process.cgroup.name_path;
+  }
+  if (!source.cgroup.pod_uid.empty()) {
+    source.kubernetes_namespace =
+        procfs::ReadFileInRoot(proc_.PathOf(id.pid, "root"),
+                               kServiceAccountNamespace)
+            .value_or("");
+  }
+  source.arguments =
+      proc_.ReadCmdline(id.pid).value_or(std::vector<std::string>());
+  source.cwd = proc_.ReadCwd(id.pid).value_or("");
+  if (auto stat = proc_.ReadStat(id.pid); stat.ok()) {
+    source.comm = stat->comm;
+    description.parent_pid = stat->parent_pid;
+  }
+  description.namespace_pid = id.pid;
+  if (auto status = proc_.ReadStatus(id.pid);
+      status.ok() && !status->ns_pids.empty()) {
+    description.namespace_pid = status->ns_pids.back();
+  }
+  description.start_unix_ns =
+      clock_->WallOffsetNs() +
+      static_cast<int64_t>(static_cast<double>(id.start_ticks) *
+                           (1e9 / static_cast<double>(ticks_per_second_)));
+  procfs::Identify(source, description);
+  for (const char* name :
+       {"PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"}) {
+    auto it = source.environment.find(name);
+    if (it != source.environment.end()) {
+      process.multiprocess_directory = it->second;
+      break;
+    }
+  }
+}
+
+void ProcessTable::SetStaticTiers(WatchedProcess& process) {
+  bool readable = process.python.has_value();
+  process.SetTier(Tier::kHeaders, readable, process.refusal,
+                  readable ? "read" : "");
+  process.SetTier(Tier::kCensus, readable, process.refusal,
+                  readable ? "read" : "");
+  std::string refusal = !readable            ? process.refusal
+                        : probes_ == nullptr ? no_probes_
+                        : !probes_->refusal().empty()
+                            ? probes_->refusal()
+                            : process.python->build.probe_refusal;
+  process.SetTier(Tier::kStacks, refusal.empty(),
+                  refusal.empty() ? "" : NotProbed(refusal),
+                  refusal.empty() ? probes_->rung() : "");
+  process.SetTier(Tier::kNative, false,
+                  "not probed: this version does not follow native growth to "
+                  "what stays",
+                  "");
+  process.SetTier(Tier::kHolders, false,
+                  "this version does not search for holders", "");
+}
+
+void ProcessTable::AttachTier1(const core::ProcessId& id,
+                               WatchedProcess& process) {
+  if (probes_ == nullptr) {
+    process.SetTier(Tier::kGc, false, NotProbed(no_probes_), "");
+    return;
+  }
+  auto gc = probes_->AttachGc(id, *process.python);
+  // Growth samples are part of tier 1; their rung is told with it.
+  auto growth = probes_->AttachGrowth(id, *process.python);
+  std::string rung = gc.ok() ? *gc : "";
+  if (growth.ok()) rung += (rung.empty() ? "" : ", ") + *growth;
+  process.SetTier(Tier::kGc, gc.ok(),
+                  gc.ok() ? "" : NotProbed(std::string(gc.status().message())),
+                  rung);
+}
+
+void ProcessTable::Remove(const core::ProcessId& id) {
+  auto it = processes_.find(id);
+  if (it == processes_.end()) return;
+  WatchedProcess& process = it->second;
+  if (probes_ != nullptr) probes_->Detach(id);
+  // The last that was measured: the kernel has nothing more to tell.
+  process.memory = process.last_memory.value_or(core::MemorySample());
+  process.memory->exited = true;
+  process.memory->oom_killed = process.oom_killed;
+  // Its cgroup outlives it for a moment and knows of the kill.
+  if (auto cgroup = cgroups_.Read(process.cgroup); cgroup.ok()) {
+    process.memory->cgroup = *std::move(cgroup);
+  }
+  ended_.push_back(TakeSnapshot(id, process, true));
+  // One that came and went between two reports is still told about.
+  if (!process.described) {
+    ended_descriptions_.push_back(
+        {process.description,
+         process.python ? std::optional(process.python->build) : std::nullopt,
+         process.python ? process.python->allocator : "", process.refusal,
+         process.TierList()});
+  }
+  processes_.erase(it);
+}
+
+void ProcessTable::MarkOomVictim(int32_t pid) {
+  for (auto& [id, process] : processes_) {
+    if (id.pid == pid) process.oom_killed = true;
+  }
+}
+
+WatchedProcess* ProcessTable::Find(const core::ProcessId& id) {
+  auto it = processes_.find(id);
+  return it == processes_.end() ? nullptr : &it->second;
+}
+
+void ProcessTable::SampleMemory() {
+  std::vector<core::ProcessId> gone;
+  for (auto& [id, process] : processes_) {
+    if (!SampleOne(id, process)) gone.push_back(id);
+  }
+  for (const core::ProcessId& id : gone) Remove(id);
+}
+
+bool ProcessTable::SampleOne(const core::ProcessId& id,
+                             WatchedProcess& process) {
+  auto memory = proc_.ReadMemory(id.pid, id.start_ticks);
+  if (!memory.ok()) {
+    if (absl::IsNotFound(memory.status())) return false;
+    process.SetTier(Tier::kMemory, false,
+                    std::string(memory.status().message()), "");
+    return true;
+  }
+  process.memory = *std::move(memory);
+  process.SetTier(Tier::kMemory, true, "", "read");
+  if (auto cgroup = cgroups_.Read(process.cgroup); cgroup.ok()) {
+    process.memory->cgroup = *std::move(cgroup);
+  }
+  process.last_memory = process.memory;
+  process.schedule.ObserveBytes(
+      clock_->BoottimeNs(),
+      process.memory->anon_bytes + process.memory->swap_bytes);
+  return true;
+}
+
+core::Snapshot ProcessTable::TakeSnapshot(const core::ProcessId& id,
+                                          WatchedProcess& process,
+                                          bool exited) {
+  core::Snapshot snapshot;
+  snapshot.process = id;
+  snapshot.boottime_ns = clock_->BoottimeNs();
+  snapshot.memory = std::exchange(process.memory, std::nullopt);
+  snapshot.census = std::exchange(process.census, std::nullopt);
+  snapshot.census_headers_only = process.census_headers_only;
+  if (!exited) {
+    CollectTier1(id, process, snapshot);
+    ReadRequests(id, process, snapshot);
+  }
+  snapshot.losses = std::exchange(process.losses, {});
+  if (std::exchange(process.tiers_changed, false)) {
+    snapshot.tiers = process.TierList();
+  }
+  return snapshot;
+}
+
+void ProcessTable::CollectTier1(const core::ProcessId& id,
+                                WatchedProcess& process,
+                                core::Snapshot& snapshot) {
+  if (snapshot.census && !snapshot.census->gc.generations.empty()) {
+    snapshot.gc.emplace();
+    snapshot.gc->state = snapshot.census->gc;
+    snapshot.gc->source = "generation_stats";
+  }
+  if (probes_ == nullptr || !process.python) return;
+  core::Tier1Sample sample = probes_->Collect(id);
+  for (const auto& [reason, count] : sample.losses) {
+    process.losses[reason] += count;
+  }
+  if (!sample.pauses.empty()) {
+    if (!snapshot.gc) snapshot.gc.emplace();
+    snapshot.gc->pauses = std::move(sample.pauses);
+    snapshot.gc->source = process.tiers[Tier::kGc].rung;
+  }
+  if (sample.growth) {
+    profiles_.push_back({id, *std::move(sample.growth)});
+  }
+}
+
+void ProcessTable::ReadRequests(const core::ProcessId& id,
+                                WatchedProcess& process,
+                                core::Snapshot& snapshot) {
+  int64_t now = clock_->BoottimeNs();
+  if (process.request_files.empty() && now >= process.next_request_scan_ns) {
+    process.next_request_scan_ns = now + kRequestScanNs;
+    if (auto maps = proc_.ReadMaps(id.pid); maps.ok()) {
+      process.request_files = workload::MappedDatabases(*maps);
+    }
+  }
+  int64_t bad_files = 0;
+  auto requests = requests_.Read(
+      {process.description.namespace_pid, proc_.PathOf(id.pid, "root"),
+       process.multiprocess_directory, process.request_files},
+      &bad_files);
+  if (bad_files > 0) process.losses["bad_request_file"] += bad_files;
+  if (!requests.ok()) {
+    process.request_files.clear();
+    process.SetTier(Tier::kRequests, false,
+                    std::string(requests.status().message()), "");
+    return;
+  }
+  if (requests->other_count > 0) ++process.losses["label_limit"];
+  snapshot.requests = *std::move(requests);
+  process.SetTier(Tier::kRequests, true, "", snapshot.requests->source);
+}
+
+std::vector<core::Snapshot> ProcessTable::TakeSnapshots() {
+  std::vector<core::Snapshot> snapshots = std::exchange(ended_, {});
+  for (auto& [id, process] : processes_) {
+    snapshots.push_back(TakeSnapshot(id, process, false));
+  }
+  return snapshots;
+}
+
+std::vector<core::DescribedProcess> ProcessTable::TakeDescriptions() {
+  std::vector<core::DescribedProcess> described =
+      std::exchange(ended_descriptions_, {});
+  for (auto& [id, process] : processes_) {
+    if (std::exchange(process.described, true)) continue;
+    described.push_back(
+        {process.description,
+         process.python ? std::optional(process.python->build) : std::nullopt,
+         process.python ? process.python->allocator : "", process.refusal,
+         process.TierList()});
+  }
+  return described;
+}
+
+void ProcessTable::ForgetDescribed() {
+  for (auto& [id, process] : processes_) {
+    process.described = false;
+    process.tiers_changed = true;
+  }
+}
+
+std::vector<ProcessTable::PendingProfile> ProcessTable::TakeProfiles() {
+  return std::exchange(profiles_, {});
+}
+
+}  // namespace plimsoll::agent

@@ -1,0 +1,86 @@
+// ProcessTable holds the Python processes that are watched, reads tier 0 of
+// each, attaches tier 1, and turns what is known of them into snapshots. Loop
+// thread only; owned by Agent.
+#ifndef PLIMSOLL_AGENT_PROCESS_TABLE_H_
+#define PLIMSOLL_AGENT_PROCESS_TABLE_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/config.h"
+#include "agent/core/clock.h"
+#include "agent/core/ports.h"
+#include "agent/core/probe_port.h"
+#include "agent/core/report.h"
+#include "agent/procfs/cgroup_reader.h"
+#include "agent/procfs/proc_root.h"
+#include "agent/watched_process.h"
+#include "agent/workload/request_reader.h"
+
+namespace plimsoll::agent {
+
+class ProcessTable {
+ public:
+  // `probes` is null where BPF is not available; `no_probes` then says why.
+  ProcessTable(const Config& config, procfs::ProcRoot proc,
+               procfs::CgroupReader cgroups, core::ProbePort* probes,
+               std::string no_probes, core::Clock* clock,
+               int64_t ticks_per_second);
+
+  void Add(const core::ProcessId& id,
+           absl::StatusOr<core::PythonProcess> python);
+  // The last snapshot of it: its last sample, marked as exited.
+  void Remove(const core::ProcessId& id);
+  void MarkOomVictim(int32_t pid);
+
+  WatchedProcess* Find(const core::ProcessId& id);
+  std::map<core::ProcessId, WatchedProcess>& processes() { return processes_; }
+
+  // Tier 0 of all, now.
+  void SampleMemory();
+  // One snapshot per process of what came since the last call, the snapshots
+  // of those that ended, and descriptions of those the collector does not know.
+  std::vector<core::Snapshot> TakeSnapshots();
+  std::vector<core::DescribedProcess> TakeDescriptions();
+  // A collector that knows nothing is there: describe all again.
+  void ForgetDescribed();
+
+  // Growth profiles whose stacks are to be named before they can be reported.
+  struct PendingProfile {
+    core::ProcessId id;
+    core::RawProfile raw;
+  };
+  std::vector<PendingProfile> TakeProfiles();
+
+ private:
+  void Describe(const core::ProcessId& id, WatchedProcess& process);
+  void AttachTier1(const core::ProcessId& id, WatchedProcess& process);
+  void SetStaticTiers(WatchedProcess& process);
+  bool SampleOne(const core::ProcessId& id, WatchedProcess& process);
+  core::Snapshot TakeSnapshot(const core::ProcessId& id,
+                              WatchedProcess& process, bool exited);
+  void ReadRequests(const core::ProcessId& id, WatchedProcess& process,
+                    core::Snapshot& snapshot);
+  void CollectTier1(const core::ProcessId& id, WatchedProcess& process,
+                    core::Snapshot& snapshot);
+
+  const Config& config_;
+  procfs::ProcRoot proc_;
+  procfs::CgroupReader cgroups_;
+  core::ProbePort* const probes_;
+  const std::string no_probes_;
+  core::Clock* const clock_;
+  const int64_t ticks_per_second_;
+  workload::RequestReader requests_;
+  std::map<core::ProcessId, WatchedProcess> processes_;
+  std::vector<core::Snapshot> ended_;
+  std::vector<core::DescribedProcess> ended_descriptions_;
+  std::vector<PendingProfile> profiles_;
+};
+
+}  // namespace plimsoll::agent
+
+#endif  // PLIMSOLL_AGENT_PROCESS_TABLE_H_
