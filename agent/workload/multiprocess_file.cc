@@ -77,12 +77,13 @@ std::optional<std::vector<core::RequestCount>> ParseEntries(
       return std::nullopt;
     }
     size_t key_at = at + sizeof(int32_t);
-    size_t value_at = key_at + static_cast<size_t>(*length);
+    size_t key_bytes = static_cast<size_t>(*length);
+    size_t value_at = key_at + key_bytes + (8 - (key_bytes + 4) % 8);
     auto value = Get<double>(bytes, value_at);
-    if (!value || value_at % 8 != 0 || value_at + tail > bytes.size()) {
+    if (!value || value_at + tail > bytes.size()) {
       return std::nullopt;
     }
-    auto count = ParseKey(bytes.substr(key_at, static_cast<size_t>(*length)));
+    auto count = ParseKey(bytes.substr(key_at, key_bytes));
     if (!count) return std::nullopt;
     // A count that is none is not shipped; the rest of the file is.
     if (std::isfinite(*value) && *value >= 0) {

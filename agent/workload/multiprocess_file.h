@@ -4,8 +4,9 @@
 //
 //   i32 used, i32 padding, then entries until `used`:
 //   i32 length, JSON ["metric", "sample", {labels}, "help"] (older versions:
-//   ["metric", "sample", [names], [values]]) padded with blanks so that the
-//   value is 8-aligned, f64 value [, f64 timestamp from 0.18.0 on]
+//   ["metric", "sample", [names], [values]]), 1 to 8 blanks, which `length`
+//   does not count, up to the value's alignment, f64 value [, f64 timestamp
+//   from 0.18.0 on]
 // Native byte order. Whether there is a timestamp is not written anywhere: a
 // file is read as the format in which all entries parse.
 #ifndef PLIMSOLL_AGENT_WORKLOAD_MULTIPROCESS_FILE_H_
