@@ -60,6 +60,7 @@ void Agent::ScanLoop() {
 }
 
 void Agent::CensusLoop() {
+  discovery_.LookAtExecs();
   census_.RunDue();
   ports_.timers->RunAfter(kCensusCheckNs, [this, alive = alive_] {
     if (*alive) CensusLoop();

@@ -162,11 +162,7 @@ void CommandRunner::HandleBefore(std::shared_ptr<Window> window,
   request.duration_ns = std::min(request.duration_ns, kMaxWindowNs);
   request.object_malloc = command.object_malloc;
   for (const core::TypeCount& type : window->before.types) {
-    if (command.types.empty() ||
-        std::find(command.types.begin(), command.types.end(), type.type) !=
-            command.types.end()) {
-      request.type_addresses.push_back(type.type_address);
-    }
+    request.known_types.push_back(type.type_address);
   }
   probes_->OpenWindow(
       command.process, *process->python, request,

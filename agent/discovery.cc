@@ -69,18 +69,22 @@ absl::Status Discovery::Scan() {
 }
 
 void Discovery::HandleExec(int32_t pid) {
-  if (pid == self_pid_) return;
-  Known& known = known_[pid];
-  known.looks = 0;
-  if (known.state == State::kAsking) return;  // the answer is checked
-  Look(pid, known);
-  // The program's libraries are not mapped yet at this moment.
-  auto still = known_.find(pid);
-  if (still != known_.end()) still->second.next_look = scan_ + 1;
+  if (pid != self_pid_) execs_.insert(pid);
+}
+
+void Discovery::LookAtExecs() {
+  for (int32_t pid : std::exchange(execs_, {})) {
+    Known& known = known_[pid];
+    known.looks = 0;
+    if (known.state != State::kAsking) Look(pid, known);
+  }
   AskNext();
 }
 
-void Discovery::HandleExit(int32_t pid) { Forget(pid); }
+void Discovery::HandleExit(int32_t pid) {
+  execs_.erase(pid);
+  Forget(pid);
+}
 
 void Discovery::Forget(int32_t pid) {
   auto it = known_.find(pid);
@@ -94,6 +98,12 @@ void Discovery::Look(int32_t pid, Known& known) {
   auto stat = proc_.ReadStat(pid);
   if (!stat.ok() || stat->state == 'Z' || stat->state == 'X') {
     Forget(pid);
+    return;
+  }
+  // Our own inspector, which is sandboxed against being read.
+  if (stat->parent_pid == self_pid_) {
+    known.state = State::kNotPython;
+    known.next_look = scan_ + kLongestPause;
     return;
   }
   bool first = known.id.pid == 0;

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,10 @@ class Discovery {
 
   // Every few seconds. An error means that /proc itself cannot be read.
   absl::Status Scan();
-  // From lifecycle events.
+  // From lifecycle events. An exec is looked at by the next LookAtExecs(), a
+  // second later: most programs that a busy node starts have ended by then.
   void HandleExec(int32_t pid);
+  void LookAtExecs();
   void HandleExit(int32_t pid);
 
   // Processes that could not be looked at, by reason.
@@ -67,7 +70,6 @@ class Discovery {
     int64_t next_look = 0;  // scan number
   };
   void Look(int32_t pid, Known& known);
-  void Enqueue(int32_t pid);
   void AskNext();
   void HandleAnswer(int32_t pid, core::ProcessId asked,
                     std::vector<core::Mapping> mappings,
@@ -82,6 +84,7 @@ class Discovery {
   core::CandidateFilter filter_;
   std::map<int32_t, Known> known_;
   std::map<std::string, int64_t> unreadable_;
+  std::set<int32_t> execs_;
   std::deque<int32_t> queue_;
   bool asking_ = false;
   int64_t scan_ = 0;

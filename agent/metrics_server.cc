@@ -23,10 +23,14 @@ constexpr uint32_t kMaxRequestBytes = 16 << 10;
 constexpr int kMaxSessions = 32;
 
 struct Pages {
-  std::mutex mutex;  // guards both
+  std::mutex mutex;  // guards all
   std::string metrics;
   std::string unhealthy = "starting";
+  std::chrono::steady_clock::time_point published{};
 };
+
+// A loop that publishes nothing for this long hangs.
+constexpr auto kStale = std::chrono::seconds(60);
 
 // One connection, one request at a time; owned by its pending operation.
 class Session : public std::enable_shared_from_this<Session> {
@@ -82,6 +86,9 @@ class Session : public std::enable_shared_from_this<Session> {
                     "text/plain; version=0.0.4; charset=utf-8");
       response_.body() = pages_->metrics;
     } else if (target == "/healthz") {
+      if (std::chrono::steady_clock::now() - pages_->published > kStale) {
+        pages_->unhealthy = "the agent's loop does not answer";
+      }
       bool healthy = pages_->unhealthy.empty();
       response_.result(healthy ? http::status::ok
                                : http::status::service_unavailable);
@@ -151,6 +158,7 @@ class MetricsServer::Impl {
     std::lock_guard lock(pages_.mutex);
     pages_.metrics = std::move(metrics);
     pages_.unhealthy = std::move(unhealthy);
+    pages_.published = std::chrono::steady_clock::now();
   }
 
   int port() const { return acceptor_.local_endpoint().port(); }

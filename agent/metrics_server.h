@@ -22,7 +22,8 @@ class MetricsServer {
   MetricsServer(const MetricsServer&) = delete;
   MetricsServer& operator=(const MetricsServer&) = delete;
 
-  // From any thread. `healthy` empty: /healthz answers 200; else 503 with it.
+  // From any thread. `unhealthy` empty: /healthz answers 200; else 503 with it,
+  // as it does when nothing was published for a minute.
   void Publish(std::string metrics, std::string unhealthy);
   int port() const;
 

@@ -36,7 +36,7 @@ struct Tier1Sample {
 struct WindowRequest {
   int64_t duration_ns = 0;
   bool object_malloc = false;
-  std::vector<uint64_t> type_addresses;  // empty: all
+  std::vector<uint64_t> known_types;  // addresses that the census knows
 };
 
 struct ProbeUsage {

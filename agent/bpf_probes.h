@@ -1,0 +1,98 @@
+// BpfProbes puts agent/bpf behind core::ProbePort and keeps the overhead
+// governor between them: what a probe has cost is taken from the process'
+// bucket at every Collect, and a probe whose bucket is empty is detached until
+// it can be afforded again. Loop thread only; owned by main.
+//
+// Opening a window blocks the loop for the attach and its pilot (about 0.1 s
+// with uprobe_multi).
+#ifndef PLIMSOLL_AGENT_BPF_PROBES_H_
+#define PLIMSOLL_AGENT_BPF_PROBES_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/bpf/alloc_window.h"
+#include "agent/bpf/gc_probe.h"
+#include "agent/bpf/growth_probe.h"
+#include "agent/bpf/kernel_support.h"
+#include "agent/core/clock.h"
+#include "agent/core/overhead_governor.h"
+#include "agent/core/probe_port.h"
+#include "agent/growth_accumulator.h"
+#include "agent/procfs/proc_root.h"
+
+namespace plimsoll::agent {
+
+class BpfProbes final : public core::ProbePort {
+ public:
+  // Never fails: what the kernel does not offer is a refusal in words.
+  // `costs` are calibrated; zero where that failed, and then no uprobe is
+  // attached, because its cost could not be judged.
+  BpfProbes(const bpf::KernelSupport& kernel, core::HitCosts costs,
+            procfs::ProcRoot proc, core::Clock* clock, core::Timers* timers);
+  ~BpfProbes() override { *alive_ = false; }
+
+  std::string rung() const override;
+  std::string refusal() const override { return window_refusal_; }
+  absl::StatusOr<std::string> AttachGc(
+      const core::ProcessId& id, const core::PythonProcess& python) override;
+  absl::StatusOr<std::string> AttachGrowth(
+      const core::ProcessId& id, const core::PythonProcess& python) override;
+  void Detach(const core::ProcessId& id) override;
+  core::Tier1Sample Collect(const core::ProcessId& id) override;
+  void OpenWindow(const core::ProcessId& id, const core::PythonProcess& python,
+                  const core::WindowRequest& request, WindowDone done) override;
+  core::ProbeUsage usage() const override { return usage_; }
+
+ private:
+  // A tier 1 probe of one process; detached while it costs too much.
+  struct Attached {
+    bool wanted = false;
+    bool attached = false;
+    int64_t retry_ns = 0;
+    std::map<std::string, int64_t> drops;  // as last taken: they accumulate
+  };
+  struct Target {
+    core::PythonProcess python;
+    Attached gc;
+    Attached growth;
+    uint64_t growth_period = 1;
+    GrowthAccumulator grown;
+  };
+  struct Running;  // a window under way
+
+  absl::StatusOr<std::string> WatchGc(const core::ProcessId& id,
+                                      Target& target);
+  absl::Status WatchGrowth(const core::ProcessId& id, Target& target);
+  void CollectGc(const core::ProcessId& id, Target& target,
+                 core::Tier1Sample& sample);
+  void CollectGrowth(const core::ProcessId& id, Target& target,
+                     core::Tier1Sample& sample);
+  // False: past the budget; the probe must go until Attached::retry_ns.
+  bool Spend(const core::ProcessId& id, uint64_t hits, double ns_per_hit,
+             Attached& probe, core::Tier1Sample& sample);
+  void PollWindow(std::shared_ptr<Running> running);
+
+  core::HitCosts costs_;
+  procfs::ProcRoot proc_;
+  core::Clock* const clock_;
+  core::Timers* const timers_;
+  core::OverheadGovernor governor_{core::GovernorOptions{}};
+  std::optional<bpf::GcProbe> gc_;
+  std::optional<bpf::GrowthProbe> growth_;
+  std::optional<bpf::AllocProbe> alloc_;
+  std::string gc_refusal_;
+  std::string growth_refusal_;
+  std::string window_refusal_;
+  std::map<core::ProcessId, Target> targets_;
+  core::ProbeUsage usage_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace plimsoll::agent
+
+#endif  // PLIMSOLL_AGENT_BPF_PROBES_H_

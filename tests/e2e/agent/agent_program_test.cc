@@ -1,0 +1,189 @@
+// The real plimsoll-agent beside a live Python: what /metrics says of it, and
+// that it ends as asked.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "agent/procfs/proc_root.h"
+#include "plimsoll/base/unique_fd.h"
+#include "tests/support/temp_dir.h"
+
+namespace plimsoll {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::TempDir;
+
+class Child {
+ public:
+  Child(std::vector<std::string> arguments, const std::string& output,
+        std::vector<std::string> environment = {}) {
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      if (!output.empty() && !std::freopen(output.c_str(), "w", stderr)) {
+        ::_exit(126);
+      }
+      for (std::string& variable : environment) ::putenv(variable.data());
+      ::execv(argv[0], argv.data());
+      ::_exit(127);
+    }
+  }
+  ~Child() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+    }
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  int32_t pid() const { return pid_; }
+  int Wait() {
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+std::string BinDir() {
+  const char* dir = std::getenv("PLIMSOLL_BIN_DIR");
+  return dir != nullptr ? dir : "";
+}
+
+int FreePort() {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 ||
+      ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) !=
+          0) {
+    return 0;
+  }
+  return ntohs(address.sin_port);
+}
+
+std::string Get(int port, const std::string& path) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address),
+                sizeof(address)) != 0) {
+    return "";
+  }
+  std::string request = "GET " + path +
+                        " HTTP/1.1\r\nHost: localhost\r\n"
+                        "Connection: close\r\n\r\n";
+  if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
+    return "";
+  }
+  std::string answer;
+  char buffer[8192];
+  ssize_t got = 0;
+  while ((got = ::recv(fd.get(), buffer, sizeof(buffer), 0)) > 0) {
+    answer.append(buffer, static_cast<size_t>(got));
+  }
+  return answer;
+}
+
+// The value of a line `name value` of an exposition; -1 when it is not there.
+double Value(const std::string& text, const std::string& name) {
+  size_t at = text.find("\n" + name + " ");
+  return at == std::string::npos
+             ? -1
+             : std::strtod(&text[at + name.size() + 2], nullptr);
+}
+
+template <typename Condition>
+bool WaitFor(Condition condition) {
+  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (std::chrono::steady_clock::now() < end) {
+    if (condition()) return true;
+    ::usleep(100'000);
+  }
+  return false;
+}
+
+std::string Slurp(const std::string& path) {
+  std::ifstream in(path);
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+class AgentProgramTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (::access("/usr/bin/python3.11", X_OK) != 0) {
+      GTEST_SKIP() << "needs Debian's python3.11";
+    }
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to read a process";
+    port_ = FreePort();
+    std::ofstream(dir_.path() / "agent.yaml")
+        << "collector: \"\"\nlisten: 127.0.0.1:" << port_
+        << "\nstate_dir: " << (dir_.path() / "state").string()
+        << "\nmemory_period: 500ms\ncensus_period: 1s\nheaders_period: 1s\n";
+  }
+  std::vector<std::string> AgentCommand() {
+    return {BinDir() + "/plimsoll-agent", "--config",
+            (dir_.path() / "agent.yaml").string()};
+  }
+  TempDir dir_;
+  int port_ = 0;
+};
+
+TEST_F(AgentProgramTest, SeesALivePythonAndEndsAsAsked) {
+  Child python({"/usr/bin/python3.11", "-c",
+                "import time\nkeep = [object() for _ in range(100000)]\n"
+                "while True: time.sleep(0.1)"},
+               "");
+  std::string log = (dir_.path() / "log").string();
+  Child agent(AgentCommand(), log);
+  std::string metrics;
+  ASSERT_TRUE(WaitFor([&] {
+    metrics = Get(port_, "/metrics");
+    return Value(metrics, "plimsoll_agent_processes") >= 1 &&
+           Value(metrics, "plimsoll_agent_censuses_total{kind=\"full\"}") >=
+               1 &&
+           Value(metrics, "plimsoll_agent_reports_total") >= 2;
+  })) << metrics
+      << Slurp(log);
+  EXPECT_GE(Value(metrics,
+                  "plimsoll_agent_tier_processes{tier=\"census\",ok=\"true\"}"),
+            1);
+  EXPECT_GT(Value(metrics, "plimsoll_agent_census_seconds_total"), 0);
+  EXPECT_EQ(Value(metrics, "plimsoll_dropped_total{reason=\"spool_full\"}"), 0);
+  EXPECT_THAT(Get(port_, "/healthz"), HasSubstr("200 OK"));
+  EXPECT_THAT(Get(port_, "/nothing"), HasSubstr("404"));
+  ::kill(agent.pid(), SIGTERM);
+  EXPECT_EQ(agent.Wait(), 0) << Slurp(log);
+}
+
+TEST_F(AgentProgramTest, BadConfigurationIsAClearError) {
+  std::ofstream(dir_.path() / "agent.yaml") << "memory_perod: 1s\n";
+  std::string log = (dir_.path() / "log").string();
+  Child agent(AgentCommand(), log);
+  EXPECT_EQ(agent.Wait(), 2);
+  EXPECT_THAT(Slurp(log), HasSubstr("did you mean \"memory_period\"?"));
+}
+
+}  // namespace
+}  // namespace plimsoll
