@@ -190,14 +190,13 @@ void FleetStream::HandleBatchLocked(std::string raw) {
     FinishLocked({grpc::StatusCode::FAILED_PRECONDITION, "Batch before Hello"});
     return;
   }
-  bool taken = context_->queue->Push(
-      {hello_.agent_id, hello_.spool_id, std::move(raw),
-       [stream = shared_from_this()](auto seq) {
-         stream->OnStored(std::move(seq));
-       }});
+  bool taken =
+      context_->queue->Push({hello_.agent_id, hello_.spool_id, std::move(raw),
+                             [stream = shared_from_this()](auto seq) {
+                               stream->OnStored(std::move(seq));
+                             }});
   if (!taken) {
-    FinishLocked(
-        {grpc::StatusCode::UNAVAILABLE, "the collector is stopping"});
+    FinishLocked({grpc::StatusCode::UNAVAILABLE, "the collector is stopping"});
     return;
   }
   ++not_stored_;

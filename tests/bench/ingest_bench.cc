@@ -88,9 +88,7 @@ class Fleet {
   std::mt19937 random_{42};
 };
 
-std::string AgentOf(int process) {
-  return "agent-" + std::to_string(process);
-}
+std::string AgentOf(int process) { return "agent-" + std::to_string(process); }
 
 void Dump(const IncomingBatch& incoming, int process, std::ofstream* out) {
   for (const NodeSnapshot& snapshot : incoming.batch.snapshots) {
@@ -108,8 +106,7 @@ int Run(const Options& options) {
   LossCounter losses;
   int64_t now_ns = kGoldenUnixNs + 7'200 * kSecond;
   auto store = store::Store::Open(
-      {.path = path},
-      {rpc::DecodeBatch, [&] { return now_ns; }, &losses, {}});
+      {.path = path}, {rpc::DecodeBatch, [&] { return now_ns; }, &losses, {}});
   if (!store.ok()) return 1;
   std::ofstream dump;
   if (!options.dump.empty()) dump.open(options.dump);
@@ -145,17 +142,19 @@ int Run(const Options& options) {
   // Pages that the journal has left behind are reused by the next hour's; what
   // they hold now is not part of a sample's cost.
   double file = static_cast<double>(std::filesystem::file_size(path));
-  std::printf("| store | samples | samples per CPU second | bytes per stored "
-              "sample |\n|---|---|---|---|\n");
+  std::printf(
+      "| store | samples | samples per CPU second | bytes per stored "
+      "sample |\n|---|---|---|---|\n");
   std::printf("| plimsoll, chunks alone | %.0f | %.0f | %.2f |\n", samples,
               samples / (cpu + rollover),
               static_cast<double>(figures.chunk_bytes) / samples);
   std::printf("| plimsoll, whole file with free pages | | | %.2f |\n",
               file / samples);
-  std::printf("decode and commit %.2f s CPU, rollover %.2f s CPU, %d processes "
-              "x %d ticks, %.1f B of protobuf a sample\n",
-              cpu, rollover, options.processes, options.ticks,
-              static_cast<double>(raw_bytes) / samples);
+  std::printf(
+      "decode and commit %.2f s CPU, rollover %.2f s CPU, %d processes "
+      "x %d ticks, %.1f B of protobuf a sample\n",
+      cpu, rollover, options.processes, options.ticks,
+      static_cast<double>(raw_bytes) / samples);
   return 0;
 }
 
