@@ -67,12 +67,16 @@ CLI::Option* AddDuration(CLI::App& app, const char* name, int64_t& target_ns,
       ->type_name("DURATION");
 }
 
+CLI::Validator NonNegative() {
+  return CLI::Validator(CLI::NonNegativeNumber).description("");
+}
+
 void AddFlag(CLI::App& app, const Verb& verb, Flag flag, Options& options) {
   switch (flag) {
     case Flag::kPid:
       app.add_option("PID", options.pid, "the process, as ps shows it")
           ->required()
-          ->check(CLI::Range(1, 4194304))
+          ->check(CLI::Range(1, 4194304).description(""))
           ->type_name("");
       break;
     case Flag::kFor:
@@ -91,7 +95,7 @@ void AddFlag(CLI::App& app, const Verb& verb, Flag flag, Options& options) {
       app.add_option(
              "--top", options.top,
              absl::StrCat("rows to show; 0 shows all [", verb.default_top, "]"))
-          ->check(CLI::NonNegativeNumber)
+          ->check(NonNegative())
           ->type_name("N");
       break;
     case Flag::kType:
@@ -102,7 +106,7 @@ void AddFlag(CLI::App& app, const Verb& verb, Flag flag, Options& options) {
     case Flag::kCount:
       app.add_option("--count", options.count,
                      "refreshes before it ends; 0 goes on until Ctrl-C [0]")
-          ->check(CLI::NonNegativeNumber)
+          ->check(NonNegative())
           ->type_name("N");
       break;
     case Flag::kVerbose:
@@ -173,7 +177,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(
     out.verb = nullptr;
   } catch (const CLI::CallForHelp&) {
     const auto parsed = app.get_subcommands();
-    out.help = parsed.empty() ? app.help() : parsed[0]->help();
+    out.help = parsed.empty() ? app.help() : parsed[0]->help("plimsoll");
     out.verb = nullptr;
   } catch (const CLI::ParseError& error) {
     return absl::InvalidArgumentError(absl::StrCat(

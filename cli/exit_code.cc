@@ -9,9 +9,13 @@
 namespace plimsoll::cli {
 namespace {
 
-std::string_view RemedyFor(const absl::Status& status) {
+std::string_view RemedyFor(const absl::Status& status, bool is_root) {
   switch (status.code()) {
     case absl::StatusCode::kPermissionDenied:
+      if (is_root) {
+        return "even root may not: the process is in another user namespace, a "
+               "security module protects it, or CAP_SYS_PTRACE was taken away";
+      }
       return "run it as root, or give it CAP_SYS_PTRACE (to read memory) and "
              "CAP_BPF, CAP_PERFMON (for probes)";
     case absl::StatusCode::kNotFound:
@@ -41,11 +45,11 @@ ExitCode ExitCodeFor(const absl::Status& status) {
   }
 }
 
-std::string ErrorText(const absl::Status& status) {
+std::string ErrorText(const absl::Status& status, bool is_root) {
   if (status.ok()) return "";
   const std::string message(status.message().data(), status.message().size());
   std::string text = absl::StrCat("plimsoll: ", Harmless(message), "\n");
-  const std::string_view remedy = RemedyFor(status);
+  const std::string_view remedy = RemedyFor(status, is_root);
   if (!remedy.empty() && !absl::StrContains(message, "run it as root")) {
     absl::StrAppend(&text, "  ", std::string(remedy), "\n");
   }

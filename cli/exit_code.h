@@ -23,8 +23,9 @@ enum class ExitCode : int {
 ExitCode ExitCodeFor(const absl::Status& status);
 
 // "plimsoll: <message>", then the remedy where the code has one that the
-// message does not give already. Ends with a newline.
-std::string ErrorText(const absl::Status& status);
+// message does not give already (root is told of other causes than not being
+// root). Ends with a newline.
+std::string ErrorText(const absl::Status& status, bool is_root);
 
 }  // namespace plimsoll::cli
 

@@ -26,13 +26,17 @@ TEST(ExitCode, IsTheContract) {
 
 TEST(ErrorText, GivesTheRemedyOnce) {
   const std::string text =
-      ErrorText(absl::PermissionDeniedError("may not read pid 7"));
+      ErrorText(absl::PermissionDeniedError("may not read pid 7"), false);
   EXPECT_NE(text.find("may not read pid 7"), std::string::npos);
   EXPECT_NE(text.find("CAP_SYS_PTRACE"), std::string::npos);
   const std::string own = ErrorText(
-      absl::PermissionDeniedError("may not load BPF; run it as root"));
+      absl::PermissionDeniedError("may not load BPF; run it as root"), false);
+  const std::string root =
+      ErrorText(absl::PermissionDeniedError("may not read pid 7"), true);
+  EXPECT_EQ(root.find("run it as root"), std::string::npos);
+  EXPECT_NE(root.find("namespace"), std::string::npos);
   EXPECT_EQ(own.find("CAP_SYS_PTRACE"), std::string::npos);
-  EXPECT_EQ(ErrorText(absl::OkStatus()), "");
+  EXPECT_EQ(ErrorText(absl::OkStatus(), false), "");
 }
 
 }  // namespace

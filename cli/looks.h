@@ -1,0 +1,38 @@
+// Repeated looks at one heap: a census and the memory beside it, at a pace
+// that keeps the reading itself cheap. Main thread only.
+#ifndef PLIMSOLL_CLI_LOOKS_H_
+#define PLIMSOLL_CLI_LOOKS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/growth_report.h"
+#include "cli/progress.h"
+#include "cli/session.h"
+#include "cli/target.h"
+
+namespace plimsoll::cli {
+
+absl::StatusOr<Look> TakeLook(Target& target);
+
+struct LookPlan {
+  int64_t for_ns = 0;
+  int64_t interval_ns = 0;  // 0: a twelfth of for_ns, in [250 ms, 30 s]
+};
+
+struct LookSeries {
+  std::vector<Look> looks;
+  bool interrupted = false;
+  absl::Status ended;  // why it stopped early, when the process ended
+};
+
+// The first look, then one per interval, the last at the end of for_ns; the
+// interval grows where a look takes more than a fifth of it. Fails when not
+// even the first look can be had.
+absl::StatusOr<LookSeries> TakeLooks(Target& target, const LookPlan& plan,
+                                     Session& session, Progress& progress);
+
+}  // namespace plimsoll::cli
+
+#endif  // PLIMSOLL_CLI_LOOKS_H_

@@ -1,0 +1,49 @@
+// plimsoll ps: the Python processes of this node.
+#include <unistd.h>
+
+#include "cli/discovery.h"
+#include "cli/progress.h"
+#include "cli/ps_report.h"
+#include "cli/verb.h"
+#include "plimsoll/base/status_macros.h"
+
+namespace plimsoll::cli {
+namespace {
+
+absl::Status RunPs(const Options& options, Session& session) {
+  Progress progress(session.terminal, options.quiet);
+  progress.Show("looking for interpreters");
+  PLIMSOLL_ASSIGN_OR_RETURN(Discovery discovery, Discovery::Make());
+  PsReport report{.processes = {}, .quiet = options.quiet, .notes = {}};
+  PLIMSOLL_ASSIGN_OR_RETURN(report.processes, discovery.Scan());
+  if (::geteuid() != 0) {
+    report.notes.push_back(
+        "not run as root: processes of other users may be missing or unread");
+  }
+  progress.Clear();
+  return session.Print(options.json
+                           ? PsJson(report)
+                           : RenderPs(report, session.terminal.style()));
+}
+
+}  // namespace
+
+Verb PsVerb() {
+  return {
+      .name = "ps",
+      .summary = "Python processes of this node, and how well each is seen",
+      .help =
+          "  PYTHON    version of the interpreter; - where it could not be "
+          "read\n"
+          "  RSS       resident memory\n"
+          "  ANON      anonymous part of it: what leaks grow\n"
+          "  LIMIT     the memory limit that would kill it; - without one\n"
+          "  WORKLOAD  service, unit or command that it is part of\n"
+          "  SEEN      what can be measured: memory, gc, headers (free and "
+          "used blocks),\n            census (objects by type), stacks\n\n"
+          "Example:  plimsoll ps --json | jq '.processes[] | {pid, rss_bytes}'",
+      .flags = {},
+      .run = &RunPs};
+}
+
+}  // namespace plimsoll::cli

@@ -1,0 +1,56 @@
+// The process that a node verb looks at: opened once, checked again before
+// each look, so that a pid which was given to another process is never taken
+// for it. Owns the inspector's child. Main thread only.
+#ifndef PLIMSOLL_CLI_TARGET_H_
+#define PLIMSOLL_CLI_TARGET_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/core/heap_census.h"
+#include "agent/core/memory_sample.h"
+#include "agent/core/python_layout.h"
+#include "agent/core/stack_profile.h"
+#include "agent/inspector/blocking_inspector.h"
+#include "agent/procfs/proc_root.h"
+#include "cli/document.h"
+
+namespace plimsoll::cli {
+
+class Target {
+ public:
+  // kNotFound no such process; kPermissionDenied; kUnimplemented it is not a
+  // Python that can be read, with the reason.
+  static absl::StatusOr<Target> Open(int32_t pid);
+
+  const Subject& subject() const { return subject_; }
+  const core::PythonProcess& python() const { return python_; }
+  uint64_t start_ticks() const { return start_ticks_; }
+
+  // kNotFound when the process that was opened has ended.
+  absl::Status CheckAlive() const;
+  absl::StatusOr<core::MemorySample> ReadMemory() const;
+  absl::StatusOr<std::vector<core::Mapping>> ReadMappings() const;
+  absl::StatusOr<core::HeapCensus> TakeCensus(
+      const core::CensusOptions& options);
+  absl::StatusOr<std::vector<core::Frame>> Symbolize(
+      std::vector<core::RawFrame> frames);
+
+ private:
+  Target(procfs::ProcRoot proc, std::unique_ptr<inspector::BlockingInspector> i)
+      : proc_(std::move(proc)), inspector_(std::move(i)) {}
+  absl::Status Explain(const absl::Status& status) const;
+
+  procfs::ProcRoot proc_;
+  std::unique_ptr<inspector::BlockingInspector> inspector_;
+  Subject subject_;
+  core::PythonProcess python_;
+  uint64_t start_ticks_ = 0;
+};
+
+}  // namespace plimsoll::cli
+
+#endif  // PLIMSOLL_CLI_TARGET_H_

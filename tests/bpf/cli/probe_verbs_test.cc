@@ -1,0 +1,132 @@
+// stacks and gc of the real program, with probes on live interpreters.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <string>
+
+#include "tests/support/bpf_requirement.h"
+#include "tests/support/python_target.h"
+#include "tests/support/run_command.h"
+
+namespace plimsoll {
+namespace {
+
+using nlohmann::json;
+using ::plimsoll::testing::BinDir;
+using ::plimsoll::testing::FindPythons;
+using ::plimsoll::testing::PythonTarget;
+using ::plimsoll::testing::RunCommand;
+using ::testing::HasSubstr;
+
+// Line numbers count from the first line of the script.
+constexpr char kLeakScript[] = R"(import gc, sys, time
+class Barnacle(object):
+    __slots__ = ('a', 'b', 'c', 'd')
+kept = []
+def settle():
+    kept.append(
+        Barnacle())
+def voyage():
+    settle()
+def scrape():
+    return [dict(a=i) for i in range(20)]
+print('ready'); sys.stdout.flush()
+begin, turns = time.time(), 0
+while True:
+    while turns < 2000 * (time.time() - begin):
+        voyage(); scrape(); turns += 1
+    time.sleep(0.005)
+)";
+constexpr int kLeakLine = 7;
+constexpr int kCallerLine = 9;
+
+constexpr char kCollectScript[] = R"(
+import gc, json, sys, time
+gc.disable()
+print('ready'); sys.stdout.flush()
+while True:
+    gc.collect(); time.sleep(0.05)
+)";
+
+json AskJson(std::vector<std::string> words) {
+  words.insert(words.begin(), BinDir() + "/plimsoll");
+  words.push_back("--json");
+  const auto result = RunCommand(words);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  return json::parse(result.out, nullptr, false);
+}
+
+// The builds of which probes are asked in this version: Debian's stripped 3.11
+// and unstripped 3.12 and 3.13.
+std::vector<std::string> ProbedPythons() {
+  std::vector<std::string> found;
+  for (const std::string& python : FindPythons()) {
+    const std::regex wanted("^/usr/bin/python3\\.11$|python3\\.1[23]$");
+    if (std::regex_search(python, wanted)) found.push_back(python);
+  }
+  return found;
+}
+
+std::string TestName(const ::testing::TestParamInfo<std::string>& info) {
+  return std::regex_replace(info.param, std::regex("[^A-Za-z0-9]+"), "_");
+}
+
+class ProbeVerbs : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override { PLIMSOLL_NEEDS_BPF(); }
+};
+INSTANTIATE_TEST_SUITE_P(Pythons, ProbeVerbs,
+                         ::testing::ValuesIn(ProbedPythons()), TestName);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ProbeVerbs);
+
+TEST_P(ProbeVerbs, StacksNamesTheLineThatLeaks) {
+  PythonTarget target(GetParam(), kLeakScript);
+  ASSERT_EQ(target.ReadLine(), "ready");
+  const json document = AskJson({"stacks", std::to_string(target.pid()),
+                                 "--for", "6s", "--type", "__main__.Barnacle"});
+  ASSERT_FALSE(document["stacks"].empty()) << document;
+  const json& first = document["stacks"][0];
+  EXPECT_EQ(first["type"], "__main__.Barnacle");
+  EXPECT_EQ(first["kind"], "window");
+  EXPECT_GT(first["objects"], 100);
+  EXPECT_GT(first["share"], 0.99);
+  ASSERT_GE(first["frames"].size(), 2u);
+  EXPECT_EQ(first["frames"][0]["function"], "settle");
+  EXPECT_EQ(first["frames"][0]["line"], kLeakLine);
+  EXPECT_EQ(first["frames"][1]["function"], "voyage");
+  EXPECT_EQ(first["frames"][1]["line"], kCallerLine);
+  EXPECT_GT(document["explained_share"], 0.5);
+  EXPECT_LT(document["window_seconds"], document["seconds"]);
+}
+
+TEST_P(ProbeVerbs, StacksSaysThatWindowsAreNotWhatStays) {
+  PythonTarget target(GetParam(), kLeakScript);
+  ASSERT_EQ(target.ReadLine(), "ready");
+  const json document =
+      AskJson({"stacks", std::to_string(target.pid()), "--for", "2s"});
+  EXPECT_THAT(document["notes"].dump(), HasSubstr("kept or not"));
+  EXPECT_EQ(document["stacks"][0]["type"], "__main__.Barnacle")
+      << "what grows comes before what is made most";
+}
+
+TEST_P(ProbeVerbs, GcPausesAreThoseOfTheCollectionsInTheWindow) {
+  PythonTarget target(GetParam(), kCollectScript);
+  ASSERT_EQ(target.ReadLine(), "ready");
+  const json document =
+      AskJson({"gc", std::to_string(target.pid()), "--for", "3s"});
+  EXPECT_NE(document["source"], "generation_stats") << document["notes"];
+  const json& oldest = document["generations"].back();
+  const int64_t runs = oldest["collections_in_window"];
+  EXPECT_GT(runs, 20);
+  ASSERT_TRUE(oldest["pause_ns"].is_object()) << document;
+  // The reading of the counts and the probe's are some milliseconds apart.
+  EXPECT_NEAR(oldest["pause_ns"]["count"].get<double>(), runs, 3);
+  EXPECT_GT(oldest["pause_ns"]["max"], 10000);
+  EXPECT_LE(oldest["pause_ns"]["p50"], oldest["pause_ns"]["p99"]);
+  EXPECT_LE(oldest["pause_ns"]["p99"], oldest["pause_ns"]["max"]);
+}
+
+}  // namespace
+}  // namespace plimsoll

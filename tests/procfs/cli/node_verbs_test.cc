@@ -1,0 +1,285 @@
+// The real program against live interpreters: what it says is what the target
+// itself says.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <sstream>
+#include <string>
+
+#include "tests/support/python_target.h"
+#include "tests/support/run_command.h"
+
+namespace plimsoll {
+namespace {
+
+using nlohmann::json;
+using ::plimsoll::testing::BinDir;
+using ::plimsoll::testing::CommandResult;
+using ::plimsoll::testing::FindPythons;
+using ::plimsoll::testing::PythonTarget;
+using ::plimsoll::testing::RunCommand;
+using ::plimsoll::testing::RunningCommand;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// What the script says is awaited at its next line from us.
+constexpr char kHeapScript[] = R"(
+import gc, json, sys
+class Hull(object):
+    __slots__ = ('a', 'b')
+class Deck(object):
+    def __init__(self): self.planks = 3
+gc.set_threshold(700, 10, 10)
+hulls = [Hull() for i in range(23456)]
+decks = [Deck() for i in range(7890)]
+for i in range(3): gc.collect()
+for i in range(2): gc.collect(0)
+if 'off' in sys.argv: gc.disable()
+print(json.dumps({'stats': gc.get_stats(), 'enabled': gc.isenabled(),
+                  'version': sys.version.split()[0]}))
+sys.stdout.flush()
+sys.stdin.readline()
+)";
+
+constexpr char kLeakScript[] = R"(
+import sys, time
+class Barnacle(object):
+    __slots__ = ('a', 'b', 'c', 'd')
+kept, rate, begin = [], 4000, time.time()
+print('ready'); sys.stdout.flush()
+while True:
+    while len(kept) < rate * (time.time() - begin): kept.append(Barnacle())
+    time.sleep(0.01)
+)";
+constexpr double kLeakObjectsPerS = 4000;
+
+std::string Program() { return BinDir() + "/plimsoll"; }
+
+CommandResult Plimsoll(std::vector<std::string> words) {
+  words.insert(words.begin(), Program());
+  return RunCommand(words);
+}
+
+json Parse(const CommandResult& result) {
+  json document = json::parse(result.out, nullptr, false);
+  EXPECT_TRUE(document.is_object()) << result.out << result.err;
+  return document;
+}
+
+// 3.7 and later: what the product supports.
+std::vector<std::string> SupportedPythons() {
+  std::vector<std::string> found;
+  for (const std::string& python : FindPythons()) {
+    const std::regex old("python(2\\.[0-9]+|3\\.[0-6])$");
+    if (!std::regex_search(python, old)) found.push_back(python);
+  }
+  return found;
+}
+
+std::string TestName(const ::testing::TestParamInfo<std::string>& info) {
+  return std::regex_replace(info.param, std::regex("[^A-Za-z0-9]+"), "_");
+}
+
+class NodeVerbs : public ::testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Pythons, NodeVerbs,
+                         ::testing::ValuesIn(SupportedPythons()), TestName);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(NodeVerbs);
+
+TEST_P(NodeVerbs, TypesCountsWhatTheTargetMade) {
+  PythonTarget target(GetParam(), kHeapScript);
+  const json truth = json::parse(target.ReadLine());
+  const auto result =
+      Plimsoll({"types", std::to_string(target.pid()), "--json", "--quiet"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, IsEmpty());
+  const json document = Parse(result);
+  EXPECT_EQ(document["schema"], "plimsoll.types/1");
+  EXPECT_EQ(document["pid"], target.pid());
+  EXPECT_EQ(document["python"], truth["version"]);
+  std::map<std::string, int64_t> objects;
+  for (const json& type : document["types"]) {
+    objects[type["type"]] = type["objects"];
+  }
+  EXPECT_EQ(objects["__main__.Hull"], 23456);
+  EXPECT_EQ(objects["__main__.Deck"], 7890);
+  EXPECT_GE(document["coverage"]["share"], 0.999);
+}
+
+TEST_P(NodeVerbs, GcEqualsTheTargetsOwnStats) {
+  for (const bool off : {false, true}) {
+    PythonTarget target(
+        GetParam(), kHeapScript, {},
+        off ? std::vector<std::string>{"off"} : std::vector<std::string>{});
+    const json truth = json::parse(target.ReadLine());
+    const auto result =
+        Plimsoll({"gc", std::to_string(target.pid()), "--for", "0", "--json"});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const json document = Parse(result);
+    EXPECT_EQ(document["enabled"], !off);
+    ASSERT_EQ(document["generations"].size(), truth["stats"].size());
+    for (size_t i = 0; i < truth["stats"].size(); ++i) {
+      for (const char* key : {"collections", "collected", "uncollectable"}) {
+        EXPECT_EQ(document["generations"][i][key], truth["stats"][i][key])
+            << key << " of generation " << i;
+      }
+    }
+  }
+}
+
+TEST_P(NodeVerbs, PsSeesIt) {
+  PythonTarget target(GetParam(), kHeapScript);
+  const json truth = json::parse(target.ReadLine());
+  const json document = Parse(Plimsoll({"ps", "--json"}));
+  EXPECT_EQ(document["schema"], "plimsoll.ps/1");
+  int seen = 0;
+  for (const json& process : document["processes"]) {
+    if (process["pid"] != target.pid()) continue;
+    ++seen;
+    EXPECT_EQ(process["python"], truth["version"]);
+    EXPECT_GT(process["rss_bytes"], 1 << 20);
+    EXPECT_EQ(process["tiers"]["memory"], "ok");
+    EXPECT_EQ(process["tiers"]["census"], "ok");
+    EXPECT_EQ(process["tiers"].size(), 8u);
+  }
+  EXPECT_EQ(seen, 1);
+}
+
+TEST_P(NodeVerbs, GrowthFindsTheLeakAndItsRate) {
+  PythonTarget target(GetParam(), kLeakScript);
+  ASSERT_EQ(target.ReadLine(), "ready");
+  const auto result =
+      Plimsoll({"growth", std::to_string(target.pid()), "--for", "4s",
+                "--interval", "500ms", "--json", "--quiet"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json document = Parse(result);
+  ASSERT_FALSE(document["types"].empty());
+  const json& first = document["types"][0];
+  EXPECT_EQ(first["type"], "__main__.Barnacle");
+  const double rate = first["objects_per_s"];
+  EXPECT_NEAR(rate, kLeakObjectsPerS, 0.1 * kLeakObjectsPerS);
+  ASSERT_TRUE(first["objects_per_s_ci"].is_array());
+  EXPECT_LE(first["objects_per_s_ci"][0], rate);
+  EXPECT_GE(first["objects_per_s_ci"][1], rate);
+  const auto& memory = document["memory"];
+  EXPECT_EQ(memory["anon_delta_bytes"].get<int64_t>(),
+            memory["python_delta_bytes"].get<int64_t>() +
+                memory["free_delta_bytes"].get<int64_t>() +
+                memory["native_delta_bytes"].get<int64_t>());
+}
+
+class Errors : public ::testing::Test {
+ protected:
+  std::string AnyPython() {
+    const auto pythons = SupportedPythons();
+    return pythons.empty() ? "" : pythons.back();
+  }
+};
+
+TEST_F(Errors, UnknownVerbIsUsage) {
+  const auto result = Plimsoll({"tpyes", "1"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("did you mean \"types\""));
+  EXPECT_THAT(result.out, IsEmpty());
+}
+
+TEST_F(Errors, BadOptionsAreUsage) {
+  EXPECT_EQ(Plimsoll({}).exit_code, 2);
+  EXPECT_EQ(Plimsoll({"types"}).exit_code, 2);
+  EXPECT_EQ(Plimsoll({"types", "me"}).exit_code, 2);
+  EXPECT_EQ(Plimsoll({"growth", "1", "--for", "60"}).exit_code, 2);
+  EXPECT_EQ(Plimsoll({"growth", "1", "--for", "0"}).exit_code, 2);
+}
+
+TEST_F(Errors, EndedProcess) {
+  for (const char* verb : {"types", "growth", "gc", "stacks"}) {
+    const auto result = Plimsoll({verb, "4194303"});
+    EXPECT_EQ(result.exit_code, 4) << verb << result.err;
+    EXPECT_THAT(result.err, HasSubstr("no process has the pid 4194303"));
+  }
+}
+
+TEST_F(Errors, NotAPython) {
+  RunningCommand sleeper({"/bin/sleep", "60"});
+  ::usleep(200000);
+  const auto result = Plimsoll({"types", std::to_string(sleeper.pid())});
+  EXPECT_EQ(result.exit_code, 5) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("is no Python process"));
+}
+
+TEST_F(Errors, AnOrdinaryUserIsToldWhatIsMissing) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to start as another user";
+  if (AnyPython().empty()) GTEST_SKIP() << "needs a Python";
+  PythonTarget target(AnyPython(), kHeapScript);
+  target.ReadLine();
+  const auto result = RunCommand(
+      {Program(), "types", std::to_string(target.pid())}, {.as_nobody = true});
+  if (result.exit_code == 127) {
+    GTEST_SKIP() << "the build directory is closed to other users";
+  }
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("run it as root"));
+}
+
+TEST_F(Errors, AProcessThatEndsMeanwhileStillGivesItsFigures) {
+  if (AnyPython().empty()) GTEST_SKIP() << "needs a Python";
+  PythonTarget target(AnyPython(), kLeakScript);
+  ASSERT_EQ(target.ReadLine(), "ready");
+  RunningCommand growth({Program(), "growth", std::to_string(target.pid()),
+                         "--for", "30s", "--interval", "300ms", "--json",
+                         "--quiet"});
+  ::sleep(3);
+  target.Kill();
+  const auto result = growth.Wait();
+  EXPECT_EQ(result.exit_code, 4) << result.err;
+  EXPECT_THAT(Parse(result)["notes"].dump(), HasSubstr("ended meanwhile"));
+}
+
+TEST_F(Errors, CtrlCEndsAMeasurementEarlyAndKeepsIt) {
+  if (AnyPython().empty()) GTEST_SKIP() << "needs a Python";
+  PythonTarget target(AnyPython(), kLeakScript);
+  ASSERT_EQ(target.ReadLine(), "ready");
+  RunningCommand growth({Program(), "growth", std::to_string(target.pid()),
+                         "--for", "1h", "--interval", "300ms", "--json"});
+  ::sleep(3);
+  growth.Signal(SIGINT);
+  const auto result = growth.Wait();
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const json document = Parse(result);
+  EXPECT_THAT(document["notes"].dump(), HasSubstr("Ctrl-C"));
+  EXPECT_EQ(document["types"][0]["type"], "__main__.Barnacle");
+  EXPECT_THAT(result.err, HasSubstr("measuring"));  // progress, on stderr only
+}
+
+TEST_F(Errors, AReaderThatLeavesIsNoError) {
+  RunningCommand top({Program(), "top", "--interval", "200ms", "--json"});
+  top.CloseOutput();
+  const auto result = top.Wait();
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, IsEmpty());
+}
+
+TEST_F(Errors, NoCollector) {
+  const auto result =
+      Plimsoll({"incidents", "--collector", "http://127.0.0.1:1"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("http://127.0.0.1:1 does not answer"));
+  EXPECT_EQ(Plimsoll({"incidents", "--collector", "gopher://x"}).exit_code, 2);
+}
+
+TEST(Top, GivesOneDocumentPerRefresh) {
+  const auto result =
+      Plimsoll({"top", "--count", "3", "--interval", "300ms", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  std::istringstream lines(result.out);
+  int documents = 0;
+  for (std::string line; std::getline(lines, line); ++documents) {
+    EXPECT_EQ(json::parse(line)["schema"], "plimsoll.top/1");
+  }
+  EXPECT_EQ(documents, 3);
+}
+
+}  // namespace
+}  // namespace plimsoll
