@@ -27,6 +27,18 @@ class MemorySource {
   // Reads up to out.size() bytes at `address`; returns how many bytes, counted
   // from the start, were readable (0 when none). Never more than out.size().
   virtual size_t Read(uint64_t address, std::span<std::byte> out) const = 0;
+  // Reads `bytes` at each address, side by side into `out`, which must hold
+  // them all; returns how many addresses, from the first, could be read whole.
+  // For many small reads a source may know a cheaper way than one by one.
+  virtual size_t ReadEach(std::span<const uint64_t> addresses, size_t bytes,
+                          std::span<std::byte> out) const {
+    size_t done = 0;
+    while (done < addresses.size() &&
+           Read(addresses[done], out.subspan(done * bytes, bytes)) == bytes) {
+      ++done;
+    }
+    return done;
+  }
 };
 
 // One mapping of a process, as in /proc/PID/maps.

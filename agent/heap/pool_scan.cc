@@ -41,21 +41,41 @@ void PoolScan::ScanRange(uint64_t start, uint64_t end) {
 
 void PoolScan::ScanHeaders(uint64_t start, uint64_t end) {
   int faults = 0;
-  std::array<std::byte, kPoolHeaderBytes> bytes;
+  std::vector<uint64_t> addresses;
   for (uint64_t at = RoundUp(start);
-       at < end && end - at >= pool_bytes_ && faults < kMostFaultsInARow;
-       at += pool_bytes_) {
-    if (memory_.Read(at, bytes) != bytes.size()) {
-      ++totals_.read_faults;
-      ++faults;
+       at < end && end - at >= pool_bytes_ && faults < kMostFaultsInARow;) {
+    addresses.clear();
+    for (uint64_t next = at; addresses.size() < kHeadersAtOnce && next < end &&
+                             end - next >= pool_bytes_;
+         next += pool_bytes_) {
+      addresses.push_back(next);
+    }
+    const size_t read = memory_.ReadEach(
+        addresses, kPoolHeaderBytes,
+        std::span(piece_).first(addresses.size() * kPoolHeaderBytes));
+    VisitHeaders(std::span(addresses).first(std::min(read, addresses.size())));
+    at += read * pool_bytes_;
+    if (read == addresses.size()) {
+      faults = 0;
       continue;
     }
-    faults = 0;
-    totals_.scanned_bytes += bytes.size();
-    if (const auto header = ParsePoolHeader(bytes, at, pool_bytes_)) {
-      CountArena(*header, at);
-      visitor_.VisitHeader(*header);
-    }
+    // Go on behind the one that could not be read.
+    ++totals_.read_faults;
+    faults = read == 0 ? faults + 1 : 1;
+    at += pool_bytes_;
+  }
+}
+
+void PoolScan::VisitHeaders(std::span<const uint64_t> addresses) {
+  totals_.scanned_bytes +=
+      static_cast<int64_t>(addresses.size() * kPoolHeaderBytes);
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    const auto header = ParsePoolHeader(
+        std::span(piece_).subspan(i * kPoolHeaderBytes, kPoolHeaderBytes),
+        addresses[i], pool_bytes_);
+    if (!header) continue;
+    CountArena(*header, addresses[i]);
+    visitor_.VisitHeader(*header);
   }
 }
 

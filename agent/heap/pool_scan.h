@@ -42,6 +42,7 @@ struct ScanTotals {
 class PoolScan {
  public:
   static constexpr size_t kPieceBytes = 64 << 10;
+  static constexpr size_t kHeadersAtOnce = 256;
   static constexpr int kTries = 3;  // copies of a pool that is torn
   // Runs of unreadable pieces after which a range is left.
   static constexpr int kMostFaultsInARow = 256;
@@ -56,6 +57,7 @@ class PoolScan {
   const ScanTotals& totals() const { return totals_; }
 
  private:
+  void VisitHeaders(std::span<const uint64_t> addresses);
   size_t ScanPiece(uint64_t address, size_t bytes);
   void VisitCopy(std::span<const std::byte> pool, uint64_t address);
   void CountArena(const PoolHeader& header, uint64_t address);

@@ -2,6 +2,8 @@
 
 #include <sys/uio.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace plimsoll::inspector {
@@ -19,6 +21,30 @@ size_t TargetMemory::Read(uint64_t address, std::span<std::byte> out) const {
     return 0;
   }
   return static_cast<size_t>(read);
+}
+
+size_t TargetMemory::ReadEach(std::span<const uint64_t> addresses, size_t bytes,
+                              std::span<std::byte> out) const {
+  if (bytes == 0) return 0;
+  size_t done = 0;
+  std::array<iovec, kMostAtOnce> remote;
+  while (done < addresses.size()) {
+    const size_t count = std::min(addresses.size() - done, kMostAtOnce);
+    for (size_t i = 0; i < count; ++i) {
+      remote[i] = {reinterpret_cast<void*>(addresses[done + i]), bytes};
+    }
+    const iovec local{out.data() + done * bytes, count * bytes};
+    const ssize_t read =
+        process_vm_readv(pid_, &local, 1, remote.data(), count, 0);
+    if (read < 0 && errno == EINTR) continue;
+    if (read < 0) {
+      last_errno_ = errno;
+      return done;
+    }
+    done += static_cast<size_t>(read) / bytes;
+    if (static_cast<size_t>(read) != count * bytes) return done;
+  }
+  return done;
 }
 
 }  // namespace plimsoll::inspector

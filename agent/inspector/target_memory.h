@@ -21,9 +21,13 @@ class TargetMemory final : public core::MemorySource {
  public:
   explicit TargetMemory(int32_t pid) : pid_(pid) {}
   size_t Read(uint64_t address, std::span<std::byte> out) const override;
+  // One system call for every kMostAtOnce addresses.
+  size_t ReadEach(std::span<const uint64_t> addresses, size_t bytes,
+                  std::span<std::byte> out) const override;
   int last_errno() const { return last_errno_; }
 
  private:
+  static constexpr size_t kMostAtOnce = 256;  // of the kernel's IOV_MAX 1024
   const int32_t pid_;
   mutable int last_errno_ = 0;
 };

@@ -316,6 +316,12 @@ TEST(TargetMemoryTest, AReadStopsAtAHole) {
   EXPECT_EQ(memory.Read(address + 3 * 4096, out), 0u);
   EXPECT_EQ(memory.last_errno(), EFAULT);
   EXPECT_EQ(TargetMemory(1 << 30).Read(address, out), 0u);
+  // The third of four lies across the hole.
+  const uint64_t each[] = {address, address + 3 * 4096 - 8,
+                           address + 3 * 4096 - 4, address};
+  EXPECT_EQ(memory.ReadEach(each, 8, out), 2u);
+  EXPECT_EQ(out[15], std::byte{42});
+  EXPECT_EQ(TargetMemory(1 << 30).ReadEach(each, 8, out), 0u);
   ::munmap(pages, 3 * 4096);
 }
 
