@@ -20,7 +20,7 @@ int64_t PauseAfter(int64_t looks) {
 
 std::string ReasonOf(const absl::Status& status) {
   return absl::IsPermissionDenied(status)
-             ? "no permission (CAP_SYS_PTRACE is missing)"
+             ? "no permission (it is protected, or CAP_SYS_PTRACE is missing)"
              : std::string(status.message());
 }
 
@@ -51,7 +51,6 @@ Discovery::~Discovery() { *alive_ = false; }
 absl::Status Discovery::Scan() {
   PLIMSOLL_ASSIGN_OR_RETURN(std::vector<int32_t> pids, proc_.ListPids());
   ++scan_;
-  unreadable_.clear();
   std::vector<int32_t> gone;
   for (const auto& [pid, known] : known_) {
     if (!std::binary_search(pids.begin(), pids.end(), pid)) gone.push_back(pid);
@@ -84,6 +83,14 @@ void Discovery::LookAtExecs() {
 void Discovery::HandleExit(int32_t pid) {
   execs_.erase(pid);
   Forget(pid);
+}
+
+std::map<std::string, int64_t> Discovery::unreadable() const {
+  std::map<std::string, int64_t> reasons;
+  for (const auto& [pid, known] : known_) {
+    if (!known.unreadable.empty()) ++reasons[known.unreadable];
+  }
+  return reasons;
 }
 
 void Discovery::Forget(int32_t pid) {
@@ -123,10 +130,11 @@ void Discovery::Look(int32_t pid, Known& known) {
   known.start_stack = stat->start_stack;
   if (known.state == State::kPython) return;
   known.next_look = scan_ + PauseAfter(known.looks++);
+  known.unreadable.clear();
   auto mappings = proc_.ReadMaps(pid);
   if (!mappings.ok()) {
     if (!absl::IsNotFound(mappings.status())) {
-      ++unreadable_[ReasonOf(mappings.status())];
+      known.unreadable = ReasonOf(mappings.status());
     }
     return;
   }
@@ -196,7 +204,7 @@ void Discovery::HandleAnswer(int32_t pid, core::ProcessId asked,
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
       // Not an answer about the program: asked again at a later look.
-      ++unreadable_[ReasonOf(answer.status())];
+      known.unreadable = ReasonOf(answer.status());
       return;
     default:
       known.state = State::kPython;

@@ -53,9 +53,7 @@ class Discovery {
   void HandleExit(int32_t pid);
 
   // Processes that could not be looked at, by reason.
-  const std::map<std::string, int64_t>& unreadable() const {
-    return unreadable_;
-  }
+  std::map<std::string, int64_t> unreadable() const;
   // No question to the Inspector is open or waiting.
   bool settled() const { return !asking_ && queue_.empty(); }
 
@@ -67,7 +65,8 @@ class Discovery {
     uint64_t start_stack = 0;
     State state = State::kUnknown;
     int64_t looks = 0;
-    int64_t next_look = 0;  // scan number
+    int64_t next_look = 0;   // scan number
+    std::string unreadable;  // why the last look failed; "" when it did not
   };
   void Look(int32_t pid, Known& known);
   void AskNext();
@@ -83,7 +82,6 @@ class Discovery {
   const int32_t self_pid_;
   core::CandidateFilter filter_;
   std::map<int32_t, Known> known_;
-  std::map<std::string, int64_t> unreadable_;
   std::set<int32_t> execs_;
   std::deque<int32_t> queue_;
   bool asking_ = false;

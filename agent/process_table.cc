@@ -17,6 +17,20 @@ constexpr int64_t kRequestScanNs = 60 * kNsPerSecond;
 constexpr char kServiceAccountNamespace[] =
     "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
+void AddPauses(const std::vector<core::GcPauses>& from,
+               std::vector<core::GcPauses>& to) {
+  to.resize(std::max(to.size(), from.size()));
+  for (size_t i = 0; i < from.size(); ++i) {
+    to[i].count += from[i].count;
+    to[i].sum_ns += from[i].sum_ns;
+    to[i].max_ns = std::max(to[i].max_ns, from[i].max_ns);
+    to[i].collected += from[i].collected;
+    for (size_t j = 0; j < from[i].log2_ns_counts.size(); ++j) {
+      to[i].log2_ns_counts[j] += from[i].log2_ns_counts[j];
+    }
+  }
+}
+
 std::string NotProbed(const std::string& reason) {
   return "not probed: " + reason;
 }
@@ -228,24 +242,23 @@ core::Snapshot ProcessTable::TakeSnapshot(const core::ProcessId& id,
 void ProcessTable::CollectTier1(const core::ProcessId& id,
                                 WatchedProcess& process,
                                 core::Snapshot& snapshot) {
-  if (snapshot.census && !snapshot.census->gc.generations.empty()) {
-    snapshot.gc.emplace();
-    snapshot.gc->state = snapshot.census->gc;
-    snapshot.gc->source = "generation_stats";
+  if (probes_ != nullptr && process.python) {
+    core::Tier1Sample sample = probes_->Collect(id);
+    for (const auto& [reason, count] : sample.losses) {
+      process.losses[reason] += count;
+    }
+    AddPauses(sample.pauses, process.pauses);
+    if (sample.growth) profiles_.push_back({id, *std::move(sample.growth)});
   }
-  if (probes_ == nullptr || !process.python) return;
-  core::Tier1Sample sample = probes_->Collect(id);
-  for (const auto& [reason, count] : sample.losses) {
-    process.losses[reason] += count;
-  }
-  if (!sample.pauses.empty()) {
-    if (!snapshot.gc) snapshot.gc.emplace();
-    snapshot.gc->pauses = std::move(sample.pauses);
-    snapshot.gc->source = process.tiers[Tier::kGc].rung;
-  }
-  if (sample.growth) {
-    profiles_.push_back({id, *std::move(sample.growth)});
-  }
+  bool state = snapshot.census && !snapshot.census->gc.generations.empty();
+  process.gc_state_seen |= state;
+  bool pauses_alone = !process.gc_state_seen && !process.pauses.empty();
+  if (!state && !pauses_alone) return;
+  snapshot.gc.emplace();
+  if (state) snapshot.gc->state = snapshot.census->gc;
+  snapshot.gc->source = process.pauses.empty() ? "generation_stats"
+                                               : process.tiers[Tier::kGc].rung;
+  snapshot.gc->pauses = std::exchange(process.pauses, {});
 }
 
 void ProcessTable::ReadRequests(const core::ProcessId& id,

@@ -39,7 +39,10 @@ struct WatchedProcess {
 
   // For as long as it lives.
   std::optional<core::MemorySample> last_memory;
-  std::optional<core::GcState> gc_state;
+  // Pauses wait here for the next reading of the collector's own counts: a
+  // sample with pauses alone would show its counts as zero.
+  std::vector<core::GcPauses> pauses;
+  bool gc_state_seen = false;
   std::map<core::Tier, core::TierStatus> tiers;
   bool tiers_changed = true;
   bool described = false;  // the collector was told who it is

@@ -24,7 +24,8 @@ void EncodeMemory(const core::MemorySample& memory, v1::MemorySample& out) {
   out.set_shmem_bytes(memory.shmem_bytes);
   out.set_swap_bytes(memory.swap_bytes);
   out.set_threads(memory.threads);
-  out.set_open_fds(memory.open_fds);
+  // -1 is "not readable": absent on the wire, where no size is negative.
+  if (memory.open_fds >= 0) out.set_open_fds(memory.open_fds);
   out.set_minor_faults(memory.minor_faults);
   out.set_major_faults(memory.major_faults);
   out.set_exited(memory.exited);

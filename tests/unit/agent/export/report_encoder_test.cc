@@ -126,6 +126,7 @@ TEST(ReportEncoderTest, WhatWasNotMeasuredIsAbsent) {
   EXPECT_FALSE(snapshot.has_pymalloc());
   EXPECT_FALSE(snapshot.has_requests());
   EXPECT_FALSE(snapshot.memory().cgroup().has_limit_bytes());
+  EXPECT_EQ(snapshot.memory().open_fds(), 0);  // no negative size, ever
   EXPECT_FALSE(batch.has_node());
 }
 
