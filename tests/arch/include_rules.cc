@@ -39,9 +39,11 @@ struct Exception {
   std::string_view target;  // prefix of what it includes
   std::string_view reason;
 };
-constexpr std::array<Exception, 1> kExceptions = {{
+constexpr std::array<Exception, 2> kExceptions = {{
     {"agent/inspector/", "agent/heap/",
      "the sandboxed child is where the heap parser runs"},
+    {"agent/inspector/", "agent/python/",
+     "the sandboxed child is where ELF files and layouts are parsed"},
 }};
 
 bool IsExcepted(std::string_view directory, std::string_view target) {
