@@ -64,6 +64,9 @@ void ProcessTable::Add(const core::ProcessId& id,
   Describe(id, process);
   SetStaticTiers(process);
   if (process.python) AttachTier1(id, process);
+  // The first sample now: the census that follows compares later ones with it.
+  // A process that has ended meanwhile goes with the next round.
+  SampleOne(id, process);
 }
 
 void ProcessTable::Describe(const core::ProcessId& id,

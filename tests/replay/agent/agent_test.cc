@@ -123,6 +123,17 @@ TEST_F(AgentTest, ReportsMemoryCensusAndWhoItIs) {
   EXPECT_FALSE(Last(42)->census.has_value());  // not measured again yet
 }
 
+TEST_F(AgentTest, AnIdleHeapIsLeftAloneAfterItsFirstCensus) {
+  AddPython(42, /*anon_kb=*/100'000);
+  Start();
+  time_.Advance(50 * kSecond);
+  EXPECT_EQ(inspector_.full, 1);
+  EXPECT_EQ(inspector_.headers, 1);
+  time_.Advance(550 * kSecond);
+  EXPECT_LE(inspector_.full, 5);
+  EXPECT_GE(inspector_.headers, 15);
+}
+
 TEST_F(AgentTest, ANewCollectorIsToldEverythingAgain) {
   AddPython(42);
   Start();
