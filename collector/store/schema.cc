@@ -55,11 +55,11 @@ CREATE TABLE tier (
   PRIMARY KEY (process, tier)) STRICT, WITHOUT ROWID;
 CREATE TABLE latest (
   process INTEGER NOT NULL, kind TEXT NOT NULL, time_ns INTEGER NOT NULL,
-  json TEXT NOT NULL, PRIMARY KEY (process, kind)) STRICT, WITHOUT ROWID;
+  json_zstd BLOB NOT NULL, PRIMARY KEY (process, kind)) STRICT, WITHOUT ROWID;
 CREATE TABLE evidence (
   id INTEGER PRIMARY KEY, process INTEGER NOT NULL, kind TEXT NOT NULL,
-  begin_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL, json TEXT NOT NULL
-  ) STRICT;
+  begin_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,
+  json_zstd BLOB NOT NULL) STRICT;
 CREATE INDEX evidence_by_process ON evidence (process, kind, end_ns);
 CREATE INDEX evidence_by_time ON evidence (end_ns);
 CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;

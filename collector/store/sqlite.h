@@ -47,6 +47,10 @@ std::string Compress(const std::string& bytes);
 absl::StatusOr<std::string> Decompress(const void* data, size_t size,
                                        size_t max_bytes);
 
+// The JSON of a document's column; "null" when it is damaged, so that what is
+// around it stays JSON.
+std::string DocumentText(const SQLite::Column& column);
+
 }  // namespace plimsoll::collector::store
 
 #endif  // PLIMSOLL_COLLECTOR_STORE_SQLITE_H_

@@ -65,7 +65,7 @@ void LoadProcesses(SQLite::Database& database, Head* head) {
     if (process == head->processes.end()) continue;
     process->second.state.latest.push_back({latest.getColumn(1).getString(),
                                             latest.getColumn(2).getInt64(), 0,
-                                            latest.getColumn(3).getString()});
+                                            DocumentText(latest.getColumn(3))});
   }
   // Numbers are never used again, so the highest that was ever given counts.
   auto next = [&](const char* sql) {

@@ -152,7 +152,8 @@ absl::StatusOr<std::vector<StoredDocument>> Store::Impl::Evidence(
     std::lock_guard<std::mutex> read(read_mutex_);
     SQLite::Statement query(
         *reader_,
-        "SELECT begin_ns, end_ns, json FROM evidence WHERE process = ? AND "
+        "SELECT begin_ns, end_ns, json_zstd FROM evidence WHERE process = ? "
+        "AND "
         "kind = ? AND end_ns >= ? AND end_ns < ? ORDER BY end_ns DESC, id DESC "
         "LIMIT ?");
     query.bind(1, process);
@@ -164,7 +165,7 @@ absl::StatusOr<std::vector<StoredDocument>> Store::Impl::Evidence(
       int64_t begin_ns = query.getColumn(0).getInt64();
       int64_t end_ns = query.getColumn(1).getInt64();
       out.push_back(
-          {kind, end_ns, end_ns - begin_ns, query.getColumn(2).getString()});
+          {kind, end_ns, end_ns - begin_ns, DocumentText(query.getColumn(2))});
     }
   }));
   return out;

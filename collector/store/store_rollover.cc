@@ -18,6 +18,30 @@ void Run(SQLite::Statement& statement) {
   statement.reset();
 }
 
+// In the order of their keys, so that rows are appended to full pages.
+std::vector<const ProcessHead*> ChangedProcesses(const Head& head) {
+  std::vector<const ProcessHead*> out;
+  for (const auto& [key, process] : head.processes) {
+    if (process.seen_since_rollover || process.is_node) {
+      out.push_back(&process);
+    }
+  }
+  std::sort(out.begin(), out.end(),
+            [](const ProcessHead* a, const ProcessHead* b) {
+              return a->state.info.key < b->state.info.key;
+            });
+  return out;
+}
+
+std::vector<const SeriesHead*> SeriesById(const ProcessHead& process) {
+  std::vector<const SeriesHead*> out;
+  for (const auto& [name, series] : process.series) out.push_back(&series);
+  std::sort(
+      out.begin(), out.end(),
+      [](const SeriesHead* a, const SeriesHead* b) { return a->id < b->id; });
+  return out;
+}
+
 }  // namespace
 
 // One row for each series with samples; a time column that several series of a
@@ -32,10 +56,10 @@ void Store::Impl::WriteChunks(int64_t rollover) {
   int64_t next_times = 1, samples = 0, bytes = 0;
   std::vector<int64_t> times;
   std::vector<double> values;
-  for (const auto& [key, process] : head_.processes) {
-    if (!process.seen_since_rollover && !process.is_node) continue;
+  for (const ProcessHead* process : ChangedProcesses(head_)) {
     std::map<std::string, int64_t> columns;
-    for (const auto& [name, series] : process.series) {
+    for (const SeriesHead* head : SeriesById(*process)) {
+      const SeriesHead& series = *head;
       const ChunkBuilder& chunk = series.chunk;
       if (series.total_changed) {
         total_row.bind(1, series.total);
@@ -88,7 +112,8 @@ void Store::Impl::WriteStates() {
       latest.bind(1, key);
       latest.bind(2, document.kind);
       latest.bind(3, document.time_ns);
-      latest.bind(4, document.json);
+      std::string json = Compress(document.json);
+      latest.bindNoCopy(4, json.data(), static_cast<int>(json.size()));
       Run(latest);
     }
   }

@@ -122,7 +122,7 @@ void Store::Impl::WriteBatch(const BatchPlan& plan, int64_t received_ns,
 
   SQLite::Statement evidence(
       *writer_,
-      "INSERT INTO evidence (process, kind, begin_ns, end_ns, json) "
+      "INSERT INTO evidence (process, kind, begin_ns, end_ns, json_zstd) "
       "VALUES (?,?,?,?,?)");
   for (const BatchPlan::Snapshot& part : plan.snapshots) {
     for (const Document& document : part.snapshot->evidence) {
@@ -130,7 +130,8 @@ void Store::Impl::WriteBatch(const BatchPlan& plan, int64_t received_ns,
       evidence.bind(2, document.kind);
       evidence.bind(3, document.begin_boottime_ns + part.offset_ns);
       evidence.bind(4, document.end_boottime_ns + part.offset_ns);
-      evidence.bind(5, document.json);
+      std::string json = Compress(document.json);
+      evidence.bindNoCopy(5, json.data(), static_cast<int>(json.size()));
       Run(evidence);
     }
   }
