@@ -22,17 +22,18 @@
 namespace plimsoll::inspector {
 namespace {
 
-// AddressSanitizer reserves terabytes of address space for its shadow.
+// AddressSanitizer reserves terabytes of address space for its shadow, and
+// UndefinedBehaviorSanitizer tries addresses by writing them to a pipe.
 #if defined(__SANITIZE_ADDRESS__)
-constexpr bool kAddressSpaceIsOurs = false;
+constexpr bool kSanitized = true;
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-constexpr bool kAddressSpaceIsOurs = false;
+constexpr bool kSanitized = true;
 #else
-constexpr bool kAddressSpaceIsOurs = true;
+constexpr bool kSanitized = false;
 #endif
 #else
-constexpr bool kAddressSpaceIsOurs = true;
+constexpr bool kSanitized = false;
 #endif
 
 absl::Status Limit(__rlimit_resource resource, rlim_t value,
@@ -49,7 +50,7 @@ absl::Status SetLimits(uint64_t memory_limit_bytes) {
   PLIMSOLL_RETURN_IF_ERROR(Limit(RLIMIT_CORE, 0, "CORE"));
   PLIMSOLL_RETURN_IF_ERROR(Limit(RLIMIT_FSIZE, 0, "FSIZE"));
   PLIMSOLL_RETURN_IF_ERROR(Limit(RLIMIT_NOFILE, 64, "NOFILE"));
-  if (memory_limit_bytes > 0 && kAddressSpaceIsOurs) {
+  if (memory_limit_bytes > 0 && !kSanitized) {
     PLIMSOLL_RETURN_IF_ERROR(Limit(RLIMIT_AS, memory_limit_bytes, "AS"));
   }
   return absl::OkStatus();
@@ -106,6 +107,13 @@ int AddRules(scmp_filter_ctx filter, int channel_fd) {
   for (const int call : kAllowed) {
     if (const int e = ::seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0)) {
       return e;
+    }
+  }
+  if (kSanitized) {
+    for (const int call : {SCMP_SYS(pipe2), SCMP_SYS(pipe), SCMP_SYS(write)}) {
+      if (const int e = ::seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0)) {
+        return e;
+      }
     }
   }
   const auto fd = static_cast<scmp_datum_t>(channel_fd);

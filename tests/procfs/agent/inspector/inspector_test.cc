@@ -1,15 +1,10 @@
 // The inspector's child and its clients, on real processes.
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -20,9 +15,9 @@
 
 #include "agent/inspector/blocking_inspector.h"
 #include "agent/inspector/inspector_client.h"
-#include "agent/inspector/target_memory.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/procfs/agent/inspector/inspector_options.h"
 #include "tests/support/heap_target.h"
 #include "tests/support/temp_dir.h"
 
@@ -31,33 +26,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::HeapTarget;
-
-constexpr int64_t kMs = 1'000'000;
-
-int64_t MonotonicNs() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
-InspectorOptions Options() {
-  const char* bin = std::getenv("PLIMSOLL_BIN_DIR");
-  return {.program = std::string(bin ? bin : "build/release/bin") +
-                     "/plimsoll-inspector",
-          .request_timeout_ns = 60'000 * kMs,
-          .first_backoff_ns = 10 * kMs};
-}
-
-// "Name:\tvalue" of /proc/PID/status.
-std::string StatusField(int32_t pid, const std::string& name) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(name + ":")) {
-      return line.substr(line.find_first_not_of(" \t", name.size() + 1));
-    }
-  }
-  return "";
-}
 
 class Inspector : public ::testing::Test {
  protected:
@@ -271,58 +239,6 @@ TEST_F(Inspector, MemoryPastTheLimitFailsOneRequestOnly) {
       << frames.status();
   EXPECT_EQ(inspector_->Identify(1 << 30).status().code(),
             absl::StatusCode::kNotFound);
-}
-
-// Memory that was never touched must stay so: reading it would map it.
-TEST(InspectorMemory, UntouchedMemoryIsLeftAlone) {
-  const auto pythons = testing::FindSupportedPythons();
-  if (pythons.empty()) GTEST_SKIP() << "no supported Python is installed";
-  testing::PythonTarget target(
-      pythons.back(),
-      "import mmap, sys\n"
-      "m = mmap.mmap(-1, 16 << 30, flags=mmap.MAP_PRIVATE | "
-      "mmap.MAP_ANONYMOUS | 0x4000)\n"  // MAP_NORESERVE
-      "print('ready', flush=True)\n"
-      "sys.stdin.readline()\n");
-  ASSERT_EQ(target.ReadLine(), "ready");
-  auto inspector = BlockingInspector::Make(Options());
-  ASSERT_TRUE(inspector.ok()) << inspector.status();
-  const auto python = (*inspector)->Identify(target.pid());
-  ASSERT_TRUE(python.ok()) << python.status();
-  const std::string tables = StatusField(target.pid(), "VmPTE");
-  for (const bool headers_only : {false, true}) {
-    const auto census =
-        (*inspector)->TakeCensus(*python, {.headers_only = headers_only});
-    ASSERT_TRUE(census.ok()) << census.status();
-    EXPECT_LT(census->scanned_bytes, 64 << 20);
-    std::cout << "16 GiB untouched: " << census->duration_ns / 1000 << " us\n";
-  }
-  EXPECT_EQ(StatusField(target.pid(), "VmPTE"), tables);
-}
-
-// process_vm_readv of a piece that ends in a hole gives what is before it.
-TEST(TargetMemoryTest, AReadStopsAtAHole) {
-  auto* pages =
-      static_cast<std::byte*>(::mmap(nullptr, 4 * 4096, PROT_READ | PROT_WRITE,
-                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  ASSERT_NE(pages, MAP_FAILED);
-  pages[3 * 4096 - 1] = std::byte{42};
-  ASSERT_EQ(::munmap(pages + 3 * 4096, 4096), 0);
-  const TargetMemory memory(::getpid());
-  std::vector<std::byte> out(4 * 4096);
-  const auto address = reinterpret_cast<uint64_t>(pages);
-  EXPECT_EQ(memory.Read(address, out), 3u * 4096);
-  EXPECT_EQ(out[3 * 4096 - 1], std::byte{42});
-  EXPECT_EQ(memory.Read(address + 3 * 4096, out), 0u);
-  EXPECT_EQ(memory.last_errno(), EFAULT);
-  EXPECT_EQ(TargetMemory(1 << 30).Read(address, out), 0u);
-  // The third of four lies across the hole.
-  const uint64_t each[] = {address, address + 3 * 4096 - 8,
-                           address + 3 * 4096 - 4, address};
-  EXPECT_EQ(memory.ReadEach(each, 8, out), 2u);
-  EXPECT_EQ(out[15], std::byte{42});
-  EXPECT_EQ(TargetMemory(1 << 30).ReadEach(each, 8, out), 0u);
-  ::munmap(pages, 3 * 4096);
 }
 
 // A child that was taken over may answer anything.
