@@ -89,7 +89,8 @@ void Engine::Impl::Say(const Incident& incident) {
 
 absl::Status Engine::Impl::Restore(int64_t now_ns) {
   first_error_ = absl::OkStatus();
-  Note(book_.Load(now_ns));
+  const absl::Status loaded = book_.Load(now_ns);
+  Note(loaded);
   for (const std::string& id : book_.OpenIds()) {
     // What was growing before the restart is given time to show it again.
     last_growing_ns_[id] = now_ns;
@@ -105,7 +106,9 @@ absl::Status Engine::Impl::Restore(int64_t now_ns) {
                       table_.Observe(info, o);
                     }));
   last_judge_ns_ = now_ns;
-  return std::exchange(first_error_, absl::OkStatus());
+  first_error_ = absl::OkStatus();
+  // One bad record or series is counted; it keeps no collector from starting.
+  return absl::IsDataLoss(loaded) ? absl::OkStatus() : loaded;
 }
 
 TrendsByWorkload Engine::Impl::GatherTrends() {

@@ -67,8 +67,9 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Loads open incidents and says the firing ones again; gives the imminent
-  // rule the last ten minutes from the store. Once, at start. A record that
-  // cannot be read is skipped and counted as a port error.
+  // rule the last ten minutes from the store. Once, at start. A record or a
+  // series that cannot be read is skipped and counted as a port error; the
+  // status fails only when the incident store cannot be read at all.
   absl::Status Restore(int64_t now_ns);
 
   void OnSnapshot(const ProcessInfo& process, const Observation& observation);

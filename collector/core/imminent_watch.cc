@@ -55,13 +55,16 @@ const ImminentFinding& ImminentWatch::Observe(const Observation& o) {
   last_seen_ns_ = o.time_ns;
   exited_ = exited_ || o.exited;
   oom_killed_ = oom_killed_ || o.oom_killed;
+  // Counts are looked at more seldom than memory.
+  if (o.requests_total) requests_total_ = o.requests_total;
   const double t_s = static_cast<double>(o.time_ns) / kNanos;
   if (start_s_ > 0 && t_s - start_s_ < thresholds_.settle_age_s) {
     finding_.why_not = "the process has just started";
     return finding_;
   }
   AddLook(o, t_s);
-  if (o.has_census) types_.AddCensus(t_s, o.types);
+  // A census of headers alone names no type and says nothing of them.
+  if (o.has_census && !o.types.empty()) types_.AddCensus(t_s, o.types);
   Judge(t_s);
   return finding_;
 }
@@ -71,7 +74,7 @@ void ImminentWatch::AddLook(const Observation& o, double t_s) {
   if (!o.anon_bytes) return;
   if (!looks_.empty() && t_s - looks_.back().t_s < kLeastSpacing_s) return;
   const Look look{t_s, o.cgroup_usage_bytes.value_or(*o.anon_bytes),
-                  *o.anon_bytes, o.requests_total};
+                  *o.anon_bytes, requests_total_};
   finding_.usage_bytes = look.usage;
   if (ResetOnFall(look)) return;
   highest_ = std::max(highest_, look.usage);

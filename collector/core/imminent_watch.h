@@ -89,6 +89,7 @@ class ImminentWatch {
   double last_held_s_ = 0;
   int censuses_at_suspicion_ = 0;
   bool gained_enough_ = false;  // for a page; a suspicion begins earlier
+  std::optional<double> requests_total_;  // newest
   int64_t last_seen_ns_ = 0;
   bool exited_ = false;
   bool oom_killed_ = false;

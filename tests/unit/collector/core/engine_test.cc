@@ -199,6 +199,28 @@ TEST_F(EngineTest, ARestartInTheMiddleOfAWatchDelaysNothing) {
               HasSubstr("routing.vehicles.FloatingVehicle"));
 }
 
+TEST_F(EngineTest, ABadRecordIsCountedAndKeepsNothingFromStarting) {
+  store_.records["bad"] = {"bad", "w", "leak", "firing", 1, 1, 0, "{"};
+  Restart();
+  EXPECT_EQ(engine_->counters().port_errors, 1);
+  EXPECT_TRUE(engine_->Incidents().empty());
+}
+
+TEST_F(EngineTest, ACensusWithoutTypesForgetsNothing) {
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(20));
+  for (int age = 35; age < 300; age += 10) {
+    Observation headers;
+    headers.time_ns = kStartNs + age * kSecond + kSecond / 2;
+    headers.has_census = true;
+    events_.emplace(
+        headers.time_ns,
+        std::pair(Process(1, "routing-api", "ap-southeast-1"), headers));
+  }
+  PlayUntil(295);
+  ASSERT_EQ(engine_->Incidents().size(), 1u);
+  EXPECT_EQ(engine_->Incidents()[0].state, IncidentState::kFiring);
+}
+
 TEST_F(EngineTest, ResolvesWhenTheProcessIsKilledAndSaysWhy) {
   ShapeOptions leak = Leak(25);
   const Life life = MakeLife(leak);
