@@ -102,6 +102,9 @@ std::string RenderBalance(const StacksReport& report, const Style& style) {
                {.title = "LESS FREES", .right = true},
                {.title = "CENSUS SAW", .right = true}});
   for (const core::SizeClassBalance& size : report.balance) {
+    if (size.allocations == 0 && size.frees == 0 && size.census_change == 0) {
+      continue;
+    }
     table.AddRow({FormatBytes(size.block_bytes), FormatCount(size.allocations),
                   FormatCount(size.frees),
                   FormatCountChange(size.allocations - size.frees),
