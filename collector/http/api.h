@@ -51,6 +51,13 @@ class Api {
   ApiPorts ports_;
 };
 
+// Not known to have ended, and heard of in the last ten minutes: a node that is
+// lost takes its processes with it.
+inline bool IsAlive(const ProcessInfo& process, int64_t now_ns) {
+  return !process.exited &&
+         now_ns - process.last_seen_ns < int64_t{600} * 1'000'000'000;
+}
+
 // What people see of a workload: its processes summed up.
 struct WorkloadRow {
   WorkloadName name;

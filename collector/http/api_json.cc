@@ -109,7 +109,7 @@ absl::StatusOr<std::string> ProcessesJson(const ApiPorts& ports, bool all) {
   JsonWriter json;
   json.BeginObject().Key("processes").BeginArray();
   for (const ProcessInfo& info : processes) {
-    if (info.exited && !all) continue;
+    if (!all && !IsAlive(info, ports.now_ns())) continue;
     json.BeginObject();
     WriteInfo(info, &json);
     json.EndObject();

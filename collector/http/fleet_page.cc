@@ -100,7 +100,7 @@ absl::Status WriteProcesses(const ApiPorts& ports, int64_t now_ns, Html* html) {
                     "Python", ">Typed", "Tiers", ">Seen"});
   size_t shown = 0, alive = 0;
   for (const ProcessInfo& info : processes) {
-    if (info.exited || ++alive > kMaxProcesses) continue;
+    if (!IsAlive(info, now_ns) || ++alive > kMaxProcesses) continue;
     auto state = ports.board->Process(info.key);
     if (!state.ok()) continue;  // forgotten meanwhile
     WriteProcess(*state, now_ns, html);
