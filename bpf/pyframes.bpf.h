@@ -10,8 +10,9 @@
  * fsbase. A native thread, or one that has let the GIL go to another, gets no
  * stack (PLIMSOLL_DROP_NO_THREAD_STATE), never somebody else's.
  *
- * The frame chain by version: reference/cpython-memory.md section 2.2. Every
- * address is the target's word for it: each read may fail, the loop is bounded.
+ * The frame chain by version: agent/python fills struct plimsoll_frame_layout,
+ * agent/core/python_layout.h names the fields' sources. Every address is the
+ * target's word for it: each read may fail, the loop is bounded.
  */
 #ifndef PLIMSOLL_PYFRAMES_BPF_H_
 #define PLIMSOLL_PYFRAMES_BPF_H_

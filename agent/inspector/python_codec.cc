@@ -90,6 +90,7 @@ void EncodeBuild(const core::PythonBuild& build, v1::PythonBuild& out) {
   out.set_stripped(build.stripped);
   out.set_free_threaded(build.free_threaded);
   out.set_probe_refusal(build.probe_refusal);
+  out.set_gc_probe_refusal(build.gc_probe_refusal);
   for (const core::ProbePoint& p : build.probes) {
     v1::ProbePoint& probe = *out.add_probes();
     probe.set_kind(static_cast<int32_t>(p.kind));
@@ -135,6 +136,7 @@ absl::Status DecodeBuild(const v1::PythonBuild& in, core::PythonBuild& build) {
   build.stripped = in.stripped();
   build.free_threaded = in.free_threaded();
   build.probe_refusal = in.probe_refusal();
+  build.gc_probe_refusal = in.gc_probe_refusal();
   if (in.probes_size() > kMostProbes) {
     return absl::InvalidArgumentError("too many probe points");
   }
