@@ -7,7 +7,7 @@
 
 namespace plimsoll::exporter {
 
-core::Command DecodeCommand(const v1::Command& command);
+core::Command DecodeCommand(const v1::Command& from);
 void EncodeResult(const core::CommandResult& result, v1::CommandResult& out);
 
 }  // namespace plimsoll::exporter

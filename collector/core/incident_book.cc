@@ -50,7 +50,8 @@ absl::Status IncidentBook::Load(int64_t now_ns) {
       const std::lock_guard lock(mutex_);
       published_[incident->id] = *incident;
     }
-    incidents_[incident->id] = *std::move(incident);
+    const std::string id = incident->id;
+    incidents_[id] = *std::move(incident);
   }
   return first;
 }

@@ -17,7 +17,7 @@
 namespace plimsoll::collector {
 
 std::string EncodeIncident(const Incident& incident);
-absl::StatusOr<Incident> DecodeIncident(std::string_view json);
+absl::StatusOr<Incident> DecodeIncident(std::string_view text);
 
 IncidentRecord ToRecord(const Incident& incident);
 

@@ -76,7 +76,7 @@ class Store::Impl {
 
   // store_read.cc
   absl::StatusOr<std::vector<Sample>> Read(ProcessKey process,
-                                           const SeriesName& series,
+                                           const SeriesName& name,
                                            int64_t from_ns,
                                            int64_t to_ns) const;
   absl::StatusOr<std::vector<SeriesName>> Series(

@@ -35,6 +35,18 @@ void Order(std::vector<Sample>* samples) {
                  samples->end());
 }
 
+// The id of a series in the database; 0 if it has none.
+int64_t FindSeries(const SQLite::Database& database, ProcessKey process,
+                   uint32_t metric, uint32_t label) {
+  SQLite::Statement find(database,
+                         "SELECT id FROM series WHERE process = ? AND "
+                         "metric = ? AND label = ?");
+  find.bind(1, process);
+  find.bind(2, static_cast<int64_t>(metric));
+  find.bind(3, static_cast<int64_t>(label));
+  return find.executeStep() ? find.getColumn(0).getInt64() : 0;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Sample>> Store::Impl::Read(ProcessKey process,
@@ -63,14 +75,8 @@ absl::StatusOr<std::vector<Sample>> Store::Impl::Read(ProcessKey process,
   PLIMSOLL_RETURN_IF_ERROR(Guard("read series", [&] {
     std::lock_guard<std::mutex> read(read_mutex_);
     if (id == 0) {
-      SQLite::Statement find(*reader_,
-                             "SELECT id FROM series WHERE process = ? AND "
-                             "metric = ? AND label = ?");
-      find.bind(1, process);
-      find.bind(2, static_cast<int64_t>(*metric));
-      find.bind(3, static_cast<int64_t>(*label));
-      if (!find.executeStep()) return;
-      id = find.getColumn(0).getInt64();
+      id = FindSeries(*reader_, process, *metric, *label);
+      if (id == 0) return;
     }
     SQLite::Statement query(
         *reader_,
