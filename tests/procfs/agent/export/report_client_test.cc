@@ -60,7 +60,7 @@ class ReportClientTest : public ::testing::Test {
   }
 
   milliseconds ack_timeout_{20'000};
-  TempDir dir_;
+  TempDir dir_{TempDir::InMemory()};
   FakeCollector collector_;
   std::unique_ptr<Spool> spool_;
   std::vector<uint64_t> appended_;

@@ -53,7 +53,7 @@ std::string Slurp(const fs::path& path) {
 }
 
 TEST(SpoolTest, KeepsWhatWasAppendedOverARestart) {
-  TempDir dir;
+  TempDir dir{TempDir::InMemory()};
   for (int life = 0; life < 3; ++life) {
     auto spool = OpenAt(dir.path());
     EXPECT_EQ(spool->spool_id(), kId);
@@ -69,7 +69,7 @@ TEST(SpoolTest, KeepsWhatWasAppendedOverARestart) {
 }
 
 TEST(SpoolTest, AcknowledgedNumbersAreNeverGivenAgain) {
-  TempDir dir;
+  TempDir dir{TempDir::InMemory()};
   {
     auto spool = OpenAt(dir.path());
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(spool->Append("x").ok());
@@ -82,14 +82,14 @@ TEST(SpoolTest, AcknowledgedNumbersAreNeverGivenAgain) {
 }
 
 TEST(SpoolTest, OneProcessPerDirectory) {
-  TempDir dir;
+  TempDir dir{TempDir::InMemory()};
   auto spool = OpenAt(dir.path());
   EXPECT_EQ(Spool::Open({dir.path().string(), 1 << 20, kId}).status().code(),
             absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(SpoolTest, PastTheBoundTheOldestGoAndAreCounted) {
-  TempDir dir;
+  TempDir dir{TempDir::InMemory()};
   auto spool = OpenAt(dir.path(), 1 << 20);
   std::string payload(10'000, 'p');
   constexpr int kBatches = 300;
@@ -103,7 +103,7 @@ TEST(SpoolTest, PastTheBoundTheOldestGoAndAreCounted) {
 }
 
 TEST(SpoolTest, AcknowledgedSegmentsAreDeleted) {
-  TempDir dir;
+  TempDir dir{TempDir::InMemory()};
   auto spool = OpenAt(dir.path(), 1 << 20);
   std::string payload(30'000, 'p');
   for (int i = 0; i < 30; ++i) ASSERT_TRUE(spool->Append(payload).ok());
@@ -116,7 +116,7 @@ TEST(SpoolTest, AcknowledgedSegmentsAreDeleted) {
 
 // What a crash, a full disk or a bad disk can leave: the file ends anywhere.
 TEST(SpoolTest, CutAtEveryByte) {
-  TempDir dir;
+  TempDir dir{TempDir::InMemory()};
   std::vector<uint64_t> ends;
   {
     auto spool = OpenAt(dir.path());
@@ -128,7 +128,7 @@ TEST(SpoolTest, CutAtEveryByte) {
   fs::path segment = OnlySegment(dir.path());
   std::string whole = Slurp(segment);
   for (size_t cut = 0; cut <= whole.size(); ++cut) {
-    TempDir copy;
+    TempDir copy{TempDir::InMemory()};
     std::ofstream(copy.path() / "spool_id") << kId;
     std::ofstream(copy.path() / segment.filename(), std::ios::binary)
         << whole.substr(0, cut);
@@ -156,7 +156,7 @@ TEST(SpoolTest, CutAtEveryByte) {
 }
 
 TEST(SpoolTest, CorruptAtEveryByte) {
-  TempDir dir;
+  TempDir dir{TempDir::InMemory()};
   {
     auto spool = OpenAt(dir.path());
     for (int i = 0; i < 3; ++i) {
@@ -167,7 +167,7 @@ TEST(SpoolTest, CorruptAtEveryByte) {
   std::string whole = Slurp(segment);
   size_t record = whole.size() / 3;
   for (size_t at = 0; at < whole.size(); ++at) {
-    TempDir copy;
+    TempDir copy{TempDir::InMemory()};
     std::string bad = whole;
     bad[at] = static_cast<char>(bad[at] ^ 0x55);
     std::ofstream(copy.path() / "spool_id") << kId;
@@ -185,7 +185,7 @@ TEST(SpoolTest, CorruptAtEveryByte) {
 }
 
 TEST(SpoolTest, CorruptionWhileOpenIsCountedAndSkipped) {
-  TempDir dir;
+  TempDir dir{TempDir::InMemory()};
   auto spool = OpenAt(dir.path());
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(spool->Append("payload").ok());
   fs::path segment = OnlySegment(dir.path());
@@ -200,7 +200,7 @@ TEST(SpoolTest, CorruptionWhileOpenIsCountedAndSkipped) {
 }
 
 TEST(SpoolTest, LostIdStartsANewSpool) {
-  TempDir dir;
+  TempDir dir{TempDir::InMemory()};
   {
     auto spool = OpenAt(dir.path());
     ASSERT_TRUE(spool->Append("x").ok());
@@ -215,7 +215,7 @@ TEST(SpoolTest, LostIdStartsANewSpool) {
 }
 
 TEST(SpoolTest, SkipToKeepsItsNumberOverARestart) {
-  TempDir dir;
+  TempDir dir{TempDir::InMemory()};
   {
     auto spool = OpenAt(dir.path());
     ASSERT_TRUE(spool->Append("x").ok());
@@ -228,7 +228,7 @@ TEST(SpoolTest, SkipToKeepsItsNumberOverARestart) {
 // A full disk, as a limit of this process' file size: the write fails with
 // EFBIG after a part of it was taken.
 TEST(SpoolTest, AFailedWriteLosesOneBatchAndNothingElse) {
-  TempDir dir;
+  TempDir dir{TempDir::InMemory()};
   auto spool = OpenAt(dir.path());
   ASSERT_TRUE(spool->Append("before").ok());
   auto handler = std::signal(SIGXFSZ, SIG_IGN);
