@@ -117,11 +117,10 @@ absl::StatusOr<std::string> Decompress(const void* data, size_t size,
 
 std::string DocumentText(const SQLite::Column& column) {
   constexpr size_t kMaxDocumentBytes = 64 << 20;
-  SQLite::Column copy = column;  // its accessors are not const
-  const void* data = copy.getBlob();
+  const void* data = column.getBlob();
   if (data == nullptr) return "null";
-  auto json =
-      Decompress(data, static_cast<size_t>(copy.getBytes()), kMaxDocumentBytes);
+  auto json = Decompress(data, static_cast<size_t>(column.getBytes()),
+                         kMaxDocumentBytes);
   return json.ok() ? *std::move(json) : "null";
 }
 
