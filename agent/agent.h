@@ -56,7 +56,7 @@ class Agent {
   // The last report, for the spool: everything that was measured and not said.
   void Finish();
 
-  void HandleCommand(core::Command command) { commands_.Run(command); }
+  void HandleCommand(const core::Command& command) { commands_.Run(command); }
   void HandleExec(int32_t pid) { discovery_.HandleExec(pid); }
   void HandleExit(int32_t pid) { discovery_.HandleExit(pid); }
   void HandleOomVictim(int32_t pid) { table_.MarkOomVictim(pid); }

@@ -233,12 +233,12 @@ void BpfProbes::OpenWindow(const core::ProcessId& id,
     done(window.status());
     return;
   }
-  auto running = std::make_shared<Running>(Running{
-      id, *std::move(window), now, now + request.duration_ns, std::move(done)});
-  PollWindow(std::move(running));
+  PollWindow(std::make_shared<Running>(Running{id, *std::move(window), now,
+                                               now + request.duration_ns,
+                                               std::move(done)}));
 }
 
-void BpfProbes::PollWindow(std::shared_ptr<Running> running) {
+void BpfProbes::PollWindow(const std::shared_ptr<Running>& running) {
   int64_t now = clock_->BoottimeNs();
   bpf::WindowProgress progress = running->window.Progress();
   if (now < running->end_ns && !progress.budget_spent) {

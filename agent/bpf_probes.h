@@ -75,7 +75,7 @@ class BpfProbes final : public core::ProbePort {
   // False: past the budget; the probe must go until Attached::retry_ns.
   bool Spend(const core::ProcessId& id, uint64_t hits, double ns_per_hit,
              Attached& probe, core::Tier1Sample& sample);
-  void PollWindow(std::shared_ptr<Running> running);
+  void PollWindow(const std::shared_ptr<Running>& running);
 
   core::HitCosts costs_;
   procfs::ProcRoot proc_;

@@ -93,7 +93,7 @@ void CommandRunner::Refuse(const core::Command& command, std::string reason) {
   End(command.id, CommandOutcome::kRefused, std::move(reason));
 }
 
-void CommandRunner::Run(core::Command command) {
+void CommandRunner::Run(const core::Command& command) {
   // Sent again after a lost stream: the first one answers.
   if (running_.contains(command.id)) return;
   if (running_.size() >= kMaxRunning) {
@@ -147,7 +147,7 @@ void CommandRunner::RunWindow(const core::Command& command) {
       });
 }
 
-void CommandRunner::HandleBefore(std::shared_ptr<Window> window,
+void CommandRunner::HandleBefore(const std::shared_ptr<Window>& window,
                                  absl::StatusOr<core::HeapCensus> census) {
   const core::Command& command = window->command;
   if (!census.ok()) return EndWith(command.id, census.status());
@@ -171,7 +171,7 @@ void CommandRunner::HandleBefore(std::shared_ptr<Window> window,
       });
 }
 
-void CommandRunner::HandleCounts(std::shared_ptr<Window> window,
+void CommandRunner::HandleCounts(const std::shared_ptr<Window>& window,
                                  absl::StatusOr<core::RawProfile> raw) {
   if (!raw.ok()) return EndWith(window->command.id, raw.status());
   window->raw = *std::move(raw);
@@ -182,7 +182,7 @@ void CommandRunner::HandleCounts(std::shared_ptr<Window> window,
       });
 }
 
-void CommandRunner::HandleAfter(std::shared_ptr<Window> window,
+void CommandRunner::HandleAfter(const std::shared_ptr<Window>& window,
                                 absl::StatusOr<core::HeapCensus> census) {
   core::StackProfile& profile = window->raw.profile;
   profile.command_id = window->command.id;
@@ -252,7 +252,7 @@ void CommandRunner::Symbolize(const core::ProcessId& id, core::RawProfile raw,
       });
 }
 
-void CommandRunner::Deliver(std::shared_ptr<Window> window,
+void CommandRunner::Deliver(const std::shared_ptr<Window>& window,
                             core::StackProfile profile) {
   core::Snapshot snapshot;
   snapshot.process = window->command.process;

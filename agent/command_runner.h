@@ -36,7 +36,7 @@ class CommandRunner {
   CommandRunner(const CommandRunner&) = delete;
   CommandRunner& operator=(const CommandRunner&) = delete;
 
-  void Run(core::Command command);
+  void Run(const core::Command& command);
 
   // Names the stacks of `raw`; `done` gets the profile, with "<unknown>" frames
   // where the process is gone.
@@ -59,13 +59,14 @@ class CommandRunner {
   void EndWith(uint64_t command_id, const absl::Status& status);
   void RunCensus(const core::Command& command);
   void RunWindow(const core::Command& command);
-  void HandleBefore(std::shared_ptr<Window> window,
+  void HandleBefore(const std::shared_ptr<Window>& window,
                     absl::StatusOr<core::HeapCensus> census);
-  void HandleCounts(std::shared_ptr<Window> window,
+  void HandleCounts(const std::shared_ptr<Window>& window,
                     absl::StatusOr<core::RawProfile> raw);
-  void HandleAfter(std::shared_ptr<Window> window,
+  void HandleAfter(const std::shared_ptr<Window>& window,
                    absl::StatusOr<core::HeapCensus> census);
-  void Deliver(std::shared_ptr<Window> window, core::StackProfile profile);
+  void Deliver(const std::shared_ptr<Window>& window,
+               core::StackProfile profile);
 
   ProcessTable* const table_;
   CensusRunner* const census_;

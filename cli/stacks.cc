@@ -157,8 +157,8 @@ absl::Status Gather(const Options& options, Target& target,
   }
   if (pages.watching() && gathered.ended.ok()) {
     auto profile = pages.Finish();
-    if (profile.ok()) gathered.profiles.push_back(*std::move(profile));
     gathered.pages = profile.status();
+    if (profile.ok()) gathered.profiles.push_back(*std::move(profile));
   }
   if (auto last = TakeLook(target); last.ok()) {
     gathered.looks.push_back(*std::move(last));

@@ -106,7 +106,7 @@ std::vector<std::string_view> Characters(std::string_view text) {
   return out;
 }
 
-std::string WithSign(bool positive, std::string text) {
+std::string WithSign(bool positive, const std::string& text) {
   return positive ? "+" + text : text;
 }
 

@@ -100,7 +100,7 @@ absl::Status GrowthProbe::State::AttachThreads(int32_t pid, Watched& out) {
   // had it already, which cannot be told from here, and twice is worse than
   // not at all for the few threads of that millisecond.
   for (const int32_t tid : ListThreads(pid)) {
-    const absl::Status attached = AttachThread(tid, out);
+    absl::Status attached = AttachThread(tid, out);
     if (!attached.ok() && !absl::IsNotFound(attached)) return attached;
   }
   if (out.links.empty()) {
@@ -181,7 +181,7 @@ absl::Status GrowthProbe::Watch(const core::PythonProcess& python,
       state_->targets.Add(python, options.max_samples_per_take));
   State::Watched& watched = state_->watched[python.pid];
   watched.options = options;
-  const absl::Status attached = state_->AttachThreads(python.pid, watched);
+  absl::Status attached = state_->AttachThreads(python.pid, watched);
   if (!attached.ok()) Unwatch(python.pid);
   return attached;
 }

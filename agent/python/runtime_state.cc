@@ -107,8 +107,8 @@ bool IsMainGil(const core::MemorySource& memory, uint64_t interpreter,
   }
   const auto interval_us = ReadWord(memory, gil);
   const auto locked = ReadValue<int32_t>(memory, gil + kLocked);
-  return interval_us && *interval_us > 0 && *interval_us < kMostIntervalUs &&
-         (locked == 0 || locked == 1);
+  return interval_us.value_or(0) > 0 && *interval_us < kMostIntervalUs &&
+         locked && (*locked == 0 || *locked == 1);
 }
 
 // The word that holds the running thread's state.

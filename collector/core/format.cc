@@ -70,10 +70,10 @@ std::string FormatRate(double bytes_per_s) {
   return FormatBytes(bytes_per_s * 60) + "/min";
 }
 
-std::string FormatRateWithInterval(const Estimate& rate,
+std::string FormatRateWithInterval(const Estimate& bytes_per_s,
                                    const std::string& where) {
-  return FormatRate(rate.value) + where + " (95 % CI " +
-         Interval(rate, 60, UnitOf(rate.value * 60)) + ")";
+  return FormatRate(bytes_per_s.value) + where + " (95 % CI " +
+         Interval(bytes_per_s, 60, UnitOf(bytes_per_s.value * 60)) + ")";
 }
 
 std::string FormatCount(double count) {

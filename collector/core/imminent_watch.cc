@@ -119,7 +119,7 @@ ImminentWatch::Why ImminentWatch::Failing(double now_s) {
   if (exited_) return "the process has ended";
   if (finding_.limit_bytes <= 0) return "no memory limit is set";
   if (!origin_ || looks_.empty()) return "not watched for long enough";
-  const Why steady = SteadyGrowth(now_s);
+  Why steady = SteadyGrowth(now_s);
   if (!steady.empty() && !FloorGrowth(now_s).empty()) return steady;
   if (LoadRises()) return "the request rate is rising";
   const bool rising = (steady.empty() && types_.AnyRising(origin_->t_s)) ||

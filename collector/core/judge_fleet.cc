@@ -88,7 +88,7 @@ absl::Status NameCause(const FleetReader& reader, const Thresholds& thresholds,
   Incident draft;
   draft.processes = w.processes;
   draft.window_s = w.window_s;
-  const absl::Status status = ReadShares(reader, now_ns, draft);
+  absl::Status status = ReadShares(reader, now_ns, draft);
   w.shares = draft.shares;
   w.cause = CauseOf(w.shares, thresholds.cause);
   return status;

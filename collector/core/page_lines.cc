@@ -131,11 +131,11 @@ std::string TrustLine(const Incident& incident) {
                     ")");
   }
   if (!incident.stacks.empty() && incident.stacks.front().net_counts_refused) {
-    parts.push_back("net counts refused: allocations only");
+    parts.emplace_back("net counts refused: allocations only");
   }
-  parts.push_back(incident.rule == "imminent"
-                      ? "rule: imminent (predicted, held at two looks)"
-                      : "rule: full judgement, two windows in a row");
+  parts.emplace_back(incident.rule == "imminent"
+                         ? "rule: imminent (predicted, held at two looks)"
+                         : "rule: full judgement, two windows in a row");
   return Join(parts, ", ");
 }
 

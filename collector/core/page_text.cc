@@ -140,7 +140,7 @@ std::string Title(const Incident& incident) {
 }
 
 std::string DoNow(const Incident& incident, const std::string& url) {
-  const std::string evidence = "evidence saved: " + url;
+  std::string evidence = "evidence saved: " + url;
   const auto worst =
       std::find_if(incident.processes.begin(), incident.processes.end(),
                    [](const AffectedProcess& p) { return p.leaking; });

@@ -16,7 +16,10 @@ constexpr int64_t kNsPerSecond = 1'000'000'000;
 constexpr int kMaxEvidence = 100;
 
 // Unix seconds, to the millisecond.
-double Seconds(int64_t ns) { return static_cast<double>(ns / 1'000'000) / 1e3; }
+double Seconds(int64_t ns) {
+  const int64_t ms = ns / 1'000'000;
+  return static_cast<double>(ms) / 1e3;
+}
 
 void WriteWorkload(const WorkloadName& name, JsonWriter* json) {
   json->Field("workload", name.ToString())

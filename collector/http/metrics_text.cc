@@ -12,14 +12,15 @@ namespace {
 
 class Families {
  public:
-  void Add(const char* name, const char* help, prometheus::MetricType type,
-           double value,
-           std::vector<std::pair<std::string, std::string>> labels = {}) {
+  void Add(
+      const char* name, const char* help, prometheus::MetricType type,
+      double value,
+      const std::vector<std::pair<std::string, std::string>>& labels = {}) {
     if (all_.empty() || all_.back().name != name) {
       all_.push_back({name, help, type, {}});
     }
     prometheus::ClientMetric metric;
-    for (auto& [key, text] : labels) metric.label.push_back({key, text});
+    for (const auto& [key, text] : labels) metric.label.push_back({key, text});
     if (type == prometheus::MetricType::Counter) {
       metric.counter.value = value;
     } else {

@@ -149,15 +149,15 @@ std::unique_ptr<HttpNotifier> Make(DeliveryStyle style,
 
 }  // namespace
 
-std::unique_ptr<HttpNotifier> MakeAlertmanagerNotifier(NotifierOptions options,
-                                                       UnixClock clock,
-                                                       LossCounter* losses) {
+std::unique_ptr<HttpNotifier> MakeAlertmanagerNotifier(
+    const NotifierOptions& options, const UnixClock& clock,
+    LossCounter* losses) {
   return Make(DeliveryStyle::kAlertmanager, options, clock, losses);
 }
 
-std::unique_ptr<HttpNotifier> MakeWebhookNotifier(NotifierOptions options,
-                                                  UnixClock clock,
-                                                  LossCounter* losses) {
+std::unique_ptr<HttpNotifier> MakeWebhookNotifier(
+    const NotifierOptions& options, const UnixClock& clock,
+    LossCounter* losses) {
   return Make(DeliveryStyle::kWebhook, options, clock, losses);
 }
 

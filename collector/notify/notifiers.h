@@ -59,9 +59,11 @@ class HttpNotifier : public Notifier {
 
 // `losses` may be null; it outlives the notifier.
 std::unique_ptr<HttpNotifier> MakeAlertmanagerNotifier(
-    NotifierOptions options, UnixClock clock, LossCounter* losses = nullptr);
+    const NotifierOptions& options, const UnixClock& clock,
+    LossCounter* losses = nullptr);
 std::unique_ptr<HttpNotifier> MakeWebhookNotifier(
-    NotifierOptions options, UnixClock clock, LossCounter* losses = nullptr);
+    const NotifierOptions& options, const UnixClock& clock,
+    LossCounter* losses = nullptr);
 
 }  // namespace plimsoll::collector::notify
 

@@ -236,7 +236,7 @@ void FleetStream::SendLocked(const v1::CollectorMessage& message) {
 void FleetStream::WriteNextLocked() {
   if (writing_ || finishing_ || reactor_ == nullptr) return;
   if (!outgoing_.empty()) {
-    being_written_ = std::move(outgoing_.front());
+    being_written_ = outgoing_.front();  // a reference, not a copy of bytes
     outgoing_.pop_front();
   } else if (ack_due_) {
     v1::CollectorMessage message;
