@@ -75,7 +75,7 @@ class Agent:
             time.sleep(0.05)
 
     def _watching(self):
-        return (self.metric("plimsoll_agent_snapshots_total") or 0) > 0
+        return (self.metric("plimsoll_agent_censuses_total") or 0) > 0
 
     def metric(self, name):
         try:

@@ -42,28 +42,8 @@ TEST(FramingTest, LengthsPastTheBoundAreRefused) {
             absl::StatusCode::kResourceExhausted);
 }
 
-core::PythonProcess Python() {
-  core::PythonProcess p;
-  p.pid = 42;
-  p.start_ticks = 77;
-  p.build.version = {3, 11, 2};
-  p.build.build_id = "abcd";
-  p.build.object_path = "/usr/bin/\xff python";
-  p.build.device = 5;
-  p.build.inode = 6;
-  p.build.shared_library = p.build.stripped = true;
-  p.build.probe_refusal = "why";
-  p.build.probes.push_back({.kind = core::ProbeKind::kGcDone,
-                            .symbol = "gc__done",
-                            .file_offset = 9,
-                            .cost = core::ProbeCost::kEmulated,
-                            .semaphore_offset = 10,
-                            .argument_register = -1,
-                            .argument_base_register = 3,
-                            .argument_displacement = -8,
-                            .argument_bytes = -4,
-                            .entry_offset = 11});
-  // Each integer its own value, so that none can be taken for another.
+// Each integer its own value, so that none can be taken for another.
+void NumberOffsets(core::PythonProcess& p) {
   int32_t next = 100;
   core::ObjectLayout& o = p.objects;
   o.pool_bytes = next++, o.arena_bytes = next++, o.gc_head_bytes = next++;
@@ -105,6 +85,31 @@ core::PythonProcess Python() {
                          &p.gc.generation_stats}) {
     *field = next++;
   }
+}
+
+core::PythonProcess Python() {
+  core::PythonProcess p;
+  p.pid = 42;
+  p.start_ticks = 77;
+  p.build.version = {3, 11, 2};
+  p.build.build_id = "abcd";
+  p.build.object_path = "/usr/bin/\xff python";
+  p.build.device = 5;
+  p.build.inode = 6;
+  p.build.shared_library = p.build.stripped = true;
+  p.build.probe_refusal = "why";
+  p.build.probes.push_back({.kind = core::ProbeKind::kGcDone,
+                            .symbol = "gc__done",
+                            .file_offset = 9,
+                            .cost = core::ProbeCost::kEmulated,
+                            .semaphore_offset = 10,
+                            .argument_register = -1,
+                            .argument_base_register = 3,
+                            .argument_displacement = -8,
+                            .argument_bytes = -4,
+                            .entry_offset = 11});
+  core::ObjectLayout& o = p.objects;
+  NumberOffsets(p);
   o.dict_keys_log2 = true;
   p.frames.instruction_is_lasti = true;
   p.frames.thread_state_address = 0xffff'8000'0000'0001;

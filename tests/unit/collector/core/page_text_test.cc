@@ -216,8 +216,8 @@ TEST(IncidentJson, RefusesWhatIsNoIncident) {
        {"", "{", "[]", "null", "{}", R"({"id":"a"})",
         R"({"id":1,"workload":{},"state":"firing","cause":"leak"})",
         R"({"id":"a","workload":[],"state":"firing","cause":"leak"})",
-        R"({"id":"a","workload":{"cluster":"","namespace":"","kind":"",)"
-        R"("name":""},"state":"firing","cause":"leak","types":7})"}) {
+        (R"({"id":"a","workload":{"cluster":"","namespace":"","kind":"",)"
+         R"("name":""},"state":"firing","cause":"leak","types":7})")}) {
     const auto incident = DecodeIncident(text);
     EXPECT_FALSE(incident.ok()) << text;
     EXPECT_EQ(incident.status().code(), absl::StatusCode::kInvalidArgument);

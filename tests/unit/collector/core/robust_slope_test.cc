@@ -102,7 +102,7 @@ TEST(TheilSen, IsExactAndRobust) {
   Epoch line;
   for (int i = 0; i < 50; ++i) line.push_back({i * 10.0, 7 + 3.5 * i});
   EXPECT_NEAR(*TheilSen(std::span<const Epoch>(&line, 1)), 0.35, 1e-12);
-  for (int i = 0; i < 12; ++i) line[static_cast<size_t>(i * 4)].y += 1e6;
+  for (size_t i = 0; i < 48; i += 4) line[i].y += 1e6;
   EXPECT_NEAR(*TheilSen(std::span<const Epoch>(&line, 1)), 0.35, 0.01);
 }
 

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "gtest/gtest.h"
 #include "plimsoll/base/unique_fd.h"
 
 namespace plimsoll::collector::notify {
@@ -30,9 +31,10 @@ class HttpRecorder {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address),
-           sizeof(address));
-    ::listen(listener_.get(), 16);
+    EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address),
+                     sizeof(address)),
+              0);
+    EXPECT_EQ(::listen(listener_.get(), 16), 0);
     socklen_t size = sizeof(address);
     ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address),
                   &size);
