@@ -12,7 +12,7 @@ namespace plimsoll::collector {
 std::string FormatBytes(double bytes);  // "1.6 MiB", "250 KiB", "-3 B"
 // The interval in the unit of the value: "11.6-13.1".
 std::string FormatRate(double bytes_per_s);  // "12.4 MiB/min"
-std::string FormatRateWithInterval(const Estimate& rate,
+std::string FormatRateWithInterval(const Estimate& bytes_per_s,
                                    const std::string& where);
 std::string FormatCount(double count);  // "65,000", two digits of it below 10
 std::string FormatShare(double share);  // "84 %", "99.4 %" above 95
