@@ -20,7 +20,6 @@ namespace {
 
 constexpr size_t kMaxFileBytes = 8 << 20;
 constexpr size_t kMaxFiles = 16;
-constexpr std::string_view kDeleted = " (deleted)";
 
 // "/run/metrics/counter_17.db" -> true for 17: only counters are requests, and
 // only those of this process (a fresh fork still maps its parent's file).
