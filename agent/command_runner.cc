@@ -42,6 +42,7 @@ const char* NameOf(CommandKind kind) {
 
 struct CommandRunner::Window {
   core::Command command;
+  bool frees_probed = false;
   core::HeapCensus before;
   core::RawProfile raw;
   std::map<std::string, int64_t> losses;
@@ -161,6 +162,8 @@ void CommandRunner::HandleBefore(const std::shared_ptr<Window>& window,
       command.duration_ns > 0 ? command.duration_ns : kDefaultWindowNs;
   request.duration_ns = std::min(request.duration_ns, kMaxWindowNs);
   request.object_malloc = command.object_malloc;
+  window->frees_probed =
+      command.object_malloc && core::OffersFrees(process->python->build);
   for (const core::TypeCount& type : window->before.types) {
     request.known_types.push_back(type.type_address);
   }
@@ -187,8 +190,8 @@ void CommandRunner::HandleAfter(const std::shared_ptr<Window>& window,
   core::StackProfile& profile = window->raw.profile;
   profile.command_id = window->command.id;
   if (census.ok()) {
-    core::BalanceWindow(window->before, *census, window->command.object_malloc,
-                        profile);
+    core::BalanceWindow(window->before, *census, window->frees_probed,
+                        window->raw.losses, profile);
     core::NameTypes(*census, profile);
   } else {
     profile.net_counts_refused = true;

@@ -31,6 +31,7 @@ struct Gathered {
   std::vector<core::StackProfile> profiles;
   std::vector<Look> looks;
   absl::Status windows;  // why there are none, or no more
+  absl::Status net;      // why none with every allocation and free
   absl::Status pages;    // why there are no page samples
   absl::Status ended;    // the process is gone
   bool interrupted = false;
@@ -67,7 +68,7 @@ void GatherWindows(WindowSampler& sampler, bool verbose, int64_t end_ns,
     auto profile = sampler.Sample(session, net);
     if (!profile.ok() && net && absl::IsResourceExhausted(profile.status())) {
       // Too dear with every allocation; the typed allocators may still do.
-      gathered.windows = profile.status();
+      gathered.windows = gathered.net = profile.status();
       net = false;
       continue;
     }
@@ -115,19 +116,33 @@ void AddNotes(const Gathered& gathered, const WindowSampler* sampler,
     report.notes.push_back(
         absl::StrCat("no samples of fresh memory: ", TextOf(gathered.pages)));
   }
-  for (const core::StackProfile& profile : gathered.profiles) {
-    if (profile.balance.empty()) continue;
-    report.balance = profile.balance;
-    report.net_counts_refused = profile.net_counts_refused;
-    if (profile.net_counts_refused) {
-      report.notes.push_back(
-          absl::StrCat("net counts are refused: ", profile.refusal));
-    }
-  }
   if (gathered.interrupted) report.notes.push_back("ended early by Ctrl-C");
   if (!gathered.ended.ok()) {
     report.notes.push_back(
         "the process ended meanwhile; the figures are of the time before");
+  }
+}
+
+// What the window with frees, if there was one, says of allocations less frees.
+void SetNetCounts(const Gathered& gathered, bool asked, StacksReport& report) {
+  report.net_counts_reason =
+      !asked ? "not measured: --verbose takes a window with every allocation "
+               "and free between two censuses"
+             : "not measured: there was no window with every allocation and "
+               "free";
+  for (const absl::Status* status :
+       {&gathered.windows, &gathered.net, &gathered.ended}) {
+    if (asked && !status->ok()) report.net_counts_reason = TextOf(*status);
+  }
+  for (const core::StackProfile& profile : gathered.profiles) {
+    if (profile.balance.empty() && !profile.net_counts_refused) continue;
+    report.balance = profile.balance;
+    report.net_counts_refused = profile.net_counts_refused;
+    report.net_counts_reason = profile.refusal;
+    if (profile.net_counts_refused) {
+      report.notes.push_back(
+          absl::StrCat("net counts are refused: ", profile.refusal));
+    }
   }
 }
 
@@ -196,6 +211,7 @@ absl::Status RunStacks(const Options& options, Session& session) {
   NameAllTypes(gathered.looks, gathered.profiles);
   FillRows(gathered.profiles, GrowthOf(gathered.looks), report);
   AddNotes(gathered, sampler.ok() ? &*sampler : nullptr, report);
+  SetNetCounts(gathered, options.verbose, report);
   progress.Clear();
   PLIMSOLL_RETURN_IF_ERROR(session.Print(
       options.json ? StacksJson(report)

@@ -95,7 +95,15 @@ std::string RowHead(const StackRow& row) {
 }
 
 std::string RenderBalance(const StacksReport& report, const Style& style) {
-  if (report.balance.empty()) return "";
+  std::string verdict = "Net counts can be trusted: probes and census agree.";
+  if (!report.net_counts_refused.has_value()) {
+    verdict = absl::StrCat("No net counts: ", report.net_counts_reason, ".");
+  } else if (*report.net_counts_refused) {
+    verdict =
+        absl::StrCat("Net counts are refused: ", report.net_counts_reason, ".");
+  }
+  verdict = Wrap(verdict, style.width, 0) + "\n";
+  if (report.balance.empty()) return verdict;
   Table table({{.title = "BLOCK", .right = true},
                {.title = "ALLOCATIONS", .right = true},
                {.title = "FREES", .right = true},
@@ -110,7 +118,7 @@ std::string RenderBalance(const StacksReport& report, const Style& style) {
                   FormatCountChange(size.allocations - size.frees),
                   FormatCountChange(size.census_change)});
   }
-  return table.Render(style);
+  return table.Render(style) + verdict;
 }
 
 std::string Heading(const StacksReport& report) {
@@ -209,7 +217,14 @@ std::string StacksJson(const StacksReport& report) {
   if (report.explained_share.has_value()) {
     document["explained_share"] = *report.explained_share;
   }
-  document["net_counts_refused"] = report.net_counts_refused;
+  document["net_counts_refused"] = nullptr;
+  if (report.net_counts_refused.has_value()) {
+    document["net_counts_refused"] = *report.net_counts_refused;
+  }
+  document["net_counts_reason"] = nullptr;
+  if (!report.net_counts_reason.empty()) {
+    document["net_counts_reason"] = report.net_counts_reason;
+  }
   auto& balance = document["balance"] = nlohmann::ordered_json::array();
   for (const core::SizeClassBalance& size : report.balance) {
     balance.push_back({{"block_bytes", size.block_bytes},

@@ -34,7 +34,10 @@ struct StacksReport {
   // type has window rows. Nothing when nothing grew.
   std::optional<double> explained_share;
   std::vector<core::SizeClassBalance> balance;  // summed over windows
-  bool net_counts_refused = false;
+  // Whether allocations less frees may be trusted. Absent: no window with frees
+  // stood between two censuses. The reason is "" only when they may.
+  std::optional<bool> net_counts_refused;
+  std::string net_counts_reason;
   int32_t top = 0;
   bool verbose = false;
   bool quiet = false;

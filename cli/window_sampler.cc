@@ -144,7 +144,9 @@ absl::StatusOr<core::StackProfile> WindowSampler::Sample(Session& session,
   if (net) {
     PLIMSOLL_ASSIGN_OR_RETURN(const core::HeapCensus after,
                               target_->TakeCensus({.headers_only = true}));
-    core::BalanceWindow(before, after, true, profile);
+    core::BalanceWindow(before, after,
+                        core::OffersFrees(target_->python().build),
+                        counts.drops, profile);
   }
   return profile;
 }

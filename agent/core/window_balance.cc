@@ -1,6 +1,7 @@
 #include "agent/core/window_balance.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <map>
 
@@ -14,10 +15,43 @@ bool IsPair(ProbeKind kind) {
          kind == ProbeKind::kObjectRealloc || kind == ProbeKind::kObjectCalloc;
 }
 
+// Losses after which a count is not what happened.
+struct LostUpdates {
+  const char* label;
+  const char* text;
+};
+constexpr std::array<LostUpdates, 3> kLostUpdates = {{
+    {"map_full", "a kernel map was full"},
+    {"bad_record", "a block's pool could not be read"},
+    {"probe_budget", "the window was cut when its budget was spent"},
+}};
+
+std::string DescribeLostUpdates(const std::map<std::string, int64_t>& losses) {
+  std::string text;
+  for (const LostUpdates& lost : kLostUpdates) {
+    const auto found = losses.find(lost.label);
+    if (found == losses.end() || found->second <= 0) continue;
+    text += (text.empty() ? "" : "; ") + std::string(lost.text) + " (" +
+            lost.label + " " + std::to_string(found->second) + ")";
+  }
+  return text;
+}
+
 }  // namespace
 
+bool OffersFrees(const PythonBuild& build) {
+  const auto offers = [&build](ProbeKind kind) {
+    return std::any_of(
+        build.probes.begin(), build.probes.end(),
+        [kind](const ProbePoint& probe) { return probe.kind == kind; });
+  };
+  return offers(ProbeKind::kObjectMalloc) && offers(ProbeKind::kObjectFree);
+}
+
 void BalanceWindow(const HeapCensus& before, const HeapCensus& after,
-                   bool frees_probed, StackProfile& profile) {
+                   bool frees_probed,
+                   const std::map<std::string, int64_t>& losses,
+                   StackProfile& profile) {
   profile.balance.clear();
   profile.net_counts_refused = true;
   if (!frees_probed) {
@@ -68,6 +102,11 @@ void BalanceWindow(const HeapCensus& before, const HeapCensus& after,
         std::to_string(worst->census_change) + " by the census, by " +
         std::to_string(worst->allocations - worst->frees) +
         " by the probes (inlined allocations are not seen)";
+  }
+  // Said first: what was lost may be all that the two disagree about.
+  if (std::string lost = DescribeLostUpdates(losses); !lost.empty()) {
+    profile.net_counts_refused = true;
+    profile.refusal = "updates were lost: " + lost;
   }
   for (auto& [block_bytes, row] : rows) profile.balance.push_back(row);
 }

@@ -109,6 +109,9 @@ TEST_P(ProbeVerbs, StacksSaysThatWindowsAreNotWhatStays) {
   EXPECT_THAT(document["notes"].dump(), HasSubstr("kept or not"));
   EXPECT_EQ(document["stacks"][0]["type"], "__main__.Barnacle")
       << "what grows comes before what is made most";
+  // No window with frees was asked for: nothing may be called trusted.
+  EXPECT_TRUE(document["net_counts_refused"].is_null());
+  EXPECT_THAT(document["net_counts_reason"].dump(), HasSubstr("--verbose"));
 }
 
 TEST_P(ProbeVerbs, GcPausesAreThoseOfTheCollectionsInTheWindow) {

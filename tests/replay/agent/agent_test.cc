@@ -40,6 +40,9 @@ class AgentTest : public ::testing::Test {
     core::PythonProcess python;
     python.pid = pid;
     python.build.version = {3, 11, 2};
+    python.build.probes.resize(2);
+    python.build.probes[0].kind = core::ProbeKind::kObjectMalloc;
+    python.build.probes[1].kind = core::ProbeKind::kObjectFree;
     python.allocator = "pymalloc";
     inspector_.pythons.insert_or_assign(pid, python);
     core::HeapCensus census;
@@ -298,7 +301,7 @@ TEST_F(AgentTest, WindowBringsANamedBalancedProfile) {
   count.block_bytes = 64;
   count.allocations = 500;
   raw.profile.counts = {count};
-  raw.losses["map_full"] = 2;
+  raw.losses["walk_busy"] = 2;
   probes.window = raw;
   // The census sees the same 500 blocks appear.
   probes.during_window = [this] {
@@ -321,8 +324,24 @@ TEST_F(AgentTest, WindowBringsANamedBalancedProfile) {
   EXPECT_EQ(profile.stacks[0].frames[0].line, 118);
   EXPECT_FALSE(profile.net_counts_refused) << profile.refusal;
   EXPECT_EQ(profile.balance[0].census_change, 500);
-  EXPECT_EQ(snapshot.losses.at("map_full"), 2);
+  EXPECT_EQ(snapshot.losses.at("walk_busy"), 2);
   EXPECT_EQ(probes.last_request.known_types[0], 0x1000u);
+}
+
+TEST_F(AgentTest, AWindowThatLostUpdatesRefusesItsNetCounts) {
+  AddPython(42);
+  FakeProbes probes;
+  probes.window = core::RawProfile();
+  probes.window->losses["map_full"] = 2;
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  core::Command command = CommandFor(42, core::CommandKind::kOpenWindow);
+  command.object_malloc = true;
+  agent_->HandleCommand(command);
+  const core::StackProfile& profile =
+      reports_.back().snapshots.at(0).stack_profiles.at(0);
+  EXPECT_TRUE(profile.net_counts_refused);
+  EXPECT_THAT(profile.refusal, HasSubstr("map_full 2"));
 }
 
 TEST_F(AgentTest, WindowRefusedByTheGovernorSaysSo) {

@@ -182,6 +182,30 @@ TEST(StacksReport, KeepsToTheTypeThatWasAskedFor) {
   EXPECT_THAT(RenderStacks(report, {}), HasSubstr("parse (p.py:3)"));
 }
 
+TEST(StacksReport, NetCountsThatWereNotTakenAreNotCalledTrusted) {
+  StacksReport report{.subject = kSubject,
+                      .net_counts_reason = "not measured: --verbose"};
+  json document = json::parse(StacksJson(report));
+  EXPECT_TRUE(document["net_counts_refused"].is_null());
+  EXPECT_EQ(document["net_counts_reason"], "not measured: --verbose");
+  report.verbose = true;
+  EXPECT_THAT(RenderStacks(report, {}),
+              HasSubstr("No net counts: not measured: --verbose"));
+  report.net_counts_refused = true;
+  report.net_counts_reason = "updates were lost";
+  document = json::parse(StacksJson(report));
+  EXPECT_EQ(document["net_counts_refused"], true);
+  EXPECT_EQ(document["net_counts_reason"], "updates were lost");
+  EXPECT_THAT(RenderStacks(report, {}),
+              HasSubstr("Net counts are refused: updates were lost"));
+  report.net_counts_refused = false;
+  report.net_counts_reason.clear();
+  document = json::parse(StacksJson(report));
+  EXPECT_EQ(document["net_counts_refused"], false);
+  EXPECT_TRUE(document["net_counts_reason"].is_null());
+  EXPECT_THAT(RenderStacks(report, {}), HasSubstr("can be trusted"));
+}
+
 TEST(TopHistory, SortsByGrowthAndStartsAnewForAnotherProcess) {
   TopHistory history;
   const auto scan = [](int64_t a, int64_t b, uint64_t ticks_b) {

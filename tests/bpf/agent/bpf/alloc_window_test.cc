@@ -138,7 +138,7 @@ TEST_P(PlainAllocWindowTest, NetCountsAgreeWithTheCensus) {
   const core::HeapCensus after = TakeCensus(target);
   core::StackProfile profile;
   profile.counts = counts.counts;
-  core::BalanceWindow(before, after, true, profile);
+  core::BalanceWindow(before, after, true, counts.drops, profile);
   const auto& rows = profile.balance;
   const auto largest = std::max_element(
       rows.begin(), rows.end(), [](const auto& a, const auto& b) {
@@ -218,7 +218,7 @@ TEST_P(StrippedAllocWindowTest, NetCountsAreRefusedBesideTheCensus) {
   const core::HeapCensus after = TakeCensus(target);
   core::StackProfile profile;
   profile.counts = counts.counts;
-  core::BalanceWindow(before, after, true, profile);
+  core::BalanceWindow(before, after, true, counts.drops, profile);
   EXPECT_TRUE(profile.net_counts_refused);
   EXPECT_THAT(profile.refusal, HasSubstr("disagree"));
   // The census saw them all.
