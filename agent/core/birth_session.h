@@ -1,0 +1,185 @@
+// One process and one growing type under birth watch: which code makes what
+// stays. Pure: time comes in by Tick(), the heap through a LookFn, debug
+// registers through a WritePort.
+//
+//   idle --spot--> armed --written, then still for rest_ns--> resting
+//                    |                                           |
+//                    | taken before it was armed; never written; | live, and
+//                    | written too often                         | the type?
+//                    v                                           v
+//                  idle, counted by reason                    a sample
+//
+// A spot is a free block some way ahead of the allocator (`ahead`, which grows
+// when spots come too late and shrinks when they are not reached). What is
+// written there last before it rests is the birth of what stays; the code that
+// only passes (makes and drops) has been overwritten by then. At the end every
+// sample is looked at again, and leaves when its object is gone.
+//
+// Bounds: hits of the target by hit_budget (past it nothing is armed any more)
+// and by max_hits_per_sample, both checked at each Tick: call it every 10 ms.
+//
+// One owner, one thread. `look` may answer at once or later, but not after the
+// session is destroyed unless it holds alive().
+#ifndef PLIMSOLL_AGENT_CORE_BIRTH_SESSION_H_
+#define PLIMSOLL_AGENT_CORE_BIRTH_SESSION_H_
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/core/birth_look.h"
+#include "agent/core/birth_word.h"
+#include "agent/core/python_layout.h"
+#include "agent/core/stack_profile.h"
+
+namespace plimsoll::core {
+
+// What to watch, in absolute addresses of the target.
+struct WriteWatch {
+  uint64_t address = 0;  // of the 8 bytes watched
+  // Where ob_type stands: only writes that leave `type` there keep their
+  // stack. 0: every write does.
+  uint64_t type_address = 0;
+  uint64_t type = 0;
+  // A word that is 0 while the object is being born: a write at another time
+  // does not replace a birth's stack. 0: not known.
+  uint64_t untracked_address = 0;
+};
+
+struct WriteReading {
+  uint64_t hits = 0;
+  bool has_stack = false;  // of the last write that counts as a birth
+};
+
+// A few hardware watchpoints on all threads of one process.
+class WritePort {
+ public:
+  virtual ~WritePort() = default;
+  virtual int slots() const = 0;
+  // Moves the slot's watchpoint; its counts begin at 0.
+  virtual absl::Status Arm(int slot, const WriteWatch& watch) = 0;
+  virtual void Disarm(int slot) = 0;
+  virtual WriteReading Read(int slot) = 0;
+  virtual absl::StatusOr<RawStack> ReadStack(int slot) = 0;
+};
+
+struct BirthOptions {
+  int64_t duration_ns = 30'000'000'000;
+  // How long an object must be left alone to count as staying. 0: a twentieth
+  // of the duration, within [0.5, 3] s.
+  int64_t rest_ns = 0;
+  uint64_t hit_budget = 50'000;
+  uint64_t max_hits_per_sample = 0;  // 0: a tenth of the budget
+  double objects_per_s = 0;          // net growth where known
+  uint64_t seed = 1;
+};
+
+struct BirthSample {
+  RawStack stack;  // empty: the birth ran no Python code
+  uint64_t block = 0;
+  int32_t block_bytes = 0;
+  uint32_t object_offset = 0;
+  int64_t born_ns = 0;  // within a Tick; of the clock that Tick is given
+  uint64_t hits = 0;    // that it took
+};
+
+struct BirthCounts {
+  uint64_t hits = 0;
+  int64_t armed = 0;
+  int64_t late = 0;       // handed out before the watch stood
+  int64_t unreached = 0;  // never written while watched
+  int64_t hot = 0;        // written too often: given up
+  int64_t other = 0;      // rests as something else than the type
+  int64_t died = 0;       // was a sample, and gone at the end
+  int64_t unread = 0;     // its stack could not be read
+  int64_t looks = 0;
+  bool budget_spent = false;
+};
+
+class BirthSession {
+ public:
+  using LookDone = absl::AnyInvocable<void(absl::StatusOr<BirthFindings>)>;
+  using LookFn = absl::AnyInvocable<void(BirthLook, LookDone)>;
+
+  // `survey` is of the type to watch. kUnimplemented: its births cannot be
+  // watched, with the reason; kFailedPrecondition: no debug register.
+  static absl::StatusOr<std::unique_ptr<BirthSession>> Create(
+      const PythonProcess& python, const BirthSurvey& survey,
+      const BirthOptions& options, WritePort* writes, LookFn look,
+      int64_t now_ns);
+  ~BirthSession() { *alive_ = false; }
+  BirthSession(const BirthSession&) = delete;
+  BirthSession& operator=(const BirthSession&) = delete;
+
+  void Tick(int64_t now_ns);
+  // Nothing is armed any more from here on.
+  void EndEarly();
+  bool done() const { return phase_ == Phase::kDone; }
+  // Why it ended before its time; OK otherwise.
+  const absl::Status& status() const { return status_; }
+  const std::vector<BirthSample>& samples() const { return samples_; }
+  const BirthCounts& counts() const { return counts_; }
+
+ private:
+  enum class Phase : uint8_t { kWatching, kEnding, kDone };
+  struct WatchedClass {
+    BlockClass blocks;
+    BirthWord word;
+  };
+  struct Slot {
+    bool armed = false;
+    uint64_t generation = 0;  // of what an answer is about
+    size_t in_class = 0;
+    uint64_t block = 0;
+    uint64_t hits = 0;
+    int64_t armed_ns = 0;
+    int64_t quiet_ns = 0;  // when its hits were last seen to change
+    int64_t next_look_ns = 0;
+    int64_t look_step_ns = 0;
+  };
+  struct Asked;  // what a look is about
+
+  BirthSession(const BirthOptions& options, WritePort* writes, LookFn look,
+               int64_t now_ns);
+  void Watch(Slot& slot, int index);
+  void Look();
+  void LookAtTheEnd();
+  void Answer(const Asked& asked, const absl::StatusOr<BirthFindings>& found);
+  void AnswerBlock(int index, const BlockState& state);
+  void AnswerSpot(int index, size_t in_class, const BirthSpot& spot);
+  void AnswerEnd(const BirthFindings& found);
+  bool Rests(const Slot& slot) const;
+  void Accept(Slot& slot, int index);
+  void GiveUp(Slot& slot, int index, int64_t& reason);
+  void DisarmAll();
+  void Finish(absl::Status status);
+  int64_t PickAhead();
+  size_t PickClass();
+
+  const BirthOptions options_;
+  WritePort* const writes_;
+  LookFn look_;
+  uint64_t type_ = 0;
+  std::vector<WatchedClass> classes_;
+  std::vector<Slot> slots_;
+  std::vector<BirthSample> samples_;
+  BirthCounts counts_;
+  absl::Status status_;
+  Phase phase_ = Phase::kWatching;
+  bool looking_ = false;
+  int64_t now_ns_;
+  const int64_t end_ns_;
+  int64_t next_wish_ns_ = 0;
+  int64_t ahead_ = 1;
+  std::mt19937_64 random_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace plimsoll::core
+
+#endif  // PLIMSOLL_AGENT_CORE_BIRTH_SESSION_H_

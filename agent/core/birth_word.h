@@ -1,0 +1,39 @@
+// Which word of an object is written once per birth, so that a hardware
+// watchpoint on it sees births and little else. Pure.
+//
+//   instances of classes, str, bytes, int, set, generators, ...: ob_type.
+//     Every allocation writes it (_PyObject_Init, PyType_GenericAlloc; the
+//     latter clears the object first, a second hit per birth).
+//   tuple, list, dict, float: their free lists keep ob_type, so that a reborn
+//     object does not write it. Watched is a payload word: the first item,
+//     ob_item, ma_keys, ob_fval (Objects/{tuple,list,dict,float}object.c,
+//     3.7-3.13). ob_item and ma_keys are written again when the container
+//     grows; the collector does not know an object that is being born yet
+//     (_gc_next is NULL, 3.8 and later), which tells the two apart.
+#ifndef PLIMSOLL_AGENT_CORE_BIRTH_WORD_H_
+#define PLIMSOLL_AGENT_CORE_BIRTH_WORD_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "agent/core/birth_look.h"
+#include "agent/core/python_layout.h"
+
+namespace plimsoll::core {
+
+struct BirthWord {
+  uint32_t watched = 0;  // distance from the block's start
+  uint32_t type = 0;     // of ob_type
+  // Of _gc_next. kAbsent: growth and birth of the object look the same.
+  int32_t gc_next = kAbsent;
+  bool is_type() const { return watched == type; }
+};
+
+// kUnimplemented: births of such objects cannot be watched, with the reason.
+absl::StatusOr<BirthWord> FindBirthWord(const BirthSurvey& survey,
+                                        const BlockClass& blocks,
+                                        const PythonProcess& python);
+
+}  // namespace plimsoll::core
+
+#endif  // PLIMSOLL_AGENT_CORE_BIRTH_WORD_H_

@@ -1,0 +1,318 @@
+#include "agent/core/birth_session.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+namespace plimsoll::core {
+namespace {
+
+constexpr uint64_t kType = 0x7000;
+constexpr uint64_t kOtherType = 0x8000;
+constexpr int32_t kBlock = 48;
+constexpr uint32_t kOffset = 16;
+constexpr uint64_t kChurnCode = 0xc0;
+constexpr uint64_t kLeakCode = 0x1e;
+constexpr int64_t kMs = 1'000'000;
+
+// An allocator of one size class with a last-in-first-out free list, and debug
+// registers on it. Blocks are at multiples of kBlock.
+class World final : public WritePort {
+ public:
+  explicit World(int registers) : registers_(registers) {}
+
+  uint64_t Allocate(uint64_t type, uint64_t code) {
+    if (free_.empty()) free_.push_back(next_ += kBlock);
+    const uint64_t block = free_.front();
+    free_.pop_front();
+    types_[block] = type;
+    for (auto& [slot, armed] : armed_) {
+      if (armed.watch.address != block + kOffset + 8) continue;
+      ++armed.reading.hits;
+      armed.reading.has_stack =
+          armed.watch.type_address == 0 || type == armed.watch.type;
+      armed.code = code;
+    }
+    return block;
+  }
+  void Free(uint64_t block) {
+    types_.erase(block);
+    free_.push_front(block);
+  }
+
+  int slots() const override { return registers_; }
+  absl::Status Arm(int slot, const WriteWatch& watch) override {
+    if (!refusal.ok()) return refusal;
+    armed_[slot] = {watch, {}, 0};
+    most_armed = std::max(most_armed, armed_.size());
+    return absl::OkStatus();
+  }
+  void Disarm(int slot) override { armed_.erase(slot); }
+  WriteReading Read(int slot) override { return armed_.at(slot).reading; }
+  absl::StatusOr<RawStack> ReadStack(int slot) override {
+    return RawStack{.frames = {{armed_.at(slot).code, 0}}};
+  }
+  size_t armed() const { return armed_.size(); }
+
+  BirthFindings Find(const BirthLook& look) {
+    BirthFindings found;
+    for (const SpotWish& wish : look.wishes) {
+      const auto ahead = static_cast<size_t>(wish.ahead);
+      while (free_.size() <= ahead) free_.push_back(next_ += kBlock);
+      found.spots.push_back({free_[ahead], wish.ahead});
+    }
+    for (const BlockQuestion& question : look.blocks) {
+      const auto at = types_.find(question.block);
+      found.blocks.push_back(
+          {.in_pool = true,
+           .handed_out = at != types_.end(),
+           .referenced = at != types_.end(),
+           .type_address = at != types_.end() ? at->second : kType});
+    }
+    return found;
+  }
+
+  absl::Status refusal;
+  size_t most_armed = 0;
+
+ private:
+  struct Armed {
+    WriteWatch watch;
+    WriteReading reading;
+    uint64_t code = 0;
+  };
+  const int registers_;
+  uint64_t next_ = 0x10000;
+  std::deque<uint64_t> free_;
+  std::map<uint64_t, uint64_t> types_;
+  std::map<int, Armed> armed_;
+};
+
+PythonProcess Python311() {
+  PythonProcess python;
+  python.build.version = {3, 11, 2};
+  return python;
+}
+
+BirthSurvey InstancesAt(uint32_t offset) {
+  BirthSurvey survey;
+  survey.type_address = kType;
+  survey.type_flags = 1 << 9;
+  survey.classes = {{kBlock, offset, 10, 0x500}};
+  return survey;
+}
+
+// Every tick is 10 ms; `work` runs before it.
+template <typename Work>
+void Drive(BirthSession& session, Work work) {
+  for (int64_t ms = 10; ms < 100'000 && !session.done(); ms += 10) {
+    work();
+    session.Tick(ms * kMs);
+  }
+}
+
+class BirthSessionTest : public ::testing::Test {
+ protected:
+  BirthSession& Make(const BirthOptions& options) {
+    auto made = BirthSession::Create(
+        Python311(), InstancesAt(kOffset), options, &world_,
+        [this](BirthLook look, BirthSession::LookDone done) {
+          if (!look_error_.ok()) return done(look_error_);
+          done(world_.Find(look));
+        },
+        0);
+    EXPECT_TRUE(made.ok()) << made.status();
+    session_ = *std::move(made);
+    return *session_;
+  }
+  World world_{4};
+  absl::Status look_error_;
+  std::unique_ptr<BirthSession> session_;
+};
+
+TEST_F(BirthSessionTest, OnlyTheLeakIsNamedAmidAHundredfoldChurn) {
+  BirthSession& session =
+      Make({.duration_ns = 20'000 * kMs, .hit_budget = 1'000'000});
+  Drive(session, [this] {
+    for (int i = 0; i < 100; ++i) {
+      world_.Free(world_.Allocate(kType, kChurnCode));
+    }
+    world_.Allocate(kType, kLeakCode);
+  });
+  EXPECT_TRUE(session.status().ok()) << session.status();
+  EXPECT_GE(session.samples().size(), 50U);
+  for (const BirthSample& sample : session.samples()) {
+    EXPECT_EQ(sample.stack.frames[0].code_address, kLeakCode);
+  }
+  EXPECT_EQ(world_.most_armed, 4U);
+  EXPECT_EQ(world_.armed(), 0U);
+  EXPECT_GT(session.counts().hits, 100 * session.samples().size() / 2);
+}
+
+TEST_F(BirthSessionTest, TwoSitesAreSampledInTheirProportion) {
+  BirthSession& session =
+      Make({.duration_ns = 60'000 * kMs, .rest_ns = 500 * kMs});
+  int turn = 0;
+  Drive(session, [this, &turn] {
+    world_.Allocate(kType, ++turn % 4 == 0 ? kChurnCode : kLeakCode);
+  });
+  double rare = 0;
+  for (const BirthSample& sample : session.samples()) {
+    rare += sample.stack.frames[0].code_address == kChurnCode ? 1 : 0;
+  }
+  const auto all = static_cast<double>(session.samples().size());
+  ASSERT_GE(all, 200);
+  EXPECT_NEAR(rare / all, 0.25, 0.09);
+}
+
+TEST_F(BirthSessionTest, NothingIsNamedWhereNothingStays) {
+  BirthSession& session = Make({.duration_ns = 5'000 * kMs});
+  Drive(session, [this] {
+    std::vector<uint64_t> blocks;
+    for (int i = 0; i < 50; ++i) {
+      blocks.push_back(world_.Allocate(kType, kChurnCode));
+    }
+    for (const uint64_t block : blocks) world_.Free(block);
+  });
+  EXPECT_TRUE(session.samples().empty());
+}
+
+TEST_F(BirthSessionTest, AnObjectOfAnotherTypeIsNoSample) {
+  BirthSession& session = Make({.duration_ns = 5'000 * kMs});
+  Drive(session, [this] { world_.Allocate(kOtherType, kLeakCode); });
+  EXPECT_TRUE(session.samples().empty());
+  EXPECT_GT(session.counts().other, 0);
+}
+
+TEST_F(BirthSessionTest, WhatIsGoneAtTheEndIsNoSample) {
+  BirthSession& session = Make({.duration_ns = 4'000 * kMs});
+  std::vector<uint64_t> kept;
+  Drive(session, [this, &kept] {  // a cache that is cleared after 3 s
+    if (kept.size() < 300) {
+      kept.push_back(world_.Allocate(kType, kLeakCode));
+      return;
+    }
+    for (uint64_t& block : kept) {
+      if (block != 0) world_.Free(std::exchange(block, 0));
+    }
+  });
+  EXPECT_GT(session.counts().died, 0);
+  EXPECT_TRUE(session.samples().empty());
+}
+
+TEST_F(BirthSessionTest, TheBudgetEndsItAndSaysSo) {
+  BirthSession& session =
+      Make({.duration_ns = 60'000 * kMs, .hit_budget = 2'000});
+  Drive(session, [this] {
+    for (int i = 0; i < 100; ++i) {
+      world_.Free(world_.Allocate(kType, kChurnCode));
+    }
+  });
+  EXPECT_TRUE(session.counts().budget_spent);
+  EXPECT_EQ(world_.armed(), 0U);
+  // One tick's worth past it at most.
+  EXPECT_LE(session.counts().hits, 2'100U);
+}
+
+TEST_F(BirthSessionTest, AHotBlockIsGivenUp) {
+  BirthSession& session = Make({.duration_ns = 2'000 * kMs,
+                                .hit_budget = 100'000,
+                                .max_hits_per_sample = 500});
+  Drive(session, [this] {
+    for (int i = 0; i < 600; ++i) {
+      world_.Free(world_.Allocate(kType, kChurnCode));
+    }
+    world_.Allocate(kType, kLeakCode);
+  });
+  EXPECT_GT(session.counts().hot, 0);
+}
+
+// 100,000 a second: a spot right ahead is taken before it is watched.
+TEST_F(BirthSessionTest, AFastLeakIsMetFarAhead) {
+  BirthSession& session = Make({.duration_ns = 10'000 * kMs});
+  Drive(session, [this] {
+    for (int i = 0; i < 1'000; ++i) world_.Allocate(kType, kLeakCode);
+  });
+  EXPECT_GE(session.samples().size(), 40U);
+}
+
+TEST_F(BirthSessionTest, ADeadTargetEndsItWithTheReason) {
+  BirthSession& session = Make({.duration_ns = 60'000 * kMs});
+  look_error_ = absl::NotFoundError("gone");
+  Drive(session, [] {});
+  EXPECT_TRUE(absl::IsNotFound(session.status()));
+  EXPECT_EQ(world_.armed(), 0U);
+}
+
+TEST_F(BirthSessionTest, ARefusedRegisterEndsItWithTheReason) {
+  BirthSession& session = Make({.duration_ns = 60'000 * kMs});
+  world_.refusal = absl::ResourceExhaustedError("none left");
+  Drive(session, [] {});
+  EXPECT_TRUE(absl::IsResourceExhausted(session.status()));
+}
+
+TEST(BirthSessionAlone, AnAnswerAfterItsEndIsDropped) {
+  World world(1);
+  BirthSession::LookDone pending;
+  auto session = BirthSession::Create(
+      Python311(), InstancesAt(kOffset), {}, &world,
+      [&](BirthLook, BirthSession::LookDone done) {
+        pending = std::move(done);
+      },
+      0);
+  ASSERT_TRUE(session.ok());
+  (*session)->Tick(1);
+  session->reset();
+  pending(absl::CancelledError("late"));
+}
+
+TEST(BirthSessionAlone, NoRegisterIsARefusal) {
+  World world(0);
+  auto session = BirthSession::Create(Python311(), InstancesAt(kOffset), {},
+                                      &world, nullptr, 0);
+  EXPECT_TRUE(absl::IsFailedPrecondition(session.status()));
+}
+
+TEST(BirthWord, EachKindHasItsWord) {
+  const PythonProcess python = Python311();
+  const auto word = [&python](const char* name, bool heap, uint32_t offset) {
+    BirthSurvey survey;
+    survey.tp_name = name;
+    survey.type_flags = heap ? 1 << 9 : 0;
+    auto found = FindBirthWord(survey, {96, offset, 1, 1}, python);
+    EXPECT_TRUE(found.ok()) << found.status();
+    return found.value_or(BirthWord{});
+  };
+  EXPECT_EQ(word("Point", true, 16).watched, 24U);
+  EXPECT_EQ(word("Point", true, 32).watched, 40U);
+  EXPECT_TRUE(word("Point", true, 32).is_type());
+  EXPECT_EQ(word("str", false, 0).watched, 8U);
+  EXPECT_EQ(word("float", false, 0).watched, 16U);
+  EXPECT_EQ(word("float", false, 0).gc_next, kAbsent);
+  EXPECT_EQ(word("tuple", false, 16).watched, 40U);
+  EXPECT_EQ(word("list", false, 16).watched, 40U);
+  EXPECT_EQ(word("dict", false, 16).watched, 48U);
+  EXPECT_EQ(word("dict", false, 16).gc_next, 0);
+  EXPECT_EQ(word("dict", true, 16).watched, 24U) << "a subclass of dict";
+}
+
+TEST(BirthWord, WhatIsNotKnownIsRefused) {
+  PythonProcess python = Python311();
+  python.build.free_threaded = true;
+  EXPECT_TRUE(absl::IsUnimplemented(
+      FindBirthWord({}, {96, 16, 1, 1}, python).status()));
+  python = Python311();
+  python.build.version = {3, 16, 0};
+  EXPECT_TRUE(absl::IsUnimplemented(
+      FindBirthWord({}, {96, 16, 1, 1}, python).status()));
+  EXPECT_TRUE(absl::IsUnimplemented(
+      FindBirthWord({}, {16, 16, 1, 1}, Python311()).status()))
+      << "no room for the word";
+}
+
+}  // namespace
+}  // namespace plimsoll::core
