@@ -25,7 +25,17 @@
 namespace plimsoll::collector {
 namespace {
 
-using namespace plimsoll::testing;
+using plimsoll::testing::AddGoldenMemory;
+using plimsoll::testing::AddGoldenRequests;
+using plimsoll::testing::AddSnapshot;
+using plimsoll::testing::BatchStrings;
+using plimsoll::testing::EmptyBatch;
+using plimsoll::testing::Encode;
+using plimsoll::testing::kGoldenBoottimeNs;
+using plimsoll::testing::kGoldenUnixNs;
+using plimsoll::testing::kGoldenWallOffsetNs;
+using plimsoll::testing::kSecond;
+using plimsoll::testing::TempDir;
 
 struct Options {
   int processes = 200, ticks = 120, types = 40;
@@ -50,7 +60,7 @@ class Fleet {
   }
   v1::Batch Next(int process, int tick) {
     v1::Batch batch =
-        EmptyBatch(static_cast<uint64_t>(tick + 1),
+        EmptyBatch(static_cast<uint64_t>(tick) + 1,
                    kGoldenBoottimeNs + tick * 30 * kSecond +
                        static_cast<int64_t>(random_() % 5'000'000));
     BatchStrings strings(&batch);

@@ -73,12 +73,13 @@ class AgentTest : public ::testing::Test {
     agent_->Start();
   }
   const core::Snapshot* Last(int32_t pid) {
-    for (auto report = reports_.rbegin(); report != reports_.rend(); ++report) {
-      for (const core::Snapshot& snapshot : report->snapshots) {
-        if (snapshot.process.pid == pid) return &snapshot;
+    const core::Snapshot* last = nullptr;
+    for (const core::NodeReport& report : reports_) {
+      for (const core::Snapshot& snapshot : report.snapshots) {
+        if (snapshot.process.pid == pid) last = &snapshot;
       }
     }
-    return nullptr;
+    return last;
   }
   core::Command CommandFor(int32_t pid, core::CommandKind kind) {
     core::Command command;

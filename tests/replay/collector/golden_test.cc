@@ -18,7 +18,11 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
 using Json = nlohmann::json;
-using namespace plimsoll::testing;
+using plimsoll::testing::Encode;
+using plimsoll::testing::GoldenBatch;
+using plimsoll::testing::kGoldenUnixNs;
+using plimsoll::testing::kSecond;
+using plimsoll::testing::TempDir;
 
 constexpr char kType[] = "routing.vehicles.FloatingVehicle";
 

@@ -31,7 +31,8 @@ TEST(RequestReaderTest, AbsentFilesAreNotFound) {
 TEST(RequestReaderTest, BadFilesAreCounted) {
   TempDir dir;
   fs::create_directories(dir.path() / "metrics");
-  std::ofstream(dir.path() / "metrics/counter_7.db") << "\x10\0\0\0 garbage";
+  std::ofstream(dir.path() / "metrics/counter_7.db")
+      << "\x10" << std::string(3, '\0') << " garbage";
   int64_t bad = 0;
   auto counts = Reader().Read({7, dir.path().string(), "/metrics", {}}, &bad);
   EXPECT_FALSE(counts.ok());

@@ -12,11 +12,15 @@
 namespace plimsoll::collector::rpc {
 namespace {
 
-using ::testing::Contains;
+using plimsoll::testing::AddGoldenMemory;
+using plimsoll::testing::AddSnapshot;
+using plimsoll::testing::EmptyBatch;
+using plimsoll::testing::Encode;
+using plimsoll::testing::GoldenBatch;
+using plimsoll::testing::kSecond;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
-using namespace plimsoll::testing;  // golden values
 
 std::optional<double> ValueOf(const NodeSnapshot& snapshot,
                               const std::string& metric,
