@@ -10,10 +10,10 @@ namespace {
 
 constexpr int32_t kMaxTypes = 20000;
 constexpr char kHowBytes[] =
-    "BYTES is the size of the pymalloc blocks that hold the objects "
-    "themselves; "
-    "what they keep outside of them (item tables, text over 512 bytes, native "
-    "buffers) is not in it.";
+    "BYTES is what the objects cost: their blocks and what they own outside "
+    "of them (tables of dicts and sets, items of lists, buffers), rounded to "
+    "the allocator's blocks. Buffers that an extension keeps by itself are not "
+    "in it.";
 
 absl::Status RunTypes(const Options& options, Session& session) {
   Progress progress(session.terminal, options.quiet);
@@ -41,18 +41,20 @@ absl::Status RunTypes(const Options& options, Session& session) {
 }  // namespace
 
 Verb TypesVerb() {
-  return {.name = "types",
-          .summary = "live objects of a process, by type",
-          .help =
-              "Reads the heap from outside; the process is not stopped.\n\n"
-              "  OBJECTS  objects alive at the moment of reading\n"
-              "  BYTES    pymalloc blocks that hold them\n"
-              "  SHARE    of the bytes of all live blocks\n"
-              "  TYPE     module.QualName; builtins bare\n\n"
-              "Example:  plimsoll types 4711 --top 10",
-          .flags = {Flag::kPid, Flag::kTop},
-          .default_top = 25,
-          .run = &RunTypes};
+  return {
+      .name = "types",
+      .summary = "live objects of a process, by type",
+      .help =
+          "Reads the heap from outside; the process is not stopped.\n\n"
+          "  OBJECTS  objects alive at the moment of reading\n"
+          "  BYTES    what they cost: sys.getsizeof with GC head, rounded up\n"
+          "           to the allocator's blocks, and instances' attributes\n"
+          "  SHARE    of the bytes of all types and blocks without one\n"
+          "  TYPE     module.QualName; builtins bare\n\n"
+          "Example:  plimsoll types 4711 --top 10",
+      .flags = {Flag::kPid, Flag::kTop},
+      .default_top = 25,
+      .run = &RunTypes};
 }
 
 }  // namespace plimsoll::cli

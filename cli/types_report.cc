@@ -24,10 +24,10 @@ std::string CoverageLine(const core::HeapCensus& census) {
                                   " live pymalloc blocks examined");
   if (coverage.sampled) absl::StrAppend(&line, " (a sample)");
   if (census.unknown_blocks > 0) {
-    absl::StrAppend(&line, "; ", FormatCount(census.unknown_blocks),
-                    " hold no object of their own (",
-                    FormatBytes(census.unknown_bytes),
-                    ": tables of dicts, items of lists, and the like)");
+    absl::StrAppend(
+        &line, "; ", FormatCount(census.unknown_blocks),
+        " hold no object of their own (", FormatBytes(census.unknown_bytes),
+        ": shared keys of classes, buffers of extensions, free lists)");
   }
   return absl::StrCat(line, "; ", FormatBytes(census.scanned_bytes),
                       " read in ", FormatNanoseconds(census.duration_ns), ".");

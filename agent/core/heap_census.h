@@ -57,6 +57,9 @@ struct HeapCensus {
   int64_t other_bytes = 0;
   int64_t unknown_blocks = 0;  // live blocks that hold no object
   int64_t unknown_bytes = 0;
+  // Buffers that objects claim to own and that cannot be: a few when the heap
+  // changed while it was read, many in a heap that was made up.
+  int64_t implausible_claims = 0;
   std::vector<SizeClass> size_classes;  // by block_bytes
   int64_t arenas = 0;
   int64_t arena_bytes = 0;

@@ -1,7 +1,6 @@
 #include "agent/heap/census.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/heap/gc_state.h"
 #include "agent/heap/pool_scan.h"
+#include "agent/heap/tally.h"
 #include "agent/heap/type_name.h"
 #include "agent/heap/type_table.h"
 #include "agent/heap/words.h"
@@ -17,121 +17,18 @@
 namespace plimsoll::heap {
 namespace {
 
-constexpr size_t kSizeClasses = kLargestBlockBytes / kSmallestBlockBytes + 1;
-constexpr size_t kObjectHeadBytes = 16;  // ob_refcnt, ob_type
-
-// Counts what the scan finds.
-class Tally final : public PoolVisitor {
- public:
-  struct Count {
-    int64_t objects = 0;
-    int64_t bytes = 0;
-  };
-
-  Tally(TypeTable& types, std::vector<uint32_t> object_offsets)
-      : types_(types), offsets_(std::move(object_offsets)) {}
-
-  void VisitPool(const PoolHeader& header, std::span<const std::byte> pool,
-                 const FreeBlocks& free_blocks, bool torn) override;
-  void VisitHeader(const PoolHeader& header) override;
-
-  const std::vector<Count>& counts() const { return counts_; }
-  // Everything but the types.
-  void Fill(core::HeapCensus& census) const;
-  bool found_pools() const { return pools_ > 0; }
-
- private:
-  void CountPool(const PoolHeader& header);
-  int32_t TypeOf(std::span<const std::byte> block);
-
-  TypeTable& types_;
-  const std::vector<uint32_t> offsets_;
-  std::vector<Count> counts_;  // by type index
-  Count unknown_;
-  std::array<core::SizeClass, kSizeClasses> classes_{};
-  int64_t pools_ = 0;
-  int64_t pools_free_ = 0;
-  int64_t blocks_live_ = 0;
-  int64_t blocks_examined_ = 0;
-};
-
-void Tally::CountPool(const PoolHeader& header) {
-  ++pools_;
-  core::SizeClass& c = classes_[header.block_bytes / kSmallestBlockBytes];
-  c.block_bytes = static_cast<int32_t>(header.block_bytes);
-  ++c.pools;
-  c.blocks_live += header.live;
-  c.blocks_free += header.capacity - header.live;
-  blocks_live_ += header.live;
-}
-
-void Tally::VisitHeader(const PoolHeader& header) {
-  if (header.empty()) {
-    ++pools_;
-    ++pools_free_;
-    return;
-  }
-  CountPool(header);
-}
-
-void Tally::VisitPool(const PoolHeader& header, std::span<const std::byte> pool,
-                      const FreeBlocks& free_blocks, bool torn) {
-  CountPool(header);
-  if (!torn) blocks_examined_ += header.live;
-  const uint32_t size = header.block_bytes;
-  for (uint32_t i = 0; i < header.carved; ++i) {
-    if (free_blocks.Contains(i)) continue;
-    const int32_t type =
-        TypeOf(pool.subspan(kPoolHeaderBytes + i * size, size));
-    if (type == TypeTable::kNotAType) {
-      ++unknown_.objects;
-      unknown_.bytes += size;
-      continue;
-    }
-    if (counts_.size() <= static_cast<size_t>(type)) {
-      counts_.resize(types_.size());
-    }
-    ++counts_[type].objects;
-    counts_[type].bytes += size;
-  }
-}
-
-int32_t Tally::TypeOf(std::span<const std::byte> block) {
-  for (const uint32_t offset : offsets_) {
-    if (offset + kObjectHeadBytes > block.size()) continue;
-    const auto refcount = Load<uint64_t>(block.data() + offset);
-    const auto type = Load<uint64_t>(block.data() + offset + 8);
-    if (!IsLiveRefcount(refcount) || type % 8 != 0 || !PlausibleAddress(type)) {
-      continue;
-    }
-    const int32_t index = types_.Find(type);
-    if (index != TypeTable::kNotAType) return index;
-  }
-  return TypeTable::kNotAType;
-}
-
-void Tally::Fill(core::HeapCensus& census) const {
-  census.unknown_blocks = unknown_.objects;
-  census.unknown_bytes = unknown_.bytes;
-  census.pools_free = pools_free_;
-  for (const core::SizeClass& c : classes_) {
-    if (c.pools > 0) census.size_classes.push_back(c);
-  }
-  census.coverage.seen = blocks_examined_;
-  census.coverage.total = blocks_live_;
-}
-
 // One row per name; rows past `max_types` are summed.
 void FillTypes(const core::MemorySource& memory,
                const core::ObjectLayout& layout, const TypeTable& types,
-               const std::vector<Tally::Count>& counts, int32_t max_types,
+               const Tally& tally, int32_t max_types,
                core::HeapCensus& census) {
   TypeNamer namer(memory, layout);
   absl::flat_hash_map<std::string, size_t> row_of_name;
   std::vector<int64_t> most;  // objects of the row's type_address
-  for (size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i].objects == 0) continue;
-    const TypeObject& type = types.type(static_cast<int32_t>(i));
+  for (int32_t i = 0; i < static_cast<int32_t>(types.size()); ++i) {
+    const Tally::Count count = tally.count(i);
+    if (count.objects == 0) continue;
+    const TypeObject& type = types.type(i);
     std::string name = namer.NameOf(type);
     const auto [it, is_new] =
         row_of_name.try_emplace(name, census.types.size());
@@ -140,10 +37,10 @@ void FillTypes(const core::MemorySource& memory,
       most.push_back(0);
     }
     core::TypeCount& row = census.types[it->second];
-    row.objects += counts[i].objects;
-    row.bytes += counts[i].bytes;
-    if (counts[i].objects > most[it->second]) {
-      most[it->second] = counts[i].objects;
+    row.objects += count.objects;
+    row.bytes += count.bytes;
+    if (count.objects > most[it->second]) {
+      most[it->second] = count.objects;
       row.type_address = type.address;
     }
   }
@@ -203,8 +100,12 @@ absl::StatusOr<core::HeapCensus> TakeCensus(
     return absl::UnimplementedError(absl::StrCat(
         "the heap layout of this Python is not known, pid ", python.pid));
   }
-  TypeTable types(memory, python.objects, python.type_type_address, mappings);
-  Tally tally(types, python.objects.object_offsets);
+  TypeTable types(memory, python, mappings);
+  BlockSizes sizes(python.objects.pool_bytes);
+  const RangeSet extents(PoolRanges(mappings));
+  const RangeSet readable(ranges);
+  OwnedBytes owned(memory, python, extents, readable, sizes);
+  Tally tally(types, owned, sizes, python.objects.object_offsets);
   PoolScan scan(memory, python.objects.pool_bytes, python.objects.arena_bytes,
                 tally);
   for (const AddressRange& range : ranges) {
@@ -225,6 +126,7 @@ absl::StatusOr<core::HeapCensus> TakeCensus(
                      ": PYTHONMALLOC, or an allocator of its own"));
   }
   core::HeapCensus census;
+  tally.Finish();
   tally.Fill(census);
   census.coverage.method = options.headers_only ? "pool headers" : "all pools";
   if (options.headers_only) census.coverage.seen = census.coverage.total;
@@ -234,8 +136,7 @@ absl::StatusOr<core::HeapCensus> TakeCensus(
   census.scanned_bytes = scan.totals().scanned_bytes;
   census.gc = ReadGcState(memory, python.gc);
   if (!options.headers_only) {
-    FillTypes(memory, python.objects, types, tally.counts(), options.max_types,
-              census);
+    FillTypes(memory, python.objects, types, tally, options.max_types, census);
   }
   return census;
 }

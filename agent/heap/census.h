@@ -9,17 +9,21 @@
 // What the figures mean:
 //   objects   live objects of a type. Objects that wait on a free list of
 //             their type (reference count 0) are not live.
-//   bytes     of the blocks, so the true cost in the pool and never less than
-//             sys.getsizeof() of the same object without its own buffers.
-//             Objects over 512 bytes are not in pools: neither they nor the
-//             buffers of lists, dicts and sets beyond that size are here.
+//   bytes     what the objects cost: sys.getsizeof with the GC head and what
+//             stands before it, each block rounded up to the allocator's
+//             (16 bytes in a pool, malloc's chunk past 512), and what they own
+//             outside (owned_bytes.h), of which sys.getsizeof leaves out the
+//             attribute values of 3.11-3.13. Objects that are over 512 bytes
+//             themselves are not in pools and not here.
 //   types     by name; type objects of the same name (a class that is made
 //             anew per call) are one row, whose type_address is that of the
 //             one with the most objects. That classes are made anew shows as
 //             growth of `type`... whose blocks are over 512 bytes, and
 //             therefore of what they hold (dict, tuple, getset_descriptor).
-//   unknown   live blocks that hold no live object: buffers of lists and
-//             dicts, objects on a type's free list, other PyMem memory.
+//   unknown   live blocks that hold no live object and that none of the above
+//             owns: keys that instances of a class share, objects on a type's
+//             free list, other PyMem memory. Blocks of types, owned blocks and
+//             unknown ones together are the live blocks of the pools read.
 //   coverage  blocks examined, of the live blocks that the pools found say
 //             they have. Less than all when memory could not be read, or a
 //             pool kept changing while it was copied (tried kTries times).
@@ -46,14 +50,9 @@
 #include "agent/core/heap_census.h"
 #include "agent/core/ports.h"
 #include "agent/core/python_layout.h"
+#include "agent/heap/address_range.h"
 
 namespace plimsoll::heap {
-
-struct AddressRange {
-  uint64_t start = 0;
-  uint64_t end = 0;
-  friend bool operator==(const AddressRange&, const AddressRange&) = default;
-};
 
 // Where pools may lie: private, writable, anonymous memory.
 std::vector<AddressRange> PoolRanges(

@@ -75,7 +75,7 @@ void PoolScan::VisitHeaders(std::span<const uint64_t> addresses) {
         addresses[i], pool_bytes_);
     if (!header) continue;
     CountArena(*header, addresses[i]);
-    visitor_.VisitHeader(*header);
+    visitor_.VisitHeader(*header, addresses[i]);
   }
 }
 
@@ -96,7 +96,7 @@ void PoolScan::VisitCopy(std::span<const std::byte> pool, uint64_t address) {
   if (!header) return;
   CountArena(*header, address);
   if (header->empty() || pool.size() < pool_bytes_) {
-    visitor_.VisitHeader(*header);
+    visitor_.VisitHeader(*header, address);
     return;
   }
   bool agrees = free_blocks_.Walk(pool, address, *header);
@@ -109,10 +109,10 @@ void PoolScan::VisitCopy(std::span<const std::byte> pool, uint64_t address) {
     agrees = free_blocks_.Walk(pool, address, *header);
   }
   if (header->empty()) {
-    visitor_.VisitHeader(*header);
+    visitor_.VisitHeader(*header, address);
     return;
   }
-  visitor_.VisitPool(*header, pool, free_blocks_, !agrees);
+  visitor_.VisitPool(*header, address, pool, free_blocks_, !agrees);
 }
 
 // Pools of one arena have its index and lie within its size; interpreters

@@ -25,12 +25,12 @@ class PoolVisitor {
  public:
   virtual ~PoolVisitor() = default;
   // A used pool in full. `free_blocks` agrees with the header unless `torn`.
-  virtual void VisitPool(const PoolHeader& header,
+  virtual void VisitPool(const PoolHeader& header, uint64_t address,
                          std::span<const std::byte> pool,
                          const FreeBlocks& free_blocks, bool torn) = 0;
   // A pool of which only the header is known: asked for no more, or the rest
   // could not be read. Empty pools come here too.
-  virtual void VisitHeader(const PoolHeader& header) = 0;
+  virtual void VisitHeader(const PoolHeader& header, uint64_t address) = 0;
 };
 
 struct ScanTotals {

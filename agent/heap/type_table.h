@@ -36,6 +36,9 @@ struct TypeObject {
   uint64_t address = 0;
   uint64_t flags = 0;
   std::string tp_name;
+  int64_t basicsize = 0;
+  int64_t itemsize = 0;
+  uint8_t owns = 0;  // bits of Owns (owned_bytes.h)
 };
 
 class TypeTable {
@@ -46,8 +49,7 @@ class TypeTable {
   static constexpr uint64_t kMostReads = 1 << 20;
 
   // `mappings` are all of the target's, by address.
-  TypeTable(const core::MemorySource& memory, const core::ObjectLayout& layout,
-            uint64_t type_type_address,
+  TypeTable(const core::MemorySource& memory, const core::PythonProcess& python,
             const std::vector<core::Mapping>& mappings);
 
   // Index of the type at `address`, kNotAType when there is none.
@@ -57,6 +59,8 @@ class TypeTable {
     return slot.index;
   }
 
+  // What its instances own outside their block: bits of Owns.
+  uint8_t owns(int32_t index) const { return owns_[index]; }
   // Indices are dense: 0 <= index < size().
   const TypeObject& type(int32_t index) const { return types_[index]; }
   size_t size() const { return types_.size(); }
@@ -73,13 +77,16 @@ class TypeTable {
 
   int32_t Decide(uint64_t address, int depth);
   int32_t Inspect(uint64_t address, int depth);
+  uint8_t OwnsOf(const TypeObject& type, uint64_t base);
   bool IsWritableMemory(uint64_t address) const;
 
   const core::MemorySource& memory_;
   const core::ObjectLayout& layout_;
   const uint64_t type_type_address_;
+  const int minor_;
   std::vector<Range> writable_;  // by address, disjoint
   std::vector<TypeObject> types_;
+  std::vector<uint8_t> owns_;  // of types_, close together
   absl::flat_hash_map<uint64_t, int32_t> known_;
   absl::flat_hash_map<uint64_t, int32_t> refused_;
   uint64_t reads_ = 0;

@@ -38,6 +38,7 @@ void EncodeCensus(const core::HeapCensus& census, v1::HeapCensus& out) {
   out.set_other_bytes(census.other_bytes);
   out.set_unknown_blocks(census.unknown_blocks);
   out.set_unknown_bytes(census.unknown_bytes);
+  out.set_implausible_claims(census.implausible_claims);
   for (const core::SizeClass& c : census.size_classes) {
     auto& size_class = *out.add_size_classes();
     size_class.set_block_bytes(c.block_bytes);
@@ -67,7 +68,7 @@ void EncodeCensus(const core::HeapCensus& census, v1::HeapCensus& out) {
 
 absl::StatusOr<core::HeapCensus> DecodeCensus(const v1::HeapCensus& in) {
   if (!AreCounts({in.other_types(), in.other_objects(), in.other_bytes(),
-                  in.unknown_blocks(), in.unknown_bytes(), in.arenas(),
+                  in.unknown_blocks(), in.unknown_bytes(), in.implausible_claims(), in.arenas(),
                   in.arena_bytes(), in.pools_free(), in.read_faults(),
                   in.scanned_bytes(), in.duration_ns(), in.coverage_seen(),
                   in.coverage_total()}) ||
@@ -100,6 +101,7 @@ absl::StatusOr<core::HeapCensus> DecodeCensus(const v1::HeapCensus& in) {
   census.other_bytes = in.other_bytes();
   census.unknown_blocks = in.unknown_blocks();
   census.unknown_bytes = in.unknown_bytes();
+  census.implausible_claims = in.implausible_claims();
   census.arenas = in.arenas();
   census.arena_bytes = in.arena_bytes();
   census.pools_free = in.pools_free();

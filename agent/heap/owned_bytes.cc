@@ -1,0 +1,357 @@
+#include "agent/heap/owned_bytes.h"
+
+#include <algorithm>
+#include <array>
+
+#include "agent/heap/pool.h"
+#include "agent/heap/read_scattered.h"
+#include "agent/heap/words.h"
+
+namespace plimsoll::heap {
+namespace {
+
+// PyListObject, PySetObject, PyByteArrayObject, dequeobject, arrayobject: the
+// same offsets in 3.7-3.13.
+constexpr int64_t kVarSize = 16;
+constexpr int64_t kListItems = 24, kListAllocated = 32;
+constexpr int64_t kSetMask = 32, kSetTable = 40;
+constexpr uint64_t kSetSmallTable = 64, kSetEntryBytes = 16;
+constexpr int64_t kByteArrayAlloc = 24, kByteArrayBytes = 32;
+constexpr int64_t kDequeLeftIndex = 40;
+constexpr uint64_t kDequeItems = 64, kDequeBlockBytes = (kDequeItems + 2) * 8;
+constexpr int64_t kArrayItems = 24;
+
+constexpr uint32_t kTextCompact = 1 << 5, kTextAscii = 1 << 6;
+constexpr uint64_t kWideBytes = 4;  // wchar_t
+
+// The chunk's size word and the head of a keys object.
+constexpr size_t kKeysHeadBytes = 40;
+constexpr size_t kChunkReadBytes = 8 + kKeysHeadBytes;
+constexpr uint64_t kLargestValues = 64 << 10;
+
+}  // namespace
+
+OwnedBytes::OwnedBytes(const core::MemorySource& memory,
+                       const core::PythonProcess& python,
+                       const RangeSet& extents, const RangeSet& readable,
+                       BlockSizes& sizes)
+    : memory_(memory),
+      layout_(python.objects),
+      minor_(python.build.version.minor),
+      rules_(RulesOf(python)),
+      extents_(extents),
+      readable_(readable),
+      sizes_(sizes) {
+  waiting_.reserve(kMostWaiting);
+}
+
+void OwnedBytes::Count(uint8_t owns, int32_t type, const ObjectCopy& object) {
+  if (owns & kOwnsKeys) CountKeys(type, object);
+  if (owns & kOwnsText) CountText(type, object);
+  if (owns & kOwnsItems) {
+    const auto items = LoadAt<uint64_t>(object.bytes, kListItems);
+    const auto allocated = LoadAt<uint64_t>(object.bytes, kListAllocated);
+    if (items && allocated && *items != 0 && *allocated != 0) {
+      AddRequest(type, *items, *allocated * 8);
+    }
+  }
+  if (owns & kOwnsTable) CountTable(type, object);
+  if (owns & kOwnsBuffer) {
+    const auto alloc = LoadAt<uint64_t>(object.bytes, kByteArrayAlloc);
+    const auto bytes = LoadAt<uint64_t>(object.bytes, kByteArrayBytes);
+    if (alloc && bytes && *alloc != 0 && *bytes != 0) {
+      AddRequest(type, *bytes, *alloc);
+    }
+  }
+  if (owns & kOwnsBlocks) CountBlocks(type, object);
+  if (owns & kOwnsArray) {
+    const auto items = LoadAt<uint64_t>(object.bytes, kArrayItems);
+    const auto allocated = LoadAt<uint64_t>(object.bytes, kListAllocated);
+    if (items && allocated && *items != 0 && *allocated != 0) {
+      AddPointer(type, *items, What::kArray, *allocated);
+    }
+  }
+  if (owns & kOwnsValues) CountValues(type, object);
+}
+
+void OwnedBytes::CountKeys(int32_t type, const ObjectCopy& object) {
+  const auto keys = LoadAt<uint64_t>(object.bytes, layout_.dict_ma_keys);
+  const auto values = LoadAt<uint64_t>(object.bytes, layout_.dict_ma_values);
+  if (!keys || !values || *keys == 0) return;
+  if (*values == 0) {
+    AddPointer(type, *keys, What::kKeys);
+  } else if (minor_ <= 12) {
+    AddPointer(type, *values, What::kValues);
+  }
+}
+
+void OwnedBytes::CountTable(int32_t type, const ObjectCopy& object) {
+  const auto mask = LoadAt<uint64_t>(object.bytes, kSetMask);
+  const auto table = LoadAt<uint64_t>(object.bytes, kSetTable);
+  if (!mask || !table || *table == 0 ||
+      *table == object.address + kSetSmallTable) {
+    return;
+  }
+  // One less than a power of two.
+  if (*mask > kMostRequestBytes || (*mask & (*mask + 1)) != 0) {
+    ++totals_.implausible;
+    return;
+  }
+  AddRequest(type, *table, (*mask + 1) * kSetEntryBytes);
+}
+
+// PyASCIIObject {wstr up to 3.11}, PyCompactUnicodeObject {utf8_length, utf8,
+// wstr_length up to 3.11}, PyUnicodeObject {data}.
+void OwnedBytes::CountText(int32_t type, const ObjectCopy& object) {
+  const auto state = LoadAt<uint32_t>(object.bytes, layout_.unicode_state);
+  const int32_t compact = layout_.unicode_ascii_data;
+  const bool has_wide = compact == 48;
+  if (!state) return;
+  const bool is_compact = *state & kTextCompact;
+  const bool is_ascii = *state & kTextAscii;
+  // By far the most: ASCII in one piece, with nothing beside it.
+  if (is_compact && is_ascii && !has_wide) return;
+  const auto word = [&](int64_t at) {
+    return LoadAt<uint64_t>(object.bytes, at).value_or(0);
+  };
+  const uint64_t length = word(layout_.unicode_length);
+  // A copy that is not the text itself.
+  uint64_t data = 0;
+  const auto add_copy = [&](uint64_t at, uint64_t characters, uint64_t bytes) {
+    if (at == 0 || at == data || characters > kMostRequestBytes ||
+        at - object.address < object.bytes.size()) {
+      return;
+    }
+    AddRequest(type, at, (characters + 1) * bytes);
+  };
+  if (is_compact && is_ascii) {
+    add_copy(word(compact - 8), length, kWideBytes);
+    return;
+  }
+  if (!is_compact) {
+    const uint64_t kind = *state >> 2 & 7;
+    const uint64_t at = word(compact + (has_wide ? 24 : 16));
+    if (kind != 0) add_copy(at, length, kind);
+    data = at;
+  }
+  add_copy(word(compact + 8), word(compact), 1);
+  if (has_wide) add_copy(word(compact - 8), word(compact + 16), kWideBytes);
+}
+
+void OwnedBytes::CountBlocks(int32_t type, const ObjectCopy& object) {
+  const auto size = LoadAt<uint64_t>(object.bytes, kVarSize);
+  const auto left = LoadAt<uint64_t>(object.bytes, kDequeLeftIndex);
+  if (!size || !left || *left >= kDequeItems) return;
+  if (*size > kMostRequestBytes / kDequeBlockBytes) {
+    ++totals_.implausible;
+    return;
+  }
+  const uint64_t blocks =
+      std::max<uint64_t>(1, (*left + *size + kDequeItems - 1) / kDequeItems);
+  const uint64_t bytes =
+      blocks * ChunkBytesFor(kDequeBlockBytes + rules_.debug_extra);
+  uint64_t all = 0;
+  for (const AddressRange& r : extents_.ranges()) all += r.end - r.start;
+  if (bytes > all) {
+    ++totals_.implausible;
+    return;
+  }
+  totals_.chunks += static_cast<int64_t>(blocks);
+  totals_.chunk_bytes += static_cast<int64_t>(bytes);
+  Charge(type, bytes);
+}
+
+void OwnedBytes::CountValues(int32_t type, const ObjectCopy& object) {
+  // 3.11: values at -4 words, dict at -3; 3.12: either at -3 words, the values
+  // less one byte.
+  const size_t back = minor_ == 11 ? 32 : 24;
+  if (object.before.size() < back) return;
+  auto values =
+      Load<uint64_t>(object.before.data() + object.before.size() - back);
+  if (minor_ == 12) {
+    if (!(values & 1)) return;
+    ++values;
+  }
+  if (values != 0) AddPointer(type, values, What::kValues);
+}
+
+void OwnedBytes::AddRequest(int32_t type, uint64_t address, uint64_t request) {
+  if (request > kMostRequestBytes || !PlausibleAddress(address)) {
+    ++totals_.implausible;
+    return;
+  }
+  if (IsSmall(rules_, request)) {
+    AddBlock(type, static_cast<uint32_t>(BlockBytesFor(rules_, request)));
+    return;
+  }
+  if (!extents_.ContainsAll(address, request)) {
+    ++totals_.implausible;
+    return;
+  }
+  Wait({address, request, type, What::kRequest});
+}
+
+void OwnedBytes::AddPointer(int32_t type, uint64_t address, What what,
+                            uint64_t least) {
+  if (!PlausibleAddress(address)) {
+    ++totals_.implausible;
+    return;
+  }
+  const uint32_t block = sizes_.At(address);
+  if (block != BlockSizes::kUnknown && block != BlockSizes::kNoPool) {
+    AddBlock(type, block);
+    return;
+  }
+  Wait({address, least, type, what});
+}
+
+void OwnedBytes::AddBlock(int32_t type, uint32_t block_bytes) {
+  ++totals_.pool_blocks;
+  totals_.pool_bytes += block_bytes;
+  Charge(type, block_bytes);
+}
+
+void OwnedBytes::AddChunk(int32_t type, uint64_t chunk_bytes) {
+  ++totals_.chunks;
+  totals_.chunk_bytes += static_cast<int64_t>(chunk_bytes);
+  Charge(type, chunk_bytes);
+}
+
+void OwnedBytes::Charge(int32_t type, uint64_t bytes) {
+  const auto index = static_cast<size_t>(type);
+  if (index >= bytes_.size()) bytes_.resize(index + 64);
+  bytes_[index] += static_cast<int64_t>(bytes);
+}
+
+void OwnedBytes::Wait(const Waiting& waiting) {
+  waiting_.push_back(waiting);
+  if (waiting_.size() >= kMostWaiting) Settle();
+}
+
+void OwnedBytes::Settle() {
+  if (rules_.pools) LearnPools();
+  std::vector<Waiting> chunks;
+  for (const Waiting& w : waiting_) {
+    const bool by_pointer = w.what != What::kRequest;
+    const uint32_t block = by_pointer ? sizes_.At(w.address) : 0;
+    if (block != BlockSizes::kUnknown && block != BlockSizes::kNoPool) {
+      AddBlock(w.type, block);
+    } else if (readable_.Contains(w.address - 8 - rules_.debug_before)) {
+      chunks.push_back(w);
+    } else if (!by_pointer) {
+      AddChunk(w.type, ChunkBytesFor(w.least + rules_.debug_extra));
+    }
+    // Else a static table, or memory that is not there.
+  }
+  waiting_.clear();
+  ReadChunks(chunks);
+}
+
+// Reads the headers of the pools that are not known yet.
+void OwnedBytes::LearnPools() {
+  std::vector<uint64_t> pools;
+  for (const Waiting& w : waiting_) {
+    if (w.what != What::kRequest &&
+        sizes_.At(w.address) == BlockSizes::kUnknown &&
+        readable_.Contains(sizes_.PoolOf(w.address))) {
+      pools.push_back(sizes_.PoolOf(w.address));
+    }
+  }
+  std::sort(pools.begin(), pools.end());
+  pools.erase(std::unique(pools.begin(), pools.end()), pools.end());
+  ReadScattered(
+      memory_, pools, kPoolHeaderBytes,
+      [this](uint64_t pool, std::span<const std::byte> bytes) {
+        const auto header = ParsePoolHeader(bytes, pool, layout_.pool_bytes);
+        sizes_.Set(pool, header ? header->block_bytes : BlockSizes::kNoPool);
+      });
+}
+
+void OwnedBytes::ReadChunks(std::vector<Waiting>& chunks) {
+  std::sort(chunks.begin(), chunks.end(),
+            [](const auto& a, const auto& b) { return a.address < b.address; });
+  std::vector<uint64_t> heads;
+  heads.reserve(chunks.size());
+  for (const Waiting& w : chunks) {
+    heads.push_back(w.address - 8 - rules_.debug_before);
+  }
+  size_t next = 0;
+  const size_t read_bytes = kChunkReadBytes + rules_.debug_before;
+  ReadScattered(
+      memory_, heads, read_bytes,
+      [&](uint64_t head, std::span<const std::byte> bytes) {
+        while (heads[next] != head) ++next;  // could not be read
+        const Waiting& w = chunks[next++];
+        const auto word = Load<uint64_t>(bytes.data());
+        const uint64_t request = RequestOf(w, bytes);
+        if (request == 0) return;
+        if (!extents_.ContainsAll(w.address, request)) {
+          ++totals_.implausible;
+          return;
+        }
+        const uint64_t least = request + rules_.debug_extra;
+        AddChunk(w.type,
+                 ChunkThatHolds(word, least).value_or(ChunkBytesFor(least)));
+      });
+}
+
+uint64_t OwnedBytes::RequestOf(const Waiting& waiting,
+                               std::span<const std::byte> bytes) const {
+  const auto word = Load<uint64_t>(bytes.data());
+  const uint64_t chunk = word & ~kChunkFlags;
+  switch (waiting.what) {
+    case What::kRequest:
+      return waiting.least;
+    case What::kKeys:
+      return KeysBytes(bytes.subspan(8 + rules_.debug_before));
+    case What::kValues:
+      // Those of an empty dict are static: the word before is anything.
+      return chunk % 16 == 0 && chunk > kLargestBlockBytes &&
+                     chunk < kLargestValues
+                 ? chunk - 8 - rules_.debug_extra
+                 : 0;
+    case What::kArray:
+      for (uint64_t item = 1; item <= 8; item *= 2) {
+        const uint64_t request = waiting.least * item;
+        if (waiting.least <= kMostRequestBytes &&
+            ChunkThatHolds(word, request + rules_.debug_extra)) {
+          return request;
+        }
+      }
+      return 0;
+  }
+  return 0;
+}
+
+// Objects/dict-common.h, Include/internal/pycore_dict.h: head, indices, entries
+// for two thirds of the slots. 0: makes no sense.
+uint64_t OwnedBytes::KeysBytes(std::span<const std::byte> keys) const {
+  constexpr uint64_t kMostSlots = uint64_t{1} << 40;
+  uint64_t slots = 0, index_bytes = 0, entry_bytes = 24;
+  if (layout_.dict_keys_log2) {
+    const auto log2 = LoadAt<uint8_t>(keys, layout_.dict_keys_size);
+    const auto index_log2 =
+        LoadAt<uint8_t>(keys, layout_.dict_keys_index_bytes_log2);
+    const auto kind = LoadAt<uint8_t>(keys, layout_.dict_keys_kind);
+    if (!log2 || !index_log2 || !kind || *log2 > 40 || *index_log2 > 43 ||
+        *kind > 2) {
+      return 0;
+    }
+    slots = uint64_t{1} << *log2;
+    index_bytes = uint64_t{1} << *index_log2;
+    if (*kind != 0) entry_bytes = 16;
+  } else {
+    slots = LoadAt<uint64_t>(keys, layout_.dict_keys_size).value_or(0);
+    if (slots == 0 || slots > kMostSlots || (slots & (slots - 1)) != 0) {
+      return 0;
+    }
+    index_bytes = slots * (slots <= 0xff         ? 1
+                           : slots <= 0xffff     ? 2
+                           : slots <= 0xffffffff ? 4
+                                                 : 8);
+  }
+  return static_cast<uint64_t>(layout_.dict_keys_indices) + index_bytes +
+         slots * 2 / 3 * entry_bytes;
+}
+
+}  // namespace plimsoll::heap
