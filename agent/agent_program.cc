@@ -31,6 +31,9 @@ constexpr int kExitFailed = 1;
 constexpr int kExitNotPermitted = 3;
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 constexpr int64_t kPublishNs = 2 * kNsPerSecond;
+// Lifecycle events are taken together: a node that builds or runs cron jobs
+// starts hundreds of programs a second, and none needs to be known at once.
+constexpr int64_t kLifecycleRestNs = kNsPerSecond / 5;
 constexpr auto kDrainTimeout = std::chrono::seconds(2);
 
 class LoopTimers final : public core::Timers {
@@ -61,6 +64,7 @@ class AgentProgram {
   void StartProbes();
   absl::Status StartAgent();
   void HandleReport(const core::NodeReport& report);
+  absl::Status WatchLifecycle();
   void HandleLifecycle();
   void InspectorTimer();
   void PublishMetrics();
@@ -141,9 +145,20 @@ void AgentProgram::StartProbes() {
     return;
   }
   lifecycle_.emplace(*std::move(lifecycle));
-  absl::Status watched =
-      loop_->WatchFd(lifecycle_->fd(), [this] { HandleLifecycle(); });
-  if (!watched.ok()) lifecycle_.reset();
+  if (!WatchLifecycle().ok()) lifecycle_.reset();
+}
+
+absl::Status AgentProgram::WatchLifecycle() {
+  return loop_->WatchFd(lifecycle_->fd(), [this] {
+    loop_->UnwatchFd(lifecycle_->fd());
+    HandleLifecycle();
+    loop_->RunAfter(kLifecycleRestNs, [this] {
+      if (absl::Status watched = WatchLifecycle(); !watched.ok()) {
+        spdlog::error("lifecycle by scan from now on error=\"{}\"",
+                      watched.ToString());
+      }
+    });
+  });
 }
 
 void AgentProgram::HandleLifecycle() {

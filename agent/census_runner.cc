@@ -8,9 +8,12 @@ namespace {
 using core::CensusKind;
 using core::Tier;
 
-// What may be saved up: the first look at a node's heaps, which are all due at
-// once, and no more.
+// What may be saved up for processes that grow.
 constexpr int64_t kBurstNs = 3'000'000'000;
+// The first look at some small heaps at once; the rest one by one.
+constexpr double kRoutineShare = 0.2;
+constexpr int64_t kRoutineBurstNs = 150'000'000;
+constexpr int64_t kPatience = 10;  // periods
 
 int64_t LiveBytes(const core::HeapCensus& census) {
   int64_t bytes = 0;
@@ -29,29 +32,53 @@ CensusRunner::CensusRunner(const Config& config, ProcessTable* table,
       inspector_(inspector),
       clock_(clock),
       cpu_ns_(std::move(cpu_ns)),
-      budget_(config.cpu_budget, kBurstNs) {}
+      budget_(config.cpu_budget, kBurstNs),
+      routine_(config.cpu_budget * kRoutineShare, kRoutineBurstNs),
+      period_ns_(config.census_period_ns) {}
 
 void CensusRunner::RunDue() {
   int64_t now = clock_->BoottimeNs();
-  budget_.Update(now, cpu_ns_());
-  if (busy_) return;
+  int64_t cpu_ns = cpu_ns_();
+  budget_.Update(now, cpu_ns);
+  routine_.Update(now, cpu_ns);
+  if (busy_ || BeginAsked()) return;
+  const core::ProcessId* next = nullptr;
+  if (budget_.MayBegin()) {
+    next = MostOverdue(true, now);
+    if (next == nullptr && routine_.MayBegin()) next = MostOverdue(false, now);
+  }
+  if (next == nullptr) return Defer(now);
+  WatchedProcess& process = *table_->Find(*next);
+  bool headers_only = process.schedule.Due(now) == CensusKind::kHeaders;
+  Begin(*next, headers_only, nullptr);
+}
+
+bool CensusRunner::BeginAsked() {
   while (!asked_.empty()) {
     Asked asked = std::move(asked_.front());
     asked_.pop_front();
     WatchedProcess* process = table_->Find(asked.id);
-    if (process == nullptr || !process->python) {
-      asked.done(process == nullptr
-                     ? absl::NotFoundError("the process has ended")
-                     : absl::UnimplementedError(process->refusal));
-      continue;
+    if (process != nullptr && process->python) {
+      Begin(asked.id, false, std::move(asked.done));
+      return true;
     }
-    Begin(asked.id, false, std::move(asked.done));
-    return;
+    asked.done(process == nullptr ? absl::NotFoundError("the process has ended")
+                                  : absl::UnimplementedError(process->refusal));
   }
+  return false;
+}
+
+bool CensusRunner::Urgent(const WatchedProcess& process, int64_t now) const {
+  return process.schedule.growing() ||
+         process.schedule.OverdueNs(now) >= kPatience * period_ns_;
+}
+
+const core::ProcessId* CensusRunner::MostOverdue(bool urgent, int64_t now) {
   const core::ProcessId* best = nullptr;
   int64_t longest = -1;
   for (auto& [id, process] : table_->processes()) {
-    if (!process.python || process.schedule.Due(now) == CensusKind::kNone) {
+    if (!process.python || process.schedule.Due(now) == CensusKind::kNone ||
+        Urgent(process, now) != urgent) {
       continue;
     }
     int64_t overdue = process.schedule.OverdueNs(now);
@@ -60,18 +87,21 @@ void CensusRunner::RunDue() {
       best = &id;
     }
   }
-  if (best == nullptr) return;
-  WatchedProcess& process = *table_->Find(*best);
-  if (!budget_.MayBegin()) {
-    // Counted once for each look that has to wait.
-    if (!std::exchange(process.deferred, true)) {
-      ++process.losses["cpu_budget"];
-      ++statistics_.deferred;
+  return best;
+}
+
+// Counts, once for each look, the urgent ones that come late by a period; that
+// the others wait their turn is no loss.
+void CensusRunner::Defer(int64_t now) {
+  for (auto& [id, process] : table_->processes()) {
+    if (!process.python || process.schedule.Due(now) == CensusKind::kNone ||
+        !Urgent(process, now) || process.schedule.OverdueNs(now) < period_ns_) {
+      continue;
     }
-    return;
+    if (std::exchange(process.deferred, true)) continue;
+    ++process.losses["cpu_budget"];
+    ++statistics_.deferred;
   }
-  bool headers_only = process.schedule.Due(now) == CensusKind::kHeaders;
-  Begin(*best, headers_only, nullptr);
 }
 
 void CensusRunner::TakeNow(const core::ProcessId& id, Done done) {
@@ -131,8 +161,7 @@ void CensusRunner::Record(WatchedProcess& process, bool headers_only,
   }
   process.SetTier(Tier::kHeaders, true, "", "read");
   if (headers_only) {
-    process.schedule.HeadersTaken(now);
-    process.schedule.ObserveLive(now, live);
+    process.schedule.HeadersTaken(now, live);
     // A full census that was not reported yet says more.
     if (process.census && !process.census_headers_only) return;
   } else {

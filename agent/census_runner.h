@@ -1,5 +1,9 @@
 // CensusRunner takes the censuses that are due, one at a time, the longest
-// overdue first, while the CPU budget lasts. Loop thread only; owned by Agent.
+// overdue first, while the CPU budget lasts. Processes that grow come before
+// all others and may use the whole budget; looks at the rest, the first look at
+// a node's heaps among them, are spread so that the agent stays under a fifth
+// of it. Whatever has waited for ten periods counts as what grows does, so that
+// none is forgotten. Loop thread only; owned by Agent.
 #ifndef PLIMSOLL_AGENT_CENSUS_RUNNER_H_
 #define PLIMSOLL_AGENT_CENSUS_RUNNER_H_
 
@@ -52,6 +56,10 @@ class CensusRunner {
     core::ProcessId id;
     Done done;
   };
+  bool BeginAsked();
+  bool Urgent(const WatchedProcess& process, int64_t now) const;
+  const core::ProcessId* MostOverdue(bool urgent, int64_t now);
+  void Defer(int64_t now);
   void Begin(const core::ProcessId& id, bool headers_only, Done done);
   void Finish(const core::ProcessId& id, bool headers_only,
               absl::StatusOr<core::HeapCensus> census);
@@ -64,6 +72,8 @@ class CensusRunner {
   core::Clock* const clock_;
   const std::function<int64_t()> cpu_ns_;
   core::CpuBudget budget_;
+  core::CpuBudget routine_;  // for processes where nothing grows
+  const int64_t period_ns_;  // a look that waits for longer is a loss
   std::deque<Asked> asked_;
   bool busy_ = false;
   Statistics statistics_;

@@ -54,7 +54,8 @@ void ProcessTable::Add(const core::ProcessId& id,
                        absl::StatusOr<core::PythonProcess> python) {
   WatchedProcess& process = processes_[id];
   process.schedule =
-      core::CensusSchedule(config_.headers_period_ns, config_.census_period_ns);
+      core::CensusSchedule(config_.headers_period_ns, config_.census_period_ns,
+                           clock_->BoottimeNs());
   if (python.ok()) {
     process.python = *std::move(python);
   } else {
@@ -67,6 +68,7 @@ void ProcessTable::Add(const core::ProcessId& id,
   // The first sample now: the census that follows compares later ones with it.
   // A process that has ended meanwhile goes with the next round.
   SampleOne(id, process);
+  round_cgroups_.clear();
 }
 
 void ProcessTable::Describe(const core::ProcessId& id,
@@ -194,11 +196,24 @@ WatchedProcess* ProcessTable::Find(const core::ProcessId& id) {
 }
 
 void ProcessTable::SampleMemory() {
+  round_cgroups_.clear();
   std::vector<core::ProcessId> gone;
   for (auto& [id, process] : processes_) {
     if (!SampleOne(id, process)) gone.push_back(id);
   }
   for (const core::ProcessId& id : gone) Remove(id);
+  round_cgroups_.clear();
+}
+
+std::optional<core::CgroupMemory> ProcessTable::ReadCgroup(
+    const procfs::CgroupMembership& membership) {
+  auto [known, fresh] = round_cgroups_.try_emplace(
+      std::to_string(membership.version) + membership.path);
+  if (fresh) {
+    auto cgroup = cgroups_.Read(membership);
+    if (cgroup.ok()) known->second = *std::move(cgroup);
+  }
+  return known->second;
 }
 
 bool ProcessTable::SampleOne(const core::ProcessId& id,
@@ -212,9 +227,7 @@ bool ProcessTable::SampleOne(const core::ProcessId& id,
   }
   process.memory = *std::move(memory);
   process.SetTier(Tier::kMemory, true, "", "read");
-  if (auto cgroup = cgroups_.Read(process.cgroup); cgroup.ok()) {
-    process.memory->cgroup = *std::move(cgroup);
-  }
+  process.memory->cgroup = ReadCgroup(process.cgroup);
   process.last_memory = process.memory;
   process.schedule.ObserveBytes(
       clock_->BoottimeNs(),

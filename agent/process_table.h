@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,8 @@ class ProcessTable {
   void Describe(const core::ProcessId& id, WatchedProcess& process);
   void AttachTier1(const core::ProcessId& id, WatchedProcess& process);
   void SetStaticTiers(WatchedProcess& process);
+  std::optional<core::CgroupMemory> ReadCgroup(
+      const procfs::CgroupMembership& membership);
   bool SampleOne(const core::ProcessId& id, WatchedProcess& process);
   core::Snapshot TakeSnapshot(const core::ProcessId& id,
                               WatchedProcess& process, bool exited);
@@ -76,6 +79,8 @@ class ProcessTable {
   const int64_t ticks_per_second_;
   workload::RequestReader requests_;
   std::map<core::ProcessId, WatchedProcess> processes_;
+  // Of this round of samples: processes of one pod share their cgroup's files.
+  std::map<std::string, std::optional<core::CgroupMemory>> round_cgroups_;
   std::vector<core::Snapshot> ended_;
   std::vector<core::DescribedProcess> ended_descriptions_;
   std::vector<PendingProfile> profiles_;

@@ -48,6 +48,7 @@ class FakeInspector final : public core::Inspector {
   int identified = 0;
   int full = 0;
   int headers = 0;
+  std::map<int32_t, int> looked_at;  // by pid
 
   void Identify(int32_t pid, IdentifyDone done) override {
     ++identified;
@@ -59,6 +60,7 @@ class FakeInspector final : public core::Inspector {
   void TakeCensus(const core::PythonProcess& python,
                   core::CensusOptions options, CensusDone done) override {
     ++(options.headers_only ? headers : full);
+    ++looked_at[python.pid];
     auto it = censuses.find(python.pid);
     done(it == censuses.end()
              ? absl::StatusOr<core::HeapCensus>(absl::NotFoundError("gone"))
