@@ -1,0 +1,105 @@
+// What the agent does when the collector asks.
+#include "tests/replay/agent/agent_fixture.h"
+
+namespace plimsoll::agent {
+namespace {
+
+TEST_F(AgentTest, CensusCommandIsAnsweredWithEvidenceThenResult) {
+  AddPython(42);
+  Start();
+  time_.Advance(10 * kSecond);
+  size_t before = reports_.size();
+  agent_->HandleCommand(CommandFor(42, core::CommandKind::kTakeCensus));
+  ASSERT_EQ(reports_.size(), before + 1);
+  EXPECT_TRUE(reports_.back().snapshots[0].census.has_value());
+  ASSERT_EQ(results_.size(), 1u);
+  EXPECT_EQ(results_[0].command_id, 7u);
+  EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kDone);
+}
+
+TEST_F(AgentTest, CommandsAreRefusedInWords) {
+  AddPython(42);
+  Start();
+  time_.Advance(10 * kSecond);
+  agent_->HandleCommand(CommandFor(42, core::CommandKind::kOpenWindow));
+  EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kRefused);
+  EXPECT_THAT(results_[0].reason, HasSubstr("BPF is off"));
+  agent_->HandleCommand(CommandFor(43, core::CommandKind::kTakeCensus));
+  EXPECT_EQ(results_[1].outcome, core::CommandOutcome::kProcessGone);
+  core::Command other = CommandFor(42, core::CommandKind::kTakeCensus);
+  other.boot_id = "another";
+  agent_->HandleCommand(other);
+  EXPECT_EQ(results_[2].outcome, core::CommandOutcome::kProcessGone);
+  agent_->HandleCommand(CommandFor(42, core::CommandKind::kWatchBirths));
+  EXPECT_EQ(results_[3].outcome, core::CommandOutcome::kRefused);
+  EXPECT_THAT(results_[3].reason, HasSubstr("WatchBirths"));
+}
+
+TEST_F(AgentTest, WindowBringsANamedBalancedProfile) {
+  AddPython(42);
+  FakeProbes probes;
+  core::RawProfile raw;
+  raw.stacks.resize(1);
+  raw.stacks[0].frames = {{5, 118}, {6, 31}};
+  core::StackCount count;
+  count.type_address = 0x1000;
+  count.block_bytes = 64;
+  count.allocations = 500;
+  raw.profile.counts = {count};
+  raw.losses["walk_busy"] = 2;
+  probes.window = raw;
+  // The census sees the same 500 blocks appear.
+  probes.during_window = [this] {
+    inspector_.censuses.at(42)->size_classes[0].blocks_live += 500;
+  };
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  core::Command command = CommandFor(42, core::CommandKind::kOpenWindow);
+  command.object_malloc = true;
+  command.duration_ns = kSecond;
+  agent_->HandleCommand(command);
+  ASSERT_EQ(results_.size(), 1u);
+  EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kDone);
+  const core::Snapshot& snapshot = reports_.back().snapshots[0];
+  ASSERT_EQ(snapshot.stack_profiles.size(), 1u);
+  const core::StackProfile& profile = snapshot.stack_profiles[0];
+  EXPECT_EQ(profile.command_id, 7u);
+  EXPECT_EQ(profile.counts[0].type, "orders.Order");
+  EXPECT_EQ(profile.stacks[0].frames[0].function, "f5");
+  EXPECT_EQ(profile.stacks[0].frames[0].line, 118);
+  EXPECT_FALSE(profile.net_counts_refused) << profile.refusal;
+  EXPECT_EQ(profile.balance[0].census_change, 500);
+  EXPECT_EQ(snapshot.losses.at("walk_busy"), 2);
+  EXPECT_EQ(probes.last_request.known_types[0], 0x1000u);
+}
+
+TEST_F(AgentTest, AWindowThatLostUpdatesRefusesItsNetCounts) {
+  AddPython(42);
+  FakeProbes probes;
+  probes.window = core::RawProfile();
+  probes.window->losses["map_full"] = 2;
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  core::Command command = CommandFor(42, core::CommandKind::kOpenWindow);
+  command.object_malloc = true;
+  agent_->HandleCommand(command);
+  const core::StackProfile& profile =
+      reports_.back().snapshots.at(0).stack_profiles.at(0);
+  EXPECT_TRUE(profile.net_counts_refused);
+  EXPECT_THAT(profile.refusal, HasSubstr("map_full 2"));
+}
+
+TEST_F(AgentTest, WindowRefusedByTheGovernorSaysSo) {
+  AddPython(42);
+  FakeProbes probes;
+  probes.window = absl::ResourceExhaustedError("31 % of a core");
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  agent_->HandleCommand(CommandFor(42, core::CommandKind::kOpenWindow));
+  ASSERT_EQ(results_.size(), 1u);
+  EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kRefused);
+  EXPECT_EQ(results_[0].reason, "31 % of a core");
+}
+
+}  // namespace
+}  // namespace plimsoll::agent
