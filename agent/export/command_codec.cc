@@ -1,5 +1,7 @@
 #include "agent/export/command_codec.h"
 
+#include "agent/export/text_cleaner.h"
+
 namespace plimsoll::exporter {
 
 core::Command DecodeCommand(const v1::Command& from) {
@@ -49,6 +51,7 @@ void EncodeResult(const core::CommandResult& result, v1::CommandResult& out) {
   out.set_outcome(static_cast<v1::CommandResult::Outcome>(
       static_cast<int>(result.outcome)));
   out.set_reason(result.reason);
+  TextCleaner().Clean(&out);
 }
 
 }  // namespace plimsoll::exporter

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "agent/export/snapshot_encoder.h"
+#include "agent/export/text_cleaner.h"
 
 namespace plimsoll::exporter {
 namespace {
@@ -92,6 +93,7 @@ std::string EncodeBatch(const core::NodeReport& report,
     EncodeSnapshot(snapshot, report.boot_id, max_types, strings,
                    *batch.add_snapshots());
   }
+  TextCleaner().Clean(&batch);
   return batch.SerializeAsString();
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "collector/rpc/snapshot_decoder.h"
+#include "collector/rpc/text_repair.h"
 #include "plimsoll/v1/stream.pb.h"
 
 namespace plimsoll::collector::rpc {
@@ -54,6 +55,7 @@ DescribedProcess DecodeDescription(const v1::ProcessDescription& description) {
   info.owner = description.owner();
   info.command = description.command();
   info.cgroup = description.cgroup();
+  info.parent_pid = description.parent_pid();
   info.python_version = description.python().version();
   info.python_refusal = description.python().refusal();
   info.start_unix_ns = description.start_unix_ns();
@@ -159,15 +161,16 @@ absl::StatusOr<NodeBatch> DecodeBatch(std::string_view node_message) {
     return absl::ResourceExhaustedError("batch: too large");
   }
   auto message = std::make_shared<v1::NodeMessage>();
-  if (!message->ParseFromArray(node_message.data(),
-                               static_cast<int>(node_message.size()))) {
-    return Invalid("does not parse");
-  }
+  const int64_t repaired = ParseRepaired(node_message, message.get());
+  if (repaired < 0) return Invalid("does not parse");
   if (!message->has_batch()) return Invalid("no batch in the message");
   const v1::Batch& batch = message->batch();
   if (absl::Status status = CheckBatch(batch); !status.ok()) return status;
   NodeBatch out;
   out.seq = batch.seq();
+  if (repaired > 0) {
+    out.refused.emplace_back(PLIMSOLL_DROP_INVALID_MESSAGE, repaired);
+  }
   out.boot_id = BootId(batch);
   out.boottime_ns = batch.boottime_ns();
   out.wall_offset_ns = batch.wall_offset_ns();

@@ -185,5 +185,33 @@ TEST(ReportEncoderTest, ASnapshotOverTheBoundLosesItsStacksAndSaysSo) {
   EXPECT_TRUE(told);
 }
 
+// protobuf refuses the whole batch for one such byte, and a target may call a
+// class what it likes (a lone surrogate among others).
+TEST(ReportEncoderTest, StringsOfTargetsThatAreNotUtf8AreCleaned) {
+  core::NodeReport report;
+  report.boot_id = "boot";
+  report.snapshots = {FullSnapshot()};
+  core::Snapshot& snapshot = report.snapshots[0];
+  snapshot.census->types[0].type = "m.\xed\xa0\x80";
+  snapshot.stack_profiles[0].stacks[0].frames[0].file = "caf\xe9.py";
+  snapshot.requests->counts[0].attributes = {{"city", "\xff"}};
+  snapshot.memory->cgroup->path = "/a\xc0\xaf";
+  snapshot.tiers[0].reason = "\xf5";
+  core::DescribedProcess process;
+  process.description.command = "python \xfe.py";
+  process.description.region = "S\xc3\xa3o Paulo";  // well formed
+  report.processes = {process};
+  auto encoded = EncodeReport(report, {});
+  ASSERT_EQ(encoded.batches.size(), 1u);
+  const v1::Batch batch = Decode(encoded.batches[0]);
+  std::vector<std::string> strings(batch.strings().begin(),
+                                   batch.strings().end());
+  EXPECT_THAT(strings, ::testing::IsSupersetOf({"m.???", "caf?.py", "?"}));
+  EXPECT_EQ(batch.snapshots(0).memory().cgroup().path(), "/a??");
+  EXPECT_EQ(batch.snapshots(0).tiers(0).reason(), "?");
+  EXPECT_EQ(batch.processes(0).command(), "python ?.py");
+  EXPECT_EQ(batch.processes(0).region(), "S\xc3\xa3o Paulo");
+}
+
 }  // namespace
 }  // namespace plimsoll::exporter

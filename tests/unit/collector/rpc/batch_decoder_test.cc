@@ -7,6 +7,7 @@
 #include <limits>
 #include <random>
 
+#include "plimsoll/base/utf8.h"
 #include "tests/support/golden_batch.h"
 
 namespace plimsoll::collector::rpc {
@@ -192,6 +193,59 @@ TEST(BatchDecoder, RandomChangesNeverCrash) {
       EXPECT_LE(batch->snapshots.size(), 20'000u);
     }
     PeekSeq(changed);
+  }
+}
+
+// In the bytes that come over the network; protobuf would not write them.
+std::string WithBadBytes(std::string bytes, const std::string& good,
+                         const std::string& bad) {
+  const size_t at = bytes.find(good);
+  EXPECT_NE(at, std::string::npos) << good;
+  return bytes.replace(at, good.size(), bad);
+}
+
+TEST(BatchDecoder, OneStringThatIsNotUtf8DoesNotCostTheBatch) {
+  const std::string bytes = Encode(GoldenBatch(3));
+  auto whole = DecodeBatch(bytes);
+  ASSERT_TRUE(whole.ok());
+  auto batch = DecodeBatch(WithBadBytes(bytes, "FloatingVehicle",
+                                        "Floating\xff\xed\xa0\x80\xc3\x28"
+                                        "e"));
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  EXPECT_THAT(batch->refused,
+              ElementsAre(Pair(PLIMSOLL_DROP_INVALID_MESSAGE, 1)));
+  ASSERT_EQ(batch->snapshots.size(), 1u);
+  EXPECT_EQ(batch->snapshots[0].values.size(),
+            whole->snapshots[0].values.size());
+  EXPECT_EQ(ValueOf(batch->snapshots[0], metric::kTypeObjects,
+                    "routing.vehicles.Floating" + std::string(5, '?') + "(e"),
+            65'000);
+  EXPECT_EQ(batch->processes[0].info.workload.name, "routing-api");
+  // In a name of the process, two levels down.
+  batch = DecodeBatch(WithBadBytes(bytes, "Deployment", "Deploym\xf8nt"));
+  ASSERT_TRUE(batch.ok());
+  EXPECT_EQ(batch->processes[0].info.workload.kind, "Deploym?nt");
+}
+
+TEST(BatchDecoder, WhatIsCleanedIsWhatProtobufTakes) {
+  std::mt19937 random(3);
+  const std::string starts =
+      "\xc1\xc2\xdf\xe0\xe1\xed\xee\xef\xf0\xf1\xf4\xf5\x80\xbf\x9f\xa0\x90"
+      "a";
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text;
+    for (unsigned n = random() % 6 + 1; n > 0; --n) {
+      text += starts[random() % starts.size()];
+    }
+    const std::string before = text;
+    v1::NodeMessage message;
+    // Field 4 of Hello is a string.
+    const std::string hello = "\x0a" + std::string(1, char(text.size() + 2)) +
+                              "\x22" + std::string(1, char(text.size()));
+    const bool taken = message.ParseFromString(hello + text);
+    EXPECT_EQ(CleanUtf8(text.data(), text.size()), !taken);
+    EXPECT_TRUE(message.ParseFromString(hello + text));
+    EXPECT_EQ(text.size(), before.size());
   }
 }
 
