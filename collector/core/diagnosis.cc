@@ -2,15 +2,23 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "collector/core/diagnosis_stored.h"
+#include "collector/core/instances.h"
 
 namespace plimsoll::collector {
 namespace {
 
 constexpr size_t kMostTypes = 10;
 constexpr size_t kMostProcesses = 50;
+
+bool WorstFirst(const AffectedProcess& a, const AffectedProcess& b) {
+  if (a.leaking != b.leaking) return a.leaking;
+  if (a.helper != b.helper) return b.helper;
+  return a.bytes_per_s.value > b.bytes_per_s.value;
+}
 
 std::optional<TimeToLimit> TimeToLimitOf(const ProcessTrend& trend) {
   const ImminentFinding& f = trend.finding;
@@ -36,7 +44,9 @@ AffectedProcess Affected(const ProcessTrend& trend, bool leaking) {
   p.node = trend.info.node;
   p.region = trend.info.region;
   p.version = trend.info.version;
+  p.instance = InstanceOf(trend.info, trend.finding.limit_bytes > 0);
   p.leaking = leaking;
+  p.pressed = trend.finding.holds;
   if (trend.recent_bytes_per_s) p.bytes_per_s = *trend.recent_bytes_per_s;
   if (trend.judged) p.bytes_per_s = trend.judged->bytes_per_s;
   if (trend.finding.holds) p.bytes_per_s = trend.finding.bytes_per_s;
@@ -46,59 +56,73 @@ AffectedProcess Affected(const ProcessTrend& trend, bool leaking) {
   return p;
 }
 
-// Mean of independent estimates.
-Estimate Mean(const std::vector<Estimate>& estimates) {
-  Estimate mean{0, 0, 0};
-  double lo = 0, hi = 0;
-  const double n = static_cast<double>(estimates.size());
-  for (const Estimate& e : estimates) {
-    mean.value += e.value / n;
-    lo += (e.value - e.lo) * (e.value - e.lo);
-    hi += (e.hi - e.value) * (e.hi - e.value);
-  }
-  mean.lo = mean.value - std::sqrt(lo) / n;
-  mean.hi = mean.value + std::sqrt(hi) / n;
-  return mean;
+ProcessWork WorkOf(const ProcessTrend& trend) {
+  const ProcessInfo& info = trend.info;
+  return {info.pid, info.parent_pid,
+          info.agent_id + " " + info.pod + " " + info.cgroup, trend.serves};
 }
 
-void SummariseProcesses(Incident& incident) {
-  std::vector<Estimate> slopes;
-  incident.time_to_limit.reset();
-  for (const AffectedProcess& p : incident.processes) {
-    if (!p.leaking) continue;
-    slopes.push_back(p.bytes_per_s);
-    if (p.time_to_limit &&
-        (!incident.time_to_limit ||
-         p.time_to_limit->lo_s < incident.time_to_limit->lo_s)) {
-      incident.time_to_limit = p.time_to_limit;
-    }
-  }
-  if (!slopes.empty()) incident.bytes_per_s = Mean(slopes);
-}
-
-void SummariseRegions(Incident& incident) {
-  std::map<std::string, std::vector<const AffectedProcess*>> regions;
-  for (const AffectedProcess& p : incident.processes) {
-    if (std::isfinite(p.bytes_per_s.lo)) regions[p.region].push_back(&p);
+void SummariseRegions(const std::vector<InstanceGrowth>& instances,
+                      Incident& incident) {
+  std::map<std::string, std::vector<Estimate>> slopes;
+  for (const InstanceGrowth& i : instances) {
+    slopes[i.region].push_back(i.bytes_per_s);
   }
   incident.regions.clear();
-  for (const auto& [name, processes] : regions) {
+  for (const auto& [name, mine] : slopes) {
     RegionGrowth region;
     region.region = name;
-    std::vector<Estimate> slopes;
-    for (const AffectedProcess* p : processes) {
+    region.bytes_per_s = MeanOf(mine);
+    for (const AffectedProcess& p : incident.processes) {
+      if (p.helper || p.region != name) continue;
       ++region.processes;
-      region.leaking += p->leaking ? 1 : 0;
-      slopes.push_back(p->bytes_per_s);
+      region.leaking += p.leaking ? 1 : 0;
     }
-    region.bytes_per_process_s = Mean(slopes);
     incident.regions.push_back(std::move(region));
   }
   std::stable_sort(incident.regions.begin(), incident.regions.end(),
                    [](const RegionGrowth& a, const RegionGrowth& b) {
-                     return a.bytes_per_process_s.value >
-                            b.bytes_per_process_s.value;
+                     return a.bytes_per_s.value > b.bytes_per_s.value;
                    });
+}
+
+void Count(Incident& incident) {
+  std::set<std::string> instances;
+  incident.workload_processes = incident.leaking_processes = 0;
+  for (const AffectedProcess& p : incident.processes) {
+    if (p.helper) continue;
+    ++incident.workload_processes;
+    incident.leaking_processes += p.leaking ? 1 : 0;
+    instances.insert(p.instance);
+  }
+  incident.workload_instances = static_cast<int32_t>(instances.size());
+}
+
+// The types of the leaking ones, as the mean over their instances.
+void SummariseTypes(const std::vector<const ProcessTrend*>& trends,
+                    Incident& incident) {
+  std::set<ProcessKey> leaking;
+  for (const AffectedProcess& p : incident.processes) {
+    if (p.leaking) leaking.insert(p.process);
+  }
+  std::vector<std::vector<TypeTrend>> types;
+  for (const ProcessTrend* trend : trends) {
+    if (leaking.contains(trend->info.key)) types.push_back(trend->types);
+  }
+  const double instances = std::max(1, incident.leaking_instances);
+  std::vector<GrowingType> ranked =
+      RankTypes(types, instances * incident.bytes_per_s.value);
+  DivideTypes(instances, ranked);
+  if (ranked.size() > kMostTypes) ranked.resize(kMostTypes);
+  if (!ranked.empty()) incident.types = std::move(ranked);
+}
+
+double WindowOf(const ProcessTrend& trend) {
+  const double watched =
+      static_cast<double>(trend.last_seen_ns - trend.watched_from_ns) / 1e9;
+  return std::max({trend.finding.window_s,
+                   trend.judged ? trend.judged->window_s : 0,
+                   std::min(600.0, watched)});
 }
 
 }  // namespace
@@ -117,52 +141,45 @@ bool IsGrowing(const ProcessTrend& trend, const Thresholds& thresholds) {
 void DiagnoseTrends(const std::vector<ProcessTrend>& trends,
                     const Thresholds& thresholds, int64_t now_ns,
                     Incident& incident) {
-  std::set<ProcessKey> before;
+  std::map<ProcessKey, AffectedProcess> before;
   for (const AffectedProcess& p : incident.processes) {
-    if (p.leaking) before.insert(p.process);
+    if (p.leaking) before[p.process] = p;
   }
   const int64_t unseen =
       now_ns - static_cast<int64_t>(thresholds.incident.gone_s * 1e9);
+  std::vector<const ProcessTrend*> alive;
   std::vector<AffectedProcess> processes;
-  std::vector<std::vector<TypeTrend>> types;
-  std::set<std::string> pods;
-  double growth = 0, window = 0;
+  std::vector<ProcessWork> works;
+  double window = 0;
   for (const ProcessTrend& trend : trends) {
     if (trend.exited || trend.last_seen_ns < unseen) continue;
-    const bool leaking =
-        IsGrowing(trend, thresholds) ||
-        (before.contains(trend.info.key) && !trend.recent_bytes_per_s);
+    const auto former = before.find(trend.info.key);
+    // Not seen for long enough, after a restart of ours: as it was.
+    const bool as_before = former != before.end() && !trend.recent_bytes_per_s;
+    const bool leaking = as_before || IsGrowing(trend, thresholds);
+    alive.push_back(&trend);
+    works.push_back(WorkOf(trend));
     processes.push_back(Affected(trend, leaking));
-    if (!trend.info.pod.empty()) pods.insert(trend.info.pod);
-    if (!leaking) continue;
-    types.push_back(trend.types);
-    growth += std::max(0.0, processes.back().bytes_per_s.value);
-    window =
-        std::max({window, trend.finding.window_s,
-                  trend.judged ? trend.judged->window_s : 0,
-                  std::min(600.0, static_cast<double>(trend.last_seen_ns -
-                                                      trend.watched_from_ns) /
-                                      1e9)});
+    if (as_before) processes.back().bytes_per_s = former->second.bytes_per_s;
+    if (leaking) window = std::max(window, WindowOf(trend));
   }
-  const bool any =
-      std::any_of(processes.begin(), processes.end(),
-                  [](const AffectedProcess& p) { return p.leaking; });
-  if (!any) return;
-  std::stable_sort(processes.begin(), processes.end(),
-                   [](const AffectedProcess& a, const AffectedProcess& b) {
-                     if (a.leaking != b.leaking) return a.leaking;
-                     return a.bytes_per_s.value > b.bytes_per_s.value;
-                   });
-  incident.workload_processes = static_cast<int32_t>(processes.size());
-  incident.workload_pods = static_cast<int32_t>(pods.size());
-  if (processes.size() > kMostProcesses) processes.resize(kMostProcesses);
+  MarkRoles(works, processes);
+  if (std::none_of(processes.begin(), processes.end(),
+                   [](const AffectedProcess& p) { return p.leaking; })) {
+    return;
+  }
+  std::stable_sort(processes.begin(), processes.end(), WorstFirst);
   incident.processes = std::move(processes);
   if (window > 0) incident.window_s = window;
-  std::vector<GrowingType> ranked = RankTypes(types, growth);
-  if (ranked.size() > kMostTypes) ranked.resize(kMostTypes);
-  if (!ranked.empty()) incident.types = std::move(ranked);
-  SummariseProcesses(incident);
-  SummariseRegions(incident);
+  const std::vector<InstanceGrowth> instances =
+      GroupInstances(incident.processes);
+  SummariseInstances(instances, incident);
+  SummariseRegions(instances, incident);
+  SummariseTypes(alive, incident);
+  Count(incident);
+  if (incident.processes.size() > kMostProcesses) {
+    incident.processes.resize(kMostProcesses);
+  }
 }
 
 absl::Status DiagnoseStored(const FleetReader& reader,

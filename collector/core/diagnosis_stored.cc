@@ -20,6 +20,7 @@ constexpr int64_t kEvidenceBeforeNs = 600 * kSecond;
 constexpr size_t kMostStacks = 10;
 constexpr size_t kMostTypes = 10;
 constexpr size_t kMostTypePoints = 100;
+constexpr size_t kMostTypeProcesses = 4;
 constexpr size_t kMostTrafficProcesses = 12;
 
 absl::StatusOr<std::optional<double>> SlopeOf(const FleetReader& reader,
@@ -85,12 +86,44 @@ void PerRequest(const std::map<std::string, RegionSums>& sums,
     const auto at = sums.find(region.region);
     if (at == sums.end() || at->second.requests < 1) continue;
     const double value = at->second.growth / at->second.requests;
-    const double slope = region.bytes_per_process_s.value;
+    const double slope = region.bytes_per_s.value;
     if (slope <= 0) continue;
-    const Estimate& s = region.bytes_per_process_s;
+    const Estimate& s = region.bytes_per_s;
     region.bytes_per_request =
         Estimate{value, value * s.lo / slope, value * s.hi / slope};
   }
+}
+
+// Restates each cause's share as its requests' part of the rate that the page
+// gives, so that bytes per request times requests per minute is that share.
+void ShareOfRate(const std::vector<TrafficSeries>& all,
+                 const std::vector<const AffectedProcess*>& whose,
+                 int64_t now_ns, Incident& incident) {
+  const int64_t from = now_ns - static_cast<int64_t>(incident.window_s * 1e9);
+  std::set<std::string> instances;
+  for (const AffectedProcess* p : whose) {
+    if (p->leaking) instances.insert(p->instance);
+  }
+  const double rate = incident.bytes_per_s.value;
+  if (instances.empty() || rate <= 0) return;
+  double unexplained = 1;
+  for (TrafficCause& cause : incident.traffic.causes) {
+    double per_s = 0;
+    bool known = false;
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (!whose[i]->leaking) continue;
+      const auto one = RequestRate(all[i], cause.attributes, from, now_ns);
+      known = known || one.has_value();
+      per_s += one.value_or(0);
+    }
+    if (known) {
+      cause.requests_per_s = per_s / static_cast<double>(instances.size());
+      cause.share = std::min(
+          1.0, cause.bytes_per_request.value * *cause.requests_per_s / rate);
+    }
+    unexplained -= cause.share;
+  }
+  incident.traffic.unexplained_share = std::max(0.0, unexplained);
 }
 
 absl::StatusOr<Epoch> ReadEpoch(const FleetReader& reader, ProcessKey process,
@@ -107,30 +140,48 @@ absl::StatusOr<Epoch> ReadEpoch(const FleetReader& reader, ProcessKey process,
   return epoch;
 }
 
-}  // namespace
-
-absl::Status ReadTypes(const FleetReader& reader, int64_t now_ns,
-                       Incident& incident) {
-  const AffectedProcess* worst = Worst(incident);
-  if (worst == nullptr || !incident.types.empty()) return absl::OkStatus();
-  const int64_t from = now_ns - static_cast<int64_t>(incident.window_s * 1e9);
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      const auto names, reader.Series(worst->process, metric::kTypeObjects));
+// The types of one process that rise.
+absl::StatusOr<std::vector<TypeTrend>> RisingTypes(const FleetReader& reader,
+                                                   ProcessKey process,
+                                                   int64_t from, int64_t to) {
+  PLIMSOLL_ASSIGN_OR_RETURN(const auto names,
+                            reader.Series(process, metric::kTypeObjects));
   std::vector<TypeTrend> rising;
   for (const SeriesName& name : names) {
-    PLIMSOLL_ASSIGN_OR_RETURN(
-        const Epoch objects,
-        ReadEpoch(reader, worst->process, name, from, now_ns + 1));
+    PLIMSOLL_ASSIGN_OR_RETURN(const Epoch objects,
+                              ReadEpoch(reader, process, name, from, to));
     const auto fit = FitSlope(objects, 1.4);
     if (!fit || fit->slope.lo <= 0 || fit->z < 2.6) continue;
     PLIMSOLL_ASSIGN_OR_RETURN(
         const Epoch bytes,
-        ReadEpoch(reader, worst->process, {metric::kTypeBytes, name.label},
-                  from, now_ns + 1));
+        ReadEpoch(reader, process, {metric::kTypeBytes, name.label}, from, to));
     const auto byte_slope = FitSlopeOnly(bytes, 1.4);
     if (byte_slope) rising.push_back({name.label, fit->slope, *byte_slope});
   }
-  incident.types = RankTypes({rising}, worst->bytes_per_s.value);
+  return rising;
+}
+
+}  // namespace
+
+absl::Status ReadTypes(const FleetReader& reader, int64_t now_ns,
+                       Incident& incident) {
+  if (Worst(incident) == nullptr || !incident.types.empty()) {
+    return absl::OkStatus();
+  }
+  const int64_t from = now_ns - static_cast<int64_t>(incident.window_s * 1e9);
+  std::vector<std::vector<TypeTrend>> types;
+  std::set<std::string> instances;
+  double growth = 0;
+  for (const AffectedProcess& p : incident.processes) {
+    if (!p.leaking || types.size() >= kMostTypeProcesses) break;
+    PLIMSOLL_ASSIGN_OR_RETURN(auto rising,
+                              RisingTypes(reader, p.process, from, now_ns + 1));
+    types.push_back(std::move(rising));
+    instances.insert(p.instance);
+    growth += p.bytes_per_s.value;
+  }
+  incident.types = RankTypes(types, growth);
+  DivideTypes(static_cast<double>(instances.size()), incident.types);
   if (incident.types.size() > kMostTypes) incident.types.resize(kMostTypes);
   return absl::OkStatus();
 }
@@ -223,6 +274,7 @@ absl::Status ReadTraffic(const FleetReader& reader,
     }
   }
   PerRequest(sums, incident);
+  ShareOfRate(all, whose, now_ns, incident);
   return absl::OkStatus();
 }
 

@@ -12,8 +12,8 @@
 
 namespace plimsoll::collector {
 
-// Growing types of the worst process over the incident's window, where the last
-// few censuses named none (a slow leak).
+// Growing types of the worst processes over the incident's window, where the
+// last few censuses named none (a slow leak).
 absl::Status ReadTypes(const FleetReader& reader, int64_t now_ns,
                        Incident& incident);
 // Which part of the worst process' anonymous growth is live Python memory,

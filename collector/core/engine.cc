@@ -175,7 +175,7 @@ void Engine::Impl::RequestEvidence(Incident& incident, int64_t now_ns) {
   const AffectedProcess* sibling = nullptr;
   for (const AffectedProcess& p : incident.processes) {
     if (p.leaking && worst == nullptr) worst = &p;
-    if (p.leaking || worst == nullptr) continue;
+    if (p.leaking || p.helper || worst == nullptr) continue;
     // Of another region, if there is one: what differs there is the clue.
     if (sibling == nullptr ||
         (sibling->region == worst->region && p.region != worst->region)) {

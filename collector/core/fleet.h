@@ -29,6 +29,7 @@ struct ProcessInfo {
   ProcessKey key = 0;
   std::string agent_id, boot_id;
   int32_t pid = 0;
+  int32_t parent_pid = 0;  // 0: not known
   uint64_t start_ticks = 0;
   uint32_t exec_seq = 0;
   WorkloadName workload;

@@ -52,6 +52,8 @@ class ImminentWatch {
   // Types that rise by either test of the rule.
   std::vector<const TypeHistory*> RisingTypes() const;
   int64_t last_seen_ns() const { return last_seen_ns_; }
+  // It has counted requests of its own.
+  bool serves() const { return requests_total_.value_or(0) > 0; }
   bool exited() const { return exited_; }
   bool oom_killed() const { return oom_killed_; }
 

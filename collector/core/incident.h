@@ -15,7 +15,7 @@
 
 namespace plimsoll::collector {
 
-// Growth of one type, summed over the incident's processes.
+// Growth of one type in one leaking instance: the mean over them.
 struct GrowingType {
   std::string type;
   bool builtin = false;
@@ -30,10 +30,13 @@ struct AffectedProcess {
   ProcessKey process = 0;
   int32_t pid = 0;
   std::string pod, node, region, version;
+  std::string instance;  // instances.h
   Estimate bytes_per_s;
   std::optional<double> usage_bytes, limit_bytes;
-  std::optional<TimeToLimit> time_to_limit;
+  std::optional<TimeToLimit> time_to_limit;  // of its instance
+  bool pressed = false;  // timed by what presses on the limit, not by itself
   bool leaking = false;  // false: a sibling that was looked at and is healthy
+  bool helper = false;   // neither grows nor serves: counted nowhere
   friend bool operator==(const AffectedProcess&,
                          const AffectedProcess&) = default;
 };
@@ -45,6 +48,9 @@ struct TrafficCause {
   double share = 0;  // of the leak
   double vif = 0;    // variance inflation by the other attributes
   double requests = 0;
+  // Of one leaking instance, over the window of the slope: times
+  // bytes_per_request it is `share` of the incident's bytes_per_s.
+  std::optional<double> requests_per_s;
   std::vector<std::string> inseparable_from;
   friend bool operator==(const TrafficCause&, const TrafficCause&) = default;
 };
@@ -59,9 +65,9 @@ struct Traffic {
 
 struct RegionGrowth {
   std::string region;
-  int32_t processes = 0;
+  int32_t processes = 0;  // helpers are not counted
   int32_t leaking = 0;
-  Estimate bytes_per_process_s;
+  Estimate bytes_per_s;                       // mean over its instances
   std::optional<Estimate> bytes_per_request;  // of the traffic cause
   friend bool operator==(const RegionGrowth&, const RegionGrowth&) = default;
 };
@@ -99,11 +105,15 @@ struct Incident {
   std::string evidence_problem;  // why the request failed, when it did
   std::string resolve_reason;
   double window_s = 0;   // what the slope was estimated over
-  Estimate bytes_per_s;  // mean over the leaking processes
+  Estimate bytes_per_s;  // of one leaking instance: the mean over them
   std::optional<TimeToLimit> time_to_limit;  // of the first to die
   std::vector<AffectedProcess> processes;    // worst first
-  int32_t workload_processes = 0;            // seen alive in all
-  int32_t workload_pods = 0;                 // theirs; 0: no pod is known
+  // Seen alive in all, helpers not counted.
+  int32_t workload_processes = 0;
+  int32_t workload_instances = 0;
+  int32_t leaking_processes = 0;
+  int32_t leaking_instances = 0;
+  std::string instance_kind;  // "pod", "cgroup", "process"; "instance": mixed
   std::vector<GrowingType> types;
   GrowthShares shares;
   std::vector<StackEvidence> stacks;  // of the growing types, best first

@@ -92,17 +92,19 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GrowingType, type, builtin,
                                                 share, rolled_up)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(AffectedProcess, process, pid,
                                                 pod, node, region, version,
-                                                bytes_per_s, usage_bytes,
-                                                limit_bytes, time_to_limit,
-                                                leaking)
+                                                instance, bytes_per_s,
+                                                usage_bytes, limit_bytes,
+                                                time_to_limit, pressed, leaking,
+                                                helper)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(TrafficCause, attributes,
                                                 bytes_per_request, share, vif,
-                                                requests, inseparable_from)
+                                                requests, requests_per_s,
+                                                inseparable_from)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Traffic, causes,
                                                 unexplained_share, looks,
                                                 not_known)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RegionGrowth, region, processes,
-                                                leaking, bytes_per_process_s,
+                                                leaking, bytes_per_s,
                                                 bytes_per_request)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GrowthShares, python, free,
                                                 native)
@@ -113,7 +115,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     Incident, id, workload, cause, state, page, rule, opened_ns, fired_ns,
     resolved_ns, updated_ns, evidence_requested_ns, evidence_problem,
     resolve_reason, window_s, bytes_per_s, time_to_limit, processes,
-    workload_processes, workload_pods, types, shares, stacks, census_coverage,
+    workload_processes, workload_instances, leaking_processes,
+    leaking_instances, instance_kind, types, shares, stacks, census_coverage,
     traffic, regions, text)
 
 std::string EncodeIncident(const Incident& incident) {

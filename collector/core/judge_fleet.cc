@@ -1,9 +1,9 @@
 #include "collector/core/judge_fleet.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "collector/core/diagnosis_stored.h"
+#include "collector/core/instances.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector {
@@ -51,6 +51,7 @@ AffectedProcess Affected(const ProcessInfo& info, const ProcessJudgement& j,
   p.node = info.node;
   p.region = info.region;
   p.version = info.version;
+  p.instance = InstanceOf(info, input.limit_bytes.value_or(0) > 0);
   p.bytes_per_s = j.bytes_per_s;
   p.usage_bytes = input.usage_bytes;
   p.limit_bytes = input.limit_bytes;
@@ -64,22 +65,10 @@ void Summarise(WorkloadJudgement& w) {
                    [](const AffectedProcess& a, const AffectedProcess& b) {
                      return a.bytes_per_s.value > b.bytes_per_s.value;
                    });
-  const double n = static_cast<double>(w.processes.size());
-  Estimate mean{0, 0, 0};
-  double lo = 0, hi = 0;
-  for (const AffectedProcess& p : w.processes) {
-    const Estimate& e = p.bytes_per_s;
-    mean.value += e.value / n;
-    lo += (e.value - e.lo) * (e.value - e.lo);
-    hi += (e.hi - e.value) * (e.hi - e.value);
-    if (p.time_to_limit &&
-        (!w.time_to_limit || p.time_to_limit->lo_s < w.time_to_limit->lo_s)) {
-      w.time_to_limit = p.time_to_limit;
-    }
-  }
-  mean.lo = mean.value - std::sqrt(lo) / n;
-  mean.hi = mean.value + std::sqrt(hi) / n;
-  w.bytes_per_s = mean;
+  Incident draft;
+  SummariseInstances(GroupInstances(w.processes), draft);
+  w.bytes_per_s = draft.bytes_per_s;
+  w.time_to_limit = draft.time_to_limit;
 }
 
 // Shares of the worst process' growth, and the cause that they name.

@@ -18,7 +18,7 @@ struct WorkloadJudgement {
   WorkloadName workload;
   Verdict cause = Verdict::kLeak;
   bool page = false;
-  Estimate bytes_per_s;                      // mean over its leaking processes
+  Estimate bytes_per_s;                      // mean over its leaking instances
   std::optional<TimeToLimit> time_to_limit;  // of the first to die
   double window_s = 0;
   GrowthShares shares;                     // of the worst process

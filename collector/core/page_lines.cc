@@ -30,6 +30,7 @@ std::string RegionName(const std::string& region) {
 std::string VersionWords(const Incident& incident) {
   std::set<std::string> leaking, healthy;
   for (const AffectedProcess& p : incident.processes) {
+    if (p.helper) continue;
     (p.leaking ? leaking : healthy).insert(p.version);
   }
   leaking.erase("");
@@ -73,8 +74,11 @@ std::string TrafficLine(const Incident& incident) {
   for (const TrafficCause& c : traffic.causes) {
     std::string part = FormatBytes(c.bytes_per_request.value) + " per request";
     if (!c.attributes.empty()) part += " with " + Spaced(c.attributes);
-    part += " (" + FormatByteInterval(c.bytes_per_request) + "), " +
-            FormatShare(c.share) + " of the leak";
+    part += " (" + FormatByteInterval(c.bytes_per_request) + ")";
+    if (c.requests_per_s) {
+      part += " x " + FormatCount(*c.requests_per_s * 60) + "/min";
+    }
+    part += ", " + FormatShare(c.share) + " of the leak";
     if (!c.inseparable_from.empty()) {
       part += "; cannot be separated from " +
               Spaced(Join(c.inseparable_from, " or "));
@@ -103,14 +107,14 @@ std::string WhereLine(const Incident& incident) {
     return line;
   }
   const RegionGrowth& other = incident.regions[1];
-  const double slower = other.bytes_per_process_s.value;
+  const double slower = other.bytes_per_s.value;
   if (other.leaking == 0 || slower <= 0) {
     line = "only " + RegionName(worst.region) + " leaks, " +
            RegionName(other.region) + " does not (" +
-           FormatRateWithInterval(other.bytes_per_process_s, "") + ")";
+           FormatRateWithInterval(other.bytes_per_s, "") + ")";
   } else {
     line = RegionName(worst.region) + ": " +
-           FormatRatio(worst.bytes_per_process_s.value / slower) + " " +
+           FormatRatio(worst.bytes_per_s.value / slower) + " " +
            RegionName(other.region) + " in all";
   }
   return line + PerRequestWords(worst, other) + VersionWords(incident);

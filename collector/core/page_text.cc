@@ -102,23 +102,26 @@ std::string MadeAt(const Incident& incident) {
 }
 
 std::string HowMany(const Incident& incident) {
-  std::set<std::string> pods;
-  int leaking = 0;
-  bool all_pods = true;
-  for (const AffectedProcess& p : incident.processes) {
-    if (!p.leaking) continue;
-    ++leaking;
-    pods.insert(p.pod);
-    all_pods = all_pods && !p.pod.empty();
+  const auto of = [](int32_t leaking, int32_t all, const std::string& what) {
+    all = std::max(leaking, all);
+    return std::to_string(leaking) + " of " + std::to_string(all) + " " + what +
+           (all == 1            ? ""
+            : what == "process" ? "es"
+                                : "s");
+  };
+  const std::string kind =
+      incident.instance_kind.empty() ? "process" : incident.instance_kind;
+  std::string text =
+      of(incident.leaking_instances, incident.workload_instances, kind);
+  // Several workers under one limit: how many of them is said too.
+  if (kind != "process" &&
+      incident.workload_processes > incident.workload_instances) {
+    text +=
+        " (" +
+        of(incident.leaking_processes, incident.workload_processes, "process") +
+        ")";
   }
-  if (all_pods && !pods.empty()) {
-    const int n = static_cast<int>(pods.size());
-    return std::to_string(n) + " of " +
-           std::to_string(std::max(n, incident.workload_pods)) + " pods";
-  }
-  return std::to_string(leaking) + " of " +
-         std::to_string(std::max(leaking, incident.workload_processes)) +
-         " processes";
+  return text;
 }
 
 std::string Title(const Incident& incident) {
@@ -129,9 +132,12 @@ std::string Title(const Incident& incident) {
   const std::string where =
       regions.empty() ? ""
                       : " in " + Join({regions.begin(), regions.end()}, ", ");
-  std::string title = incident.workload.name + " leaks " +
-                      FormatRateWithInterval(incident.bytes_per_s, where) +
-                      "; ";
+  // All rates of a page are of one of them: said once, where it is not plain.
+  const std::string each =
+      incident.leaking_instances > 1 ? " per " + incident.instance_kind : "";
+  std::string title =
+      incident.workload.name + " leaks " +
+      FormatRateWithInterval(incident.bytes_per_s, each + where) + "; ";
   title += incident.time_to_limit
                ? "OOM in " + FormatTimeToLimit(*incident.time_to_limit)
                : "no memory limit is set, so time to OOM is not known";

@@ -32,6 +32,7 @@ ProcessTrend ProcessTable::TrendOf(const Entry& entry) {
   }
   trend.watched_from_ns = entry.watched_from_ns;
   trend.last_seen_ns = entry.watch.last_seen_ns();
+  trend.serves = entry.watch.serves();
   trend.exited = entry.watch.exited() || entry.info.exited;
   trend.oom_killed = entry.watch.oom_killed();
   return trend;

@@ -28,6 +28,7 @@ struct ProcessTrend {
   std::optional<ProcessJudgement> judged;
   int64_t watched_from_ns = 0;
   int64_t last_seen_ns = 0;
+  bool serves = false;  // counts requests of its own
   bool exited = false;
   bool oom_killed = false;
 };

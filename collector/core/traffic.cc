@@ -17,6 +17,8 @@ using Eigen::Index;
 // r^2 above which two columns are one for every practical purpose.
 constexpr double kSameColumn = 0.98;
 constexpr size_t kMostInseparable = 3;
+// Counts are looked at each 15 s and more: two looks at least.
+constexpr int64_t kLeastRateNs = 60'000'000'000;
 
 struct Fit {
   std::vector<Index> columns;
@@ -202,12 +204,29 @@ Traffic AttributeTraffic(const std::vector<TrafficSeries>& processes,
 
 double RequestsWith(const TrafficSeries& series, const std::string& attributes,
                     int64_t from_ns, int64_t to_ns) {
+  const int64_t first_look = FirstLook(series);
   double sum = 0;
   for (const auto& [label, samples] : series.requests) {
-    if (samples.empty() || !IsParent(attributes, label)) continue;
-    sum += std::max(0.0, ValueAt(samples, to_ns) - ValueAt(samples, from_ns));
+    if (!IsParent(attributes, label)) continue;
+    sum += RequestsBetween(samples, first_look, from_ns, to_ns);
   }
   return sum;
+}
+
+std::optional<double> RequestRate(const TrafficSeries& series,
+                                  const std::string& attributes,
+                                  int64_t from_ns, int64_t to_ns) {
+  int64_t last_look = 0;
+  for (const auto& [label, samples] : series.requests) {
+    if (!samples.empty()) {
+      last_look = std::max(last_look, samples.back().time_ns);
+    }
+  }
+  const int64_t from = std::max(from_ns, FirstLook(series));
+  const int64_t to = std::min(to_ns, last_look);
+  if (to - from < kLeastRateNs) return std::nullopt;
+  return RequestsWith(series, attributes, from, to) * 1e9 /
+         static_cast<double>(to - from);
 }
 
 }  // namespace plimsoll::collector

@@ -7,6 +7,7 @@
 #define PLIMSOLL_COLLECTOR_CORE_TRAFFIC_H_
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,16 @@ Traffic AttributeTraffic(const std::vector<TrafficSeries>& processes,
                          const TrafficThresholds& thresholds);
 
 // Requests of one process between two times that match every k=v of
-// `attributes` ("": all); nothing without counts that span them.
+// `attributes` ("": all). A label set that was not there at the process' first
+// look at its counts began at zero.
 double RequestsWith(const TrafficSeries& series, const std::string& attributes,
                     int64_t from_ns, int64_t to_ns);
+
+// The same per second, over what of the span was looked at; nothing where that
+// is less than a minute.
+std::optional<double> RequestRate(const TrafficSeries& series,
+                                  const std::string& attributes,
+                                  int64_t from_ns, int64_t to_ns);
 
 }  // namespace plimsoll::collector
 

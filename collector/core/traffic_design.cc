@@ -1,6 +1,7 @@
 #include "collector/core/traffic_design.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -55,19 +56,6 @@ std::vector<int64_t> Looks(const TrafficSeries& process) {
   return thinned;
 }
 
-// Requests of one label set between two looks. A set that was not there at the
-// first look of the process began at zero.
-double Requests(const std::vector<Sample>& samples, int64_t first_look,
-                int64_t from, int64_t to) {
-  const auto value = [&](int64_t t) {
-    if (t < samples.front().time_ns && samples.front().time_ns > first_look) {
-      return 0.0;
-    }
-    return ValueAt(samples, t);
-  };
-  return samples.empty() ? 0 : std::max(0.0, value(to) - value(from));
-}
-
 using Columns = std::map<std::string, std::vector<double>>;
 
 // Rows of one process, not swept yet.
@@ -90,7 +78,8 @@ Rows RowsOf(const TrafficSeries& process) {
       std::vector<double>& column = rows.columns[name];
       column.resize(n);
       for (size_t i = 0; i < n; ++i) {
-        column[i] += Requests(samples, looks.front(), looks[i], looks[i + 1]);
+        column[i] +=
+            RequestsBetween(samples, looks.front(), looks[i], looks[i + 1]);
       }
     }
   }
@@ -142,6 +131,26 @@ double ValueAt(const std::vector<Sample>& series, int64_t time_ns) {
   const double part = static_cast<double>(time_ns - a.time_ns) /
                       static_cast<double>(after->time_ns - a.time_ns);
   return a.value + part * (after->value - a.value);
+}
+
+int64_t FirstLook(const TrafficSeries& process) {
+  int64_t first = std::numeric_limits<int64_t>::max();
+  for (const auto& [label, samples] : process.requests) {
+    if (!samples.empty()) first = std::min(first, samples.front().time_ns);
+  }
+  return first;
+}
+
+double RequestsBetween(const std::vector<Sample>& samples, int64_t first_look,
+                       int64_t from_ns, int64_t to_ns) {
+  if (samples.empty()) return 0;
+  const auto value = [&](int64_t t) {
+    if (t < samples.front().time_ns && samples.front().time_ns > first_look) {
+      return 0.0;
+    }
+    return ValueAt(samples, t);
+  };
+  return std::max(0.0, value(to_ns) - value(from_ns));
 }
 
 bool IsParent(const std::string& parent, const std::string& child) {

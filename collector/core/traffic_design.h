@@ -29,6 +29,14 @@ TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
 // and last value outside.
 double ValueAt(const std::vector<Sample>& series, int64_t time_ns);
 
+// When the requests of a process were first looked at.
+int64_t FirstLook(const TrafficSeries& process);
+
+// Requests of one label set between two times. A set that was not there at the
+// first look of the process began at zero.
+double RequestsBetween(const std::vector<Sample>& samples, int64_t first_look,
+                       int64_t from_ns, int64_t to_ns);
+
 // True when every k=v of `parent` is in `child` ("" is in all).
 bool IsParent(const std::string& parent, const std::string& child);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "collector/core/instances.h"
 #include "collector/core/type_names.h"
 
 namespace plimsoll::collector {
@@ -16,15 +17,6 @@ constexpr double kInStep = 0.08;
 // it owns, and fewer objects than this of the fastest type, is an onlooker.
 constexpr double kOnlookerShare = 0.02;
 constexpr double kOnlookerObjects = 0.01;
-
-void Add(Estimate& sum, const Estimate& one) {
-  // Errors of different processes are independent.
-  const double lo = std::hypot(sum.value - sum.lo, one.value - one.lo);
-  const double hi = std::hypot(sum.hi - sum.value, one.hi - one.value);
-  sum.value += one.value;
-  sum.lo = sum.value - lo;
-  sum.hi = sum.value + hi;
-}
 
 std::vector<GrowingType> SumByType(
     const std::vector<std::vector<TypeTrend>>& by_process) {
@@ -39,8 +31,8 @@ std::vector<GrowingType> SumByType(
         sum.objects_per_s = trend.objects_per_s;
         sum.bytes_per_s = trend.bytes_per_s;
       } else {
-        Add(sum.objects_per_s, trend.objects_per_s);
-        Add(sum.bytes_per_s, trend.bytes_per_s);
+        sum.objects_per_s = SumOf({sum.objects_per_s, trend.objects_per_s});
+        sum.bytes_per_s = SumOf({sum.bytes_per_s, trend.bytes_per_s});
       }
     }
   }
@@ -74,7 +66,7 @@ void RollUp(std::vector<GrowingType>& types) {
     if (owner == types.end()) continue;
     owner->rolled_up.push_back(std::to_string(PerObject(*owner, part)) + " " +
                                part.type);
-    Add(owner->bytes_per_s, part.bytes_per_s);
+    owner->bytes_per_s = SumOf({owner->bytes_per_s, part.bytes_per_s});
     part.objects_per_s.value = -1;  // said with its owner
   }
   std::erase_if(
@@ -125,6 +117,13 @@ std::vector<GrowingType> RankTypes(
                      return a.type < b.type;
                    });
   return types;
+}
+
+void DivideTypes(double instances, std::vector<GrowingType>& types) {
+  for (GrowingType& t : types) {
+    t.objects_per_s = Scaled(t.objects_per_s, 1 / instances);
+    t.bytes_per_s = Scaled(t.bytes_per_s, 1 / instances);
+  }
 }
 
 }  // namespace plimsoll::collector

@@ -30,6 +30,9 @@ std::vector<GrowingType> RankTypes(
     const std::vector<std::vector<TypeTrend>>& by_process,
     double growth_bytes_per_s);
 
+// The same for one of `instances`: the mean.
+void DivideTypes(double instances, std::vector<GrowingType>& types);
+
 }  // namespace plimsoll::collector
 
 #endif  // PLIMSOLL_COLLECTOR_CORE_TYPE_GROWTH_H_

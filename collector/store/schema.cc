@@ -94,7 +94,13 @@ CREATE TABLE incident (
 CREATE INDEX incident_by_end ON incident (resolved_ns);
 )sql";
 
-constexpr std::array<const char*, 2> kMigrations = {kVersion1, kVersion2};
+// parent_pid tells a prefork master from its workers.
+constexpr const char* kVersion3 = R"sql(
+ALTER TABLE process ADD COLUMN parent_pid INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array<const char*, 3> kMigrations = {kVersion1, kVersion2,
+                                                    kVersion3};
 
 }  // namespace
 

@@ -37,6 +37,7 @@ void LoadProcess(SQLite::Statement& row, ProcessHead* process) {
   if (!row.getColumn(at).isNull()) {
     state.typed_share = row.getColumn(at).getDouble();
   }
+  info.parent_pid = row.getColumn(++at).getInt();
   process->is_node = info.pid == 0;
 }
 

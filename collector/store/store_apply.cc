@@ -153,6 +153,7 @@ void Store::Impl::Describe(const DescribedProcess& described,
   changed |= Change(info.owner, want.owner);
   changed |= Change(info.command, want.command);
   changed |= Change(info.cgroup, want.cgroup);
+  changed |= Change(info.parent_pid, want.parent_pid);
   changed |= Change(info.python_version, want.python_version);
   changed |= Change(info.python_refusal, want.python_refusal);
   changed |= Change(info.start_unix_ns, want.start_unix_ns);

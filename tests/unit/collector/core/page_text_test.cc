@@ -47,7 +47,9 @@ Incident Full() {
                  Pod(2, "routing-api-7d9f-k2k2k", "ap-southeast-1", true, 12.2),
                  Pod(3, "routing-api-7d9f-p3p3p", "eu-west-3", false, 4.0)};
   i.workload_processes = 12;
-  i.workload_pods = 12;
+  i.workload_instances = 12;
+  i.leaking_processes = i.leaking_instances = 2;
+  i.instance_kind = "pod";
   GrowingType type;
   type.type = "routing.vehicles.FloatingVehicle";
   type.objects_per_s = {65000 / kMinute, 60000 / kMinute, 70000 / kMinute};
@@ -71,6 +73,7 @@ Incident Full() {
   cause.bytes_per_request = {1.6 * kMiB, 1.5 * kMiB, 1.8 * kMiB};
   cause.share = 0.84;
   cause.vif = 3.1;
+  cause.requests_per_s = 6.5 / kMinute;
   i.traffic.causes = {cause};
   i.traffic.unexplained_share = 0.16;
   i.traffic.looks = 80;
@@ -85,7 +88,8 @@ Incident Full() {
 TEST(PageText, SaysEverythingThatIsKnown) {
   EXPECT_EQ(
       WritePage(Full(), "http://c:7070").ToString(),
-      "routing-api leaks 12.4 MiB/min in ap-southeast-1 (95 % CI 11.6-13.1); "
+      "routing-api leaks 12.4 MiB/min per pod in ap-southeast-1 (95 % CI "
+      "11.6-13.1); "
       "OOM in 43-52 min on 2 of 12 pods\n"
       "what      routing.vehicles.FloatingVehicle +65,000/min, 84 % of growth "
       "with 1 dict each: live Python objects (not native, not fragmentation)\n"
@@ -97,7 +101,8 @@ TEST(PageText, SaysEverythingThatIsKnown) {
       "kept at   not known yet: the growing container was not watched for "
       "stores\n"
       "traffic   1.6 MiB per request with city=singapore, outcome=exception "
-      "(CI 1.5-1.8), 84 % of the leak; 16 % not explained by the attributes\n"
+      "(CI 1.5-1.8) x 6.5/min, 84 % of the leak; 16 % not explained by the "
+      "attributes\n"
       "where     ap-southeast-1: 3.1x eu-west-3 in all, 1.0x per such request: "
       "the mix differs, not the code; version 2018.09.01-3 and not "
       "2018.08.30-1\n"
@@ -118,9 +123,11 @@ TEST(PageText, SaysOfEveryLineWhyItIsNotKnownYet) {
   i.regions.clear();
   i.time_to_limit.reset();
   for (AffectedProcess& p : i.processes) p.pod.clear(), p.region.clear();
+  i.instance_kind = "process";
   EXPECT_EQ(
       WritePage(i, "http://c:7070").ToString(),
-      "routing-api leaks 12.4 MiB/min (95 % CI 11.6-13.1); no memory limit is "
+      "routing-api leaks 12.4 MiB/min per process (95 % CI 11.6-13.1); no "
+      "memory limit is "
       "set, so time to OOM is not known, on 2 of 12 processes\n"
       "what      not known yet: no type's objects rise in the censuses so far; "
       "live Python objects (how much is native is not known yet: no totals of "
