@@ -36,6 +36,14 @@ double NumberAt(const ordered_json& object, const char* key) {
   return found != object.end() && found->is_number() ? found->get<double>() : 0;
 }
 
+constexpr double kMostInteger = 9e18;
+
+// Rounded; 0 for what no int64_t holds.
+int64_t IntegerAt(const ordered_json& object, const char* key) {
+  const double value = NumberAt(object, key);
+  return std::abs(value) < kMostInteger ? std::llround(value) : 0;
+}
+
 // The array's objects; nothing where it is missing or of another type.
 std::vector<ordered_json> ObjectsAt(const ordered_json& document,
                                     const char* key) {
@@ -91,7 +99,7 @@ std::string RenderIncident(const ordered_json& incident, int64_t now_unix_ns,
         absl::StrCat(WorkloadAt(incident), ": ", TextAt(incident, "cause")));
   }
   std::string out = Wrap(Bold(title, style), style.width, 0) + "\n";
-  const auto opened_ns = static_cast<int64_t>(NumberAt(incident, "opened_ns"));
+  const auto opened_ns = IntegerAt(incident, "opened_ns");
   out += absl::StrCat(
       "  ", Harmless(TextAt(incident, "state")), ", ",
       Harmless(TextAt(incident, "cause")),
@@ -144,9 +152,10 @@ absl::StatusOr<std::string> RenderWorkloads(std::string_view body,
                {.title = "VERSIONS", .shrinks = true, .drop_order = 2}});
   for (const ordered_json& row : ObjectsAt(*document, "workloads")) {
     const auto growth = row.find("anon_bytes_per_s");
-    const bool known = growth != row.end() && growth->is_number();
-    table.AddRow({FormatCount(std::llround(NumberAt(row, "processes"))),
-                  FormatBytes(std::llround(NumberAt(row, "rss_bytes"))),
+    const bool known = growth != row.end() && growth->is_number() &&
+                       std::abs(growth->get<double>()) < kMostInteger;
+    table.AddRow({FormatCount(IntegerAt(row, "processes")),
+                  FormatBytes(IntegerAt(row, "rss_bytes")),
                   known ? FormatByteRate(growth->get<double>()) : "-",
                   WorkloadAt(row), JoinedTexts(row, "regions"),
                   JoinedTexts(row, "versions")});

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 namespace nlohmann {
 
@@ -34,7 +35,28 @@ double BoundOr(const json& j, const char* key, double infinite) {
   return value.is_null() ? infinite : value.get<double>();
 }
 
+// An integer's field takes nothing but integers: the library would cast 1e300
+// to it, which is undefined. A type_error of the library's is thrown instead.
+template <typename T>
+void ReadField(const json& j, const char* key, const T& missing, T& field) {
+  const auto found = j.find(key);
+  if (found == j.end()) {
+    field = missing;
+  } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+    field = static_cast<T>(
+        found->template get_ref<const json::number_integer_t&>());
+  } else {
+    found->get_to(field);
+  }
+}
+
 }  // namespace
+
+// What NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT reads each field with.
+#undef NLOHMANN_JSON_FROM_WITH_DEFAULT
+#define NLOHMANN_JSON_FROM_WITH_DEFAULT(field)                        \
+  ReadField(nlohmann_json_j, #field, nlohmann_json_default_obj.field, \
+            nlohmann_json_t.field);
 
 static void to_json(json& j, const Estimate& e) {
   j = {{"value", Bound(e.value)}, {"lo", Bound(e.lo)}, {"hi", Bound(e.hi)}};

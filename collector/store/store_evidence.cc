@@ -9,11 +9,21 @@ namespace {
 
 using Json = nlohmann::json;
 
+// 0 for what is no integer; the library would cast 1e300 to one, which is
+// undefined.
+int64_t IntegerAt(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number_integer()
+             ? found->get<int64_t>()
+             : 0;
+}
+
 std::vector<Frame> ParseFrames(const Json& frames) {
   std::vector<Frame> out;
   for (const Json& frame : frames) {
     out.push_back({frame.value("function", ""), frame.value("file", ""),
-                   frame.value("module", ""), frame.value("line", 0),
+                   frame.value("module", ""),
+                   static_cast<int32_t>(IntegerAt(frame, "line")),
                    frame.value("native", false)});
   }
   return out;
@@ -40,12 +50,11 @@ std::vector<StackEvidence> Parse(const Json& profile,
     row.net_counts_refused = profile.value("net_counts_refused", false);
     row.time_ns = document.time_ns;
     row.window_ns = document.window_ns;
-    int64_t surviving = count.value("surviving_objects", int64_t{0});
+    int64_t surviving = IntegerAt(count, "surviving_objects");
     bool survivors = surviving > 0;
-    row.objects =
-        survivors ? surviving : count.value("allocations", int64_t{0});
-    row.bytes = count.value(survivors ? "surviving_bytes" : "allocated_bytes",
-                            int64_t{0});
+    row.objects = survivors ? surviving : IntegerAt(count, "allocations");
+    row.bytes =
+        IntegerAt(count, survivors ? "surviving_bytes" : "allocated_bytes");
     row.note = Note(row.kind, survivors);
     if (std::string why = profile.value("refusal", ""); !why.empty()) {
       row.note += "; net counts refused: " + why;

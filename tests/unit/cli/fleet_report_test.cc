@@ -63,5 +63,20 @@ TEST(FleetReport, ForeignAnswersDoNoHarm) {
   }
 }
 
+// Found by the fuzzer: such a number was cast to int64_t, which is undefined.
+TEST(FleetReport, NumbersThatNoIntegerHoldsAreLeftOut) {
+  const auto incidents = RenderIncidents(
+      R"({"incidents": [{"state": "firing", "opened_ns": 1e300}]})", 0, {});
+  ASSERT_TRUE(incidents.ok());
+  EXPECT_THAT(*incidents, Not(HasSubstr("for ")));
+  const auto workloads = RenderWorkloads(
+      R"({"workloads": [{"name": "w", "processes": -1e300, "rss_bytes": 1e300,
+          "anon_bytes_per_s": 1e300}]})",
+      {});
+  ASSERT_TRUE(workloads.ok());
+  EXPECT_THAT(*workloads, HasSubstr("0 B"));
+  EXPECT_THAT(*workloads, HasSubstr("-  w"));
+}
+
 }  // namespace
 }  // namespace plimsoll::cli

@@ -231,6 +231,21 @@ TEST(IncidentJson, RefusesWhatIsNoIncident) {
   }
 }
 
+// Found by the fuzzer: such a number was cast to int64_t, which is undefined.
+TEST(IncidentJson, ANumberThatIsNoIntegerIsRefusedWhereOneIsMeant) {
+  for (const char* field :
+       {R"("opened_ns":1e300)", R"("opened_ns":1.5)",
+        R"("workload_processes":-1e12)", R"("processes":[{"process":1e40}])"}) {
+    const auto incident = DecodeIncident(
+        std::string(
+            R"({"id":"a","workload":{"cluster":"","namespace":"",)"
+            R"("kind":"","name":""},"state":"firing","cause":"leak",)") +
+        field + "}");
+    EXPECT_EQ(incident.status().code(), absl::StatusCode::kInvalidArgument)
+        << field;
+  }
+}
+
 TEST(Format, ReadsWell) {
   EXPECT_EQ(FormatBytes(0), "0 B");
   EXPECT_EQ(FormatBytes(250 * 1024), "250 KiB");
