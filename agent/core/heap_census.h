@@ -49,6 +49,19 @@ struct GcState {
   std::optional<bool> enabled;
 };
 
+// What malloc holds of a process' private anonymous memory: bytes that are in
+// memory, heads of chunks included. Chunks that wait in a thread's cache count
+// as live. Native, that is nobody's in Python: live - object - buffer bytes.
+struct MallocUse {
+  int64_t live_chunks = 0;  // 0: this malloc is not glibc's, or not looked at
+  int64_t live_bytes = 0;
+  int64_t free_bytes = 0;
+  int64_t objects = 0;  // chunks that are Python objects themselves
+  int64_t object_bytes = 0;
+  int64_t buffer_bytes = 0;  // owned by Python objects (whole chunks)
+  int64_t lost_bytes = 0;    // of heaps, where no chain of chunks was found
+};
+
 struct HeapCensus {
   std::vector<TypeCount> types;  // by bytes, largest first; one per name
   // The types past CensusOptions::max_types, summed.
@@ -64,6 +77,10 @@ struct HeapCensus {
   int64_t arenas = 0;
   int64_t arena_bytes = 0;
   int64_t pools_free = 0;
+  MallocUse malloc;
+  // The memory that was looked at: private, anonymous, in memory. Less pools
+  // and malloc's live and free bytes: stacks of threads, other allocators.
+  int64_t resident_bytes = 0;
   int64_t read_faults = 0;
   int64_t scanned_bytes = 0;
   int64_t duration_ns = 0;

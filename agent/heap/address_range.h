@@ -50,6 +50,48 @@ class RangeSet {
     const uint64_t end = EndOf(address);
     return end != 0 && bytes <= end - address;
   }
+  // Where the first range behind `address` starts; 0 when there is none.
+  uint64_t NextStart(uint64_t address) const {
+    const auto after = std::upper_bound(
+        ranges_.begin(), ranges_.end(), address,
+        [](uint64_t at, const AddressRange& r) { return at < r.start; });
+    return after == ranges_.end() ? 0 : after->start;
+  }
+  // How many bytes of it are in a range.
+  uint64_t Overlap(uint64_t address, uint64_t bytes) const {
+    if (ContainsAll(address, bytes)) return bytes;
+    auto it = std::upper_bound(
+        ranges_.begin(), ranges_.end(), address,
+        [](uint64_t at, const AddressRange& r) { return at < r.start; });
+    if (it != ranges_.begin()) --it;
+    uint64_t sum = 0;
+    for (; it != ranges_.end() && it->start < address + bytes; ++it) {
+      const uint64_t start = std::max(it->start, address);
+      const uint64_t end = std::min(it->end, address + bytes);
+      if (start < end) sum += end - start;
+    }
+    return sum;
+  }
+  // What is in no range of `other`.
+  RangeSet Without(const RangeSet& other) const {
+    RangeSet rest;
+    for (AddressRange range : ranges_) {
+      for (const AddressRange& cut : other.ranges_) {
+        if (cut.end <= range.start || cut.start >= range.end) continue;
+        if (cut.start > range.start) {
+          rest.ranges_.push_back({range.start, cut.start});
+        }
+        range.start = std::min(cut.end, range.end);
+      }
+      if (range.start < range.end) rest.ranges_.push_back(range);
+    }
+    return rest;
+  }
+  uint64_t bytes() const {
+    uint64_t sum = 0;
+    for (const AddressRange& range : ranges_) sum += range.end - range.start;
+    return sum;
+  }
   const std::vector<AddressRange>& ranges() const { return ranges_; }
 
  private:

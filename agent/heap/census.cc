@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "agent/heap/chunk_walk.h"
 #include "agent/heap/gc_state.h"
 #include "agent/heap/pool_scan.h"
 #include "agent/heap/tally.h"
@@ -58,6 +59,95 @@ void FillTypes(const core::MemorySource& memory,
   if (census.types.size() > keep) census.types.resize(keep);
 }
 
+// One look at the whole.
+class Look {
+ public:
+  Look(const core::MemorySource& memory,
+       const std::vector<core::Mapping>& mappings, const RangeSet& readable,
+       const core::PythonProcess& python, const RequestRules& rules,
+       const core::CensusOptions& options)
+      : memory_(memory),
+        python_(python),
+        rules_(rules),
+        options_(options),
+        readable_(readable),
+        extents_(PoolRanges(mappings)),
+        types_(memory, python, mappings),
+        sizes_(python.objects.pool_bytes),
+        owned_(memory, python, rules, extents_, readable_, sizes_),
+        tally_(types_, owned_, sizes_, python, rules, readable_),
+        scan_(memory, python.objects.pool_bytes, python.objects.arena_bytes,
+              extents_, tally_, tally_),
+        walk_(memory, readable_, tally_) {
+    std::vector<AddressRange> heaps = MallocHeaps(memory, mappings, readable_);
+    if (!options.headers_only) {
+      for (const AddressRange& heap : heaps) walk_.Walk(heap);
+      // Not glibc's: pools may lie there as well as anywhere.
+      if (walk_.chunks() == 0) heaps.clear();
+    }
+    const RangeSet rest = readable_.Without(RangeSet(std::move(heaps)));
+    for (const AddressRange& range : rest.ranges()) {
+      if (options.headers_only) {
+        scan_.ScanHeaders(range.start, range.end);
+      } else {
+        scan_.ScanRange(range.start, range.end);
+      }
+    }
+    tally_.Finish();
+  }
+
+  int64_t scanned_bytes() const {
+    return scan_.totals().scanned_bytes + walk_.read_bytes();
+  }
+  bool found_pools() const { return tally_.found_pools(); }
+  bool found_objects() const { return tally_.found_objects(); }
+  core::HeapCensus Result() const;
+
+ private:
+  std::string Method() const;
+
+  const core::MemorySource& memory_;
+  const core::PythonProcess& python_;
+  const RequestRules rules_;
+  const core::CensusOptions& options_;
+  const RangeSet& readable_;
+  const RangeSet extents_;
+  TypeTable types_;
+  BlockSizes sizes_;
+  OwnedBytes owned_;
+  Tally tally_;
+  PoolScan scan_;
+  ChunkWalk walk_;
+};
+
+std::string Look::Method() const {
+  if (options_.headers_only) return "pool headers";
+  if (!rules_.pools) return "chunks of malloc (PYTHONMALLOC=malloc)";
+  return tally_.found_chunks()
+             ? "all pools, chunks of malloc"
+             : "all pools; objects over 512 bytes are not seen, as malloc is "
+               "not glibc's";
+}
+
+core::HeapCensus Look::Result() const {
+  core::HeapCensus census;
+  tally_.Fill(census);
+  census.coverage.method = Method();
+  if (options_.headers_only) census.coverage.seen = census.coverage.total;
+  census.malloc.lost_bytes = walk_.lost_bytes();
+  census.resident_bytes = static_cast<int64_t>(readable_.bytes());
+  census.arenas = scan_.totals().arenas;
+  census.arena_bytes = census.arenas * python_.objects.arena_bytes;
+  census.read_faults = scan_.totals().read_faults;
+  census.scanned_bytes = scanned_bytes();
+  census.gc = ReadGcState(memory_, python_.gc);
+  if (!options_.headers_only) {
+    FillTypes(memory_, python_.objects, types_, tally_, options_.max_types,
+              census);
+  }
+  return census;
+}
+
 bool LayoutIsUsable(const core::PythonProcess& python) {
   const core::ObjectLayout& o = python.objects;
   return (o.pool_bytes == 4096 || o.pool_bytes == 16384) &&
@@ -100,45 +190,28 @@ absl::StatusOr<core::HeapCensus> TakeCensus(
     return absl::UnimplementedError(absl::StrCat(
         "the heap layout of this Python is not known, pid ", python.pid));
   }
-  TypeTable types(memory, python, mappings);
-  BlockSizes sizes(python.objects.pool_bytes);
-  const RangeSet extents(PoolRanges(mappings));
   const RangeSet readable(ranges);
-  OwnedBytes owned(memory, python, extents, readable, sizes);
-  Tally tally(types, owned, sizes, python.objects.object_offsets);
-  PoolScan scan(memory, python.objects.pool_bytes, python.objects.arena_bytes,
-                tally);
-  for (const AddressRange& range : ranges) {
-    if (options.headers_only) {
-      scan.ScanHeaders(range.start, range.end);
-    } else {
-      scan.ScanRange(range.start, range.end);
-    }
-  }
-  if (scan.totals().scanned_bytes == 0) {
+  const bool pools = !python.allocator.starts_with("malloc");
+  const Look look(memory, mappings, readable, python, RulesOf(python, pools),
+                  options);
+  if (look.scanned_bytes() == 0) {
     return absl::NotFoundError(
         absl::StrCat("no memory could be read of pid ", python.pid));
   }
-  if (!tally.found_pools()) {
-    return absl::UnimplementedError(
-        absl::StrCat("no pymalloc pool in ", scan.totals().scanned_bytes,
-                     " bytes read of pid ", python.pid,
-                     ": PYTHONMALLOC, or an allocator of its own"));
+  if (look.found_pools() || (!pools && look.found_objects())) {
+    return look.Result();
   }
-  core::HeapCensus census;
-  tally.Finish();
-  tally.Fill(census);
-  census.coverage.method = options.headers_only ? "pool headers" : "all pools";
-  if (options.headers_only) census.coverage.seen = census.coverage.total;
-  census.arenas = scan.totals().arenas;
-  census.arena_bytes = census.arenas * python.objects.arena_bytes;
-  census.read_faults = scan.totals().read_faults;
-  census.scanned_bytes = scan.totals().scanned_bytes;
-  census.gc = ReadGcState(memory, python.gc);
-  if (!options.headers_only) {
-    FillTypes(memory, python.objects, types, tally, options.max_types, census);
+  // Debug hooks do not tell what is below them.
+  if (pools && !options.headers_only) {
+    const Look without_pools(memory, mappings, readable, python,
+                             RulesOf(python, false), options);
+    if (without_pools.found_objects()) return without_pools.Result();
   }
-  return census;
+  return absl::UnimplementedError(
+      absl::StrCat("no pymalloc pool in ", look.scanned_bytes(),
+                   " bytes read of pid ", python.pid,
+                   ", nor objects in chunks of glibc's malloc: an allocator of "
+                   "its own"));
 }
 
 }  // namespace plimsoll::heap

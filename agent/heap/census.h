@@ -4,7 +4,10 @@
 // How: private writable anonymous memory is read in small pieces; pymalloc
 // pools are recognised by shape (pool.h); each block that is not on its pool's
 // free list is live; it holds an object when the word after a sane reference
-// count, at one of the layout's offsets, is a type (type_table.h).
+// count, at one of the layout's offsets, is a type (type_table.h). Objects over
+// 512 bytes are not in pools: the chunks of glibc's malloc are walked for them
+// (chunk_walk.h), and those are believed whose own size fits their chunk.
+// Where there are no pools (PYTHONMALLOC=malloc) all objects are found so.
 //
 // What the figures mean:
 //   objects   live objects of a type. Objects that wait on a free list of
@@ -13,17 +16,17 @@
 //             stands before it, each block rounded up to the allocator's
 //             (16 bytes in a pool, malloc's chunk past 512), and what they own
 //             outside (owned_bytes.h), of which sys.getsizeof leaves out the
-//             attribute values of 3.11-3.13. Objects that are over 512 bytes
-//             themselves are not in pools and not here.
+//             attribute values of 3.11-3.13.
 //   types     by name; type objects of the same name (a class that is made
 //             anew per call) are one row, whose type_address is that of the
-//             one with the most objects. That classes are made anew shows as
-//             growth of `type`... whose blocks are over 512 bytes, and
-//             therefore of what they hold (dict, tuple, getset_descriptor).
+//             one with the most objects.
 //   unknown   live blocks that hold no live object and that none of the above
 //             owns: keys that instances of a class share, objects on a type's
 //             free list, other PyMem memory. Blocks of types, owned blocks and
 //             unknown ones together are the live blocks of the pools read.
+//   malloc    what its chunks come to, live and free, and which of it is Python
+//             objects and their buffers; the rest is native. With the pools
+//             and what is neither it adds up to resident_bytes.
 //   coverage  blocks examined, of the live blocks that the pools found say
 //             they have. Less than all when memory could not be read, or a
 //             pool kept changing while it was copied (tried kTries times).

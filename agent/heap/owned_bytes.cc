@@ -13,6 +13,7 @@ namespace {
 // PyListObject, PySetObject, PyByteArrayObject, dequeobject, arrayobject: the
 // same offsets in 3.7-3.13.
 constexpr int64_t kVarSize = 16;
+constexpr int64_t kDictUsed = 16;
 constexpr int64_t kListItems = 24, kListAllocated = 32;
 constexpr int64_t kSetMask = 32, kSetTable = 40;
 constexpr uint64_t kSetSmallTable = 64, kSetEntryBytes = 16;
@@ -33,12 +34,12 @@ constexpr uint64_t kLargestValues = 64 << 10;
 
 OwnedBytes::OwnedBytes(const core::MemorySource& memory,
                        const core::PythonProcess& python,
-                       const RangeSet& extents, const RangeSet& readable,
-                       BlockSizes& sizes)
+                       const RequestRules& rules, const RangeSet& extents,
+                       const RangeSet& readable, BlockSizes& sizes)
     : memory_(memory),
       layout_(python.objects),
       minor_(python.build.version.minor),
-      rules_(RulesOf(python)),
+      rules_(rules),
       extents_(extents),
       readable_(readable),
       sizes_(sizes) {
@@ -81,6 +82,9 @@ void OwnedBytes::CountKeys(int32_t type, const ObjectCopy& object) {
   if (*values == 0) {
     AddPointer(type, *keys, What::kKeys);
   } else if (minor_ <= 12) {
+    // The values of an empty dict are static up to 3.10.
+    const auto used = LoadAt<uint64_t>(object.bytes, kDictUsed);
+    if (!rules_.pools && used == uint64_t{0}) return;
     AddPointer(type, *values, What::kValues);
   }
 }
@@ -149,10 +153,8 @@ void OwnedBytes::CountBlocks(int32_t type, const ObjectCopy& object) {
   const uint64_t blocks =
       std::max<uint64_t>(1, (*left + *size + kDequeItems - 1) / kDequeItems);
   const uint64_t bytes =
-      blocks * ChunkBytesFor(kDequeBlockBytes + rules_.debug_extra);
-  uint64_t all = 0;
-  for (const AddressRange& r : extents_.ranges()) all += r.end - r.start;
-  if (bytes > all) {
+      blocks * ChunkBytesFor(kDequeBlockBytes + rules_.large_extra);
+  if (bytes > extents_.bytes()) {
     ++totals_.implausible;
     return;
   }
@@ -236,10 +238,10 @@ void OwnedBytes::Settle() {
     const uint32_t block = by_pointer ? sizes_.At(w.address) : 0;
     if (block != BlockSizes::kUnknown && block != BlockSizes::kNoPool) {
       AddBlock(w.type, block);
-    } else if (readable_.Contains(w.address - 8 - rules_.debug_before)) {
+    } else if (readable_.Contains(w.address - 8 - rules_.large_before)) {
       chunks.push_back(w);
     } else if (!by_pointer) {
-      AddChunk(w.type, ChunkBytesFor(w.least + rules_.debug_extra));
+      AddChunk(w.type, ChunkBytesFor(w.least + rules_.large_extra));
     }
     // Else a static table, or memory that is not there.
   }
@@ -273,10 +275,10 @@ void OwnedBytes::ReadChunks(std::vector<Waiting>& chunks) {
   std::vector<uint64_t> heads;
   heads.reserve(chunks.size());
   for (const Waiting& w : chunks) {
-    heads.push_back(w.address - 8 - rules_.debug_before);
+    heads.push_back(w.address - 8 - rules_.large_before);
   }
   size_t next = 0;
-  const size_t read_bytes = kChunkReadBytes + rules_.debug_before;
+  const size_t read_bytes = kChunkReadBytes + rules_.large_before;
   ReadScattered(
       memory_, heads, read_bytes,
       [&](uint64_t head, std::span<const std::byte> bytes) {
@@ -289,7 +291,7 @@ void OwnedBytes::ReadChunks(std::vector<Waiting>& chunks) {
           ++totals_.implausible;
           return;
         }
-        const uint64_t least = request + rules_.debug_extra;
+        const uint64_t least = request + rules_.large_extra;
         AddChunk(w.type,
                  ChunkThatHolds(word, least).value_or(ChunkBytesFor(least)));
       });
@@ -303,18 +305,19 @@ uint64_t OwnedBytes::RequestOf(const Waiting& waiting,
     case What::kRequest:
       return waiting.least;
     case What::kKeys:
-      return KeysBytes(bytes.subspan(8 + rules_.debug_before));
+      return KeysBytes(bytes.subspan(8 + rules_.large_before));
     case What::kValues:
       // Those of an empty dict are static: the word before is anything.
-      return chunk % 16 == 0 && chunk > kLargestBlockBytes &&
-                     chunk < kLargestValues
-                 ? chunk - 8 - rules_.debug_extra
+      return chunk % 16 == 0 && chunk < kLargestValues &&
+                     chunk > (rules_.pools ? kLargestBlockBytes
+                                           : 8 + rules_.large_extra)
+                 ? chunk - 8 - rules_.large_extra
                  : 0;
     case What::kArray:
       for (uint64_t item = 1; item <= 8; item *= 2) {
         const uint64_t request = waiting.least * item;
         if (waiting.least <= kMostRequestBytes &&
-            ChunkThatHolds(word, request + rules_.debug_extra)) {
+            ChunkThatHolds(word, request + rules_.large_extra)) {
           return request;
         }
       }

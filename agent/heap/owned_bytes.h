@@ -71,8 +71,9 @@ class OwnedBytes {
   // `extents`: memory that may hold buffers; `readable`: what of it is in
   // memory. All of them must outlive this.
   OwnedBytes(const core::MemorySource& memory,
-             const core::PythonProcess& python, const RangeSet& extents,
-             const RangeSet& readable, BlockSizes& sizes);
+             const core::PythonProcess& python, const RequestRules& rules,
+             const RangeSet& extents, const RangeSet& readable,
+             BlockSizes& sizes);
 
   // `owns` is not 0.
   void Count(uint8_t owns, int32_t type, const ObjectCopy& object);

@@ -9,33 +9,44 @@ namespace plimsoll::heap {
 namespace {
 
 constexpr uint64_t kPageBytes = 4096;
+constexpr size_t kPayloadBytes = 192;
 
 }  // namespace
 
 PoolScan::PoolScan(const core::MemorySource& memory, uint32_t pool_bytes,
-                   uint32_t arena_bytes, PoolVisitor& visitor)
+                   uint32_t arena_bytes, const RangeSet& extents,
+                   PoolVisitor& visitor, ChunkVisitor& chunk_visitor)
     : memory_(memory),
       pool_bytes_(pool_bytes),
       arena_bytes_(arena_bytes),
+      extents_(extents),
       visitor_(visitor),
+      chunk_visitor_(chunk_visitor),
       piece_(kPieceBytes),
       again_(pool_bytes) {}
 
 void PoolScan::ScanRange(uint64_t start, uint64_t end) {
   int faults = 0;
-  for (uint64_t at = RoundUp(start); at < end && faults < kMostFaultsInARow;) {
+  start =
+      std::max((start + kPageBytes - 1) / kPageBytes * kPageBytes, skip_until_);
+  for (uint64_t at = start; at < end && faults < kMostFaultsInARow;) {
     const auto want =
         static_cast<size_t>(std::min<uint64_t>(end - at, kPieceBytes));
-    const size_t read = ScanPiece(at, want);
-    if (read == want) {
+    const size_t read =
+        std::min(memory_.Read(at, std::span(piece_).first(want)), want);
+    totals_.scanned_bytes += static_cast<int64_t>(read);
+    const bool whole = read == want;
+    const uint64_t next = ScanPiece(at, read, whole && at + want < end);
+    if (whole) {
       faults = 0;
-      at += want;
-      continue;
+      at = next;
+    } else {
+      ++totals_.read_faults;
+      faults = read == 0 ? faults + 1 : 1;
+      // Go on behind the page that could not be read.
+      at = std::max(next, (at + read) / kPageBytes * kPageBytes + kPageBytes);
     }
-    ++totals_.read_faults;
-    faults = read == 0 ? faults + 1 : 1;
-    // Go on behind the page that could not be read.
-    at = RoundUp((at + read) / kPageBytes * kPageBytes + kPageBytes);
+    if (at > end) skip_until_ = at;
   }
 }
 
@@ -79,25 +90,50 @@ void PoolScan::VisitHeaders(std::span<const uint64_t> addresses) {
   }
 }
 
-size_t PoolScan::ScanPiece(uint64_t address, size_t bytes) {
-  const std::span<std::byte> piece = std::span(piece_).first(bytes);
-  const size_t read = std::min(memory_.Read(address, piece), bytes);
-  totals_.scanned_bytes += static_cast<int64_t>(read);
-  for (size_t at = 0; at + kPoolHeaderBytes <= read; at += pool_bytes_) {
-    VisitCopy(piece.subspan(at, std::min<size_t>(pool_bytes_, read - at)),
-              address + at);
+uint64_t PoolScan::ScanPiece(uint64_t address, size_t read, bool more) {
+  const auto piece = std::span<const std::byte>(piece_).first(read);
+  uint64_t at = address;
+  while (at < address + read) {
+    const size_t offset = at - address;
+    const size_t have = read - offset;
+    if (at % pool_bytes_ == 0) {
+      if (have < pool_bytes_ && more) return at;  // whole in the next piece
+      if (VisitCopy(piece.subspan(offset, std::min<size_t>(pool_bytes_, have)),
+                    at)) {
+        at += pool_bytes_;
+        continue;
+      }
+    }
+    const uint64_t chunk = VisitMapped(piece.subspan(offset), at);
+    at += chunk != 0 ? chunk : kPageBytes;
   }
-  return read;
+  return at;
 }
 
-void PoolScan::VisitCopy(std::span<const std::byte> pool, uint64_t address) {
+uint64_t PoolScan::VisitMapped(std::span<const std::byte> page,
+                               uint64_t address) {
+  if (page.size() < kChunkHeadBytes) return 0;
+  const auto word = Load<uint64_t>(page.data() + 8);
+  if ((word & kChunkFlags) != kChunkMapped) return 0;
+  const auto bytes = MappedChunkBytes(Load<uint64_t>(page.data()), word,
+                                      extents_.EndOf(address) - address);
+  if (!bytes) return 0;
+  const size_t show =
+      std::min<size_t>(page.size() - kChunkHeadBytes, kPayloadBytes);
+  chunk_visitor_.VisitChunk(
+      {.address = address, .bytes = *bytes, .in_use = true, .mapped = true},
+      page.subspan(kChunkHeadBytes, show));
+  return *bytes;
+}
+
+bool PoolScan::VisitCopy(std::span<const std::byte> pool, uint64_t address) {
   std::optional<PoolHeader> header =
       ParsePoolHeader(pool, address, pool_bytes_);
-  if (!header) return;
+  if (!header) return false;
   CountArena(*header, address);
   if (header->empty() || pool.size() < pool_bytes_) {
     visitor_.VisitHeader(*header, address);
-    return;
+    return true;
   }
   bool agrees = free_blocks_.Walk(pool, address, *header);
   for (int attempt = 1; !agrees && attempt < kTries; ++attempt) {
@@ -110,9 +146,10 @@ void PoolScan::VisitCopy(std::span<const std::byte> pool, uint64_t address) {
   }
   if (header->empty()) {
     visitor_.VisitHeader(*header, address);
-    return;
+    return true;
   }
   visitor_.VisitPool(*header, address, pool, free_blocks_, !agrees);
+  return true;
 }
 
 // Pools of one arena have its index and lie within its size; interpreters

@@ -1,5 +1,6 @@
 // PoolScan finds the pools in a target's memory and hands them to a visitor,
-// each as a whole copy that agrees with itself wherever that can be had.
+// each as a whole copy that agrees with itself wherever that can be had. What
+// malloc mapped for one request alone, it hands to another and does not read.
 //
 // Memory is read in pieces of kPieceBytes, a multiple of every pool size; pools
 // lie at multiples of their size, so none is split. The piece stays in the
@@ -17,6 +18,8 @@
 #include <vector>
 
 #include "agent/core/ports.h"
+#include "agent/heap/address_range.h"
+#include "agent/heap/malloc_chunk.h"
 #include "agent/heap/pool.h"
 
 namespace plimsoll::heap {
@@ -47,8 +50,10 @@ class PoolScan {
   // Runs of unreadable pieces after which a range is left.
   static constexpr int kMostFaultsInARow = 256;
 
+  // `extents`: the mappings that the ranges are of. All must outlive this.
   PoolScan(const core::MemorySource& memory, uint32_t pool_bytes,
-           uint32_t arena_bytes, PoolVisitor& visitor);
+           uint32_t arena_bytes, const RangeSet& extents, PoolVisitor& visitor,
+           ChunkVisitor& chunk_visitor);
 
   // Ranges must come by address.
   void ScanRange(uint64_t start, uint64_t end);
@@ -58,8 +63,13 @@ class PoolScan {
 
  private:
   void VisitHeaders(std::span<const uint64_t> addresses);
-  size_t ScanPiece(uint64_t address, size_t bytes);
-  void VisitCopy(std::span<const std::byte> pool, uint64_t address);
+  // The first `read` bytes of the piece; where to go on. `more`: what follows
+  // can be read too.
+  uint64_t ScanPiece(uint64_t address, size_t read, bool more);
+  // False when it is no pool.
+  bool VisitCopy(std::span<const std::byte> pool, uint64_t address);
+  // The bytes of a chunk that begins there; 0: none does.
+  uint64_t VisitMapped(std::span<const std::byte> page, uint64_t address);
   void CountArena(const PoolHeader& header, uint64_t address);
   uint64_t RoundUp(uint64_t address) const {
     return (address + pool_bytes_ - 1) / pool_bytes_ * pool_bytes_;
@@ -68,7 +78,10 @@ class PoolScan {
   const core::MemorySource& memory_;
   const uint32_t pool_bytes_;
   const uint32_t arena_bytes_;
+  const RangeSet& extents_;
   PoolVisitor& visitor_;
+  ChunkVisitor& chunk_visitor_;
+  uint64_t skip_until_ = 0;  // a chunk may go on behind the range
   std::vector<std::byte> piece_;
   std::vector<std::byte> again_;  // one pool
   FreeBlocks free_blocks_;

@@ -27,20 +27,26 @@ inline constexpr uint64_t kSmallestChunk = 32;
 struct RequestRules {
   bool pools = true;  // pymalloc serves what is small
   uint32_t largest_small = 512;
-  uint32_t alignment = 16;    // of a pool's blocks
-  uint32_t debug_before = 0;  // bytes of the debug hooks before the memory
-  uint32_t debug_extra = 0;   // in all
+  uint32_t alignment = 16;  // of a pool's blocks
+  // Bytes that the debug hooks put before the memory, and in all. What is past
+  // pymalloc's blocks goes through the hooks of the raw allocator as well.
+  uint32_t debug_before = 0;
+  uint32_t debug_extra = 0;
+  uint32_t large_before = 0;
+  uint32_t large_extra = 0;
 };
 
-inline RequestRules RulesOf(const core::PythonProcess& python) {
-  RequestRules rules;
+// `pools`: whether pymalloc is below.
+inline RequestRules RulesOf(const core::PythonProcess& python, bool pools) {
+  RequestRules rules{.pools = pools};
   const core::PythonVersion& v = python.build.version;
-  rules.pools = !python.allocator.starts_with("malloc");
   if (v.minor == 7 && v.micro < 4) rules.alignment = 8;
   if (python.allocator.ends_with("debug")) {
     rules.debug_before = 16;
-    // size, api id and pad before; pad after; 3.7 has a serial number too.
+    // Size, id and pad before; pad after; 3.7 has a serial number too.
     rules.debug_extra = v.minor == 7 ? 32 : 24;
+    rules.large_before = rules.debug_before * (pools ? 2 : 1);
+    rules.large_extra = rules.debug_extra * (pools ? 2 : 1);
   }
   return rules;
 }

@@ -9,7 +9,27 @@ namespace {
 
 constexpr size_t kObjectHeadBytes = 16;  // ob_refcnt, ob_type
 
+// Bytes of a chunk past its object that are still believed: what realloc
+// leaves, what an allocator adds, values of an instance of 3.13.
+constexpr uint64_t kMostSlack = 320;
+constexpr uint64_t kMappedSlack = 2 * 4096;
+
 }  // namespace
+
+Tally::Tally(TypeTable& types, OwnedBytes& owned, BlockSizes& sizes,
+             const core::PythonProcess& python, const RequestRules& rules,
+             const RangeSet& readable)
+    : types_(types),
+      owned_(owned),
+      sizes_(sizes),
+      block_offsets_(python.objects.object_offsets),
+      chunk_offsets_(block_offsets_),
+      rules_(rules),
+      object_sizes_(python),
+      readable_(readable) {
+  for (uint32_t& offset : block_offsets_) offset += rules.debug_before;
+  for (uint32_t& offset : chunk_offsets_) offset += rules.large_before;
+}
 
 void Tally::CountPool(const PoolHeader& header, uint64_t address) {
   ++pools_;
@@ -47,21 +67,74 @@ void Tally::VisitPool(const PoolHeader& header, uint64_t address,
       unknown_.bytes += size;
       continue;
     }
-    const auto index = static_cast<size_t>(found.type);
-    if (counts_.size() <= index) counts_.resize(types_.size());
-    ++counts_[index].objects;
-    counts_[index].bytes += size;
-    if (const uint8_t owns = types_.owns(found.type); owns != 0) {
-      owned_.Count(owns, found.type,
-                   {.bytes = block.subspan(found.offset),
-                    .before = block.first(found.offset),
-                    .address = address + at + found.offset});
-    }
+    CountObject(found, size, block, address + at);
   }
 }
 
+void Tally::CountObject(const Found& found, int64_t bytes,
+                        std::span<const std::byte> block, uint64_t address) {
+  const auto index = static_cast<size_t>(found.type);
+  if (counts_.size() <= index) counts_.resize(types_.size());
+  ++counts_[index].objects;
+  counts_[index].bytes += bytes;
+  if (const uint8_t owns = types_.owns(found.type); owns != 0) {
+    owned_.Count(owns, found.type,
+                 {.bytes = block.subspan(found.offset),
+                  .before = block.first(found.offset),
+                  .address = address + found.offset});
+  }
+}
+
+void Tally::VisitChunk(const Chunk& chunk, std::span<const std::byte> payload) {
+  const auto resident =
+      static_cast<int64_t>(readable_.Overlap(chunk.address, chunk.bytes));
+  if (!chunk.in_use) {
+    malloc_.free_bytes += resident;
+    return;
+  }
+  ++malloc_.live_chunks;
+  malloc_.live_bytes += resident;
+  // With pools, a small chunk is never an object.
+  if (rules_.pools && chunk.usable() <= rules_.largest_small) return;
+  const Found found = FindInChunk(chunk, payload);
+  if (found.type == TypeTable::kNotAType) return;
+  malloc_.object_bytes += resident;
+  ++malloc_.objects;
+  CountObject(found, static_cast<int64_t>(chunk.bytes), payload,
+              chunk.address + kChunkHeadBytes);
+}
+
+Tally::Found Tally::FindInChunk(const Chunk& chunk,
+                                std::span<const std::byte> payload) {
+  for (const uint32_t offset : chunk_offsets_) {
+    if (offset + kObjectHeadBytes > payload.size()) continue;
+    const auto refcount = Load<uint64_t>(payload.data() + offset);
+    const auto type = Load<uint64_t>(payload.data() + offset + 8);
+    if (!IsLiveRefcount(refcount) || type % 8 != 0 || !PlausibleAddress(type)) {
+      continue;
+    }
+    const int32_t index = types_.Find(type);
+    if (index == TypeTable::kNotAType) continue;
+    const ObjectSize object =
+        object_sizes_.Of(types_.type(index), payload.subspan(offset));
+    const uint64_t request =
+        offset - rules_.large_before + object.bytes + rules_.large_extra;
+    uint64_t slack = std::max(kMostSlack, request / 8);
+    if (chunk.mapped) slack = kMappedSlack;
+    if (object.at_least) slack = kMostRequestBytes;
+    if (object.bytes == 0 || request > chunk.usable() ||
+        chunk.usable() - request > slack ||
+        (rules_.pools && !object.at_least &&
+         request + kMostSlack <= rules_.largest_small)) {
+      continue;
+    }
+    return {index, offset};
+  }
+  return {};
+}
+
 Tally::Found Tally::FindObject(std::span<const std::byte> block) {
-  for (const uint32_t offset : offsets_) {
+  for (const uint32_t offset : block_offsets_) {
     if (offset + kObjectHeadBytes > block.size()) continue;
     const auto refcount = Load<uint64_t>(block.data() + offset);
     const auto type = Load<uint64_t>(block.data() + offset + 8);
@@ -94,11 +167,16 @@ void Tally::Fill(core::HeapCensus& census) const {
       owned.implausible +
       std::max<int64_t>(0, owned.pool_blocks - unknown_.objects);
   census.pools_free = pools_free_;
+  census.malloc = malloc_;
+  census.malloc.buffer_bytes = owned.chunk_bytes;
   for (const core::SizeClass& c : classes_) {
     if (c.pools > 0) census.size_classes.push_back(c);
   }
   census.coverage.seen = blocks_examined_;
   census.coverage.total = blocks_live_;
+  if (!rules_.pools) {
+    census.coverage.seen = census.coverage.total = malloc_.live_chunks;
+  }
 }
 
 }  // namespace plimsoll::heap

@@ -12,31 +12,32 @@
 
 #include "agent/core/heap_census.h"
 #include "agent/heap/block_sizes.h"
+#include "agent/heap/malloc_chunk.h"
+#include "agent/heap/object_size.h"
 #include "agent/heap/owned_bytes.h"
 #include "agent/heap/pool_scan.h"
 #include "agent/heap/type_table.h"
 
 namespace plimsoll::heap {
 
-class Tally final : public PoolVisitor {
+class Tally final : public PoolVisitor, public ChunkVisitor {
  public:
   struct Count {
     int64_t objects = 0;
     int64_t bytes = 0;
   };
 
-  // All must outlive this.
+  // `readable`: the memory that is looked at. All must outlive this.
   Tally(TypeTable& types, OwnedBytes& owned, BlockSizes& sizes,
-        std::vector<uint32_t> object_offsets)
-      : types_(types),
-        owned_(owned),
-        sizes_(sizes),
-        offsets_(std::move(object_offsets)) {}
+        const core::PythonProcess& python, const RequestRules& rules,
+        const RangeSet& readable);
 
   void VisitPool(const PoolHeader& header, uint64_t address,
                  std::span<const std::byte> pool, const FreeBlocks& free_blocks,
                  bool torn) override;
   void VisitHeader(const PoolHeader& header, uint64_t address) override;
+  void VisitChunk(const Chunk& chunk,
+                  std::span<const std::byte> payload) override;
 
   // Once, after the scan: counts what still waits.
   void Finish() { owned_.Settle(); }
@@ -45,6 +46,8 @@ class Tally final : public PoolVisitor {
   // Everything but the types.
   void Fill(core::HeapCensus& census) const;
   bool found_pools() const { return pools_ > 0; }
+  bool found_chunks() const { return malloc_.live_chunks > 0; }
+  bool found_objects() const { return !counts_.empty(); }
 
  private:
   static constexpr size_t kSizeClasses =
@@ -55,12 +58,23 @@ class Tally final : public PoolVisitor {
   };
 
   void CountPool(const PoolHeader& header, uint64_t address);
+  void CountObject(const Found& found, int64_t bytes,
+                   std::span<const std::byte> block, uint64_t address);
   Found FindObject(std::span<const std::byte> block);
+  // An object whose own size fits the chunk: what lies in a chunk is often a
+  // table of pointers, and some of those look like an object's head.
+  Found FindInChunk(const Chunk& chunk, std::span<const std::byte> payload);
 
   TypeTable& types_;
   OwnedBytes& owned_;
   BlockSizes& sizes_;
-  const std::vector<uint32_t> offsets_;
+  // From a block or a chunk's payload to its object.
+  std::vector<uint32_t> block_offsets_;
+  std::vector<uint32_t> chunk_offsets_;
+  const RequestRules rules_;
+  const ObjectSizes object_sizes_;
+  const RangeSet& readable_;
+  core::MallocUse malloc_;
   std::vector<Count> counts_;  // by type index
   Count unknown_;
   std::array<core::SizeClass, kSizeClasses> classes_{};

@@ -23,6 +23,32 @@ absl::Status NoCount(std::string_view what) {
                                     " holds a count that makes no sense");
 }
 
+void EncodeMalloc(const core::MallocUse& use, v1::HeapCensus::MallocUse& out) {
+  out.set_live_chunks(use.live_chunks);
+  out.set_live_bytes(use.live_bytes);
+  out.set_free_bytes(use.free_bytes);
+  out.set_objects(use.objects);
+  out.set_object_bytes(use.object_bytes);
+  out.set_buffer_bytes(use.buffer_bytes);
+  out.set_lost_bytes(use.lost_bytes);
+}
+
+core::MallocUse DecodeMalloc(const v1::HeapCensus::MallocUse& in) {
+  return {.live_chunks = in.live_chunks(),
+          .live_bytes = in.live_bytes(),
+          .free_bytes = in.free_bytes(),
+          .objects = in.objects(),
+          .object_bytes = in.object_bytes(),
+          .buffer_bytes = in.buffer_bytes(),
+          .lost_bytes = in.lost_bytes()};
+}
+
+bool AreCounts(const core::MallocUse& use) {
+  return AreCounts({use.live_chunks, use.live_bytes, use.free_bytes,
+                    use.objects, use.object_bytes, use.buffer_bytes,
+                    use.lost_bytes});
+}
+
 }  // namespace
 
 void EncodeCensus(const core::HeapCensus& census, v1::HeapCensus& out) {
@@ -46,6 +72,8 @@ void EncodeCensus(const core::HeapCensus& census, v1::HeapCensus& out) {
     size_class.set_blocks_live(c.blocks_live);
     size_class.set_blocks_free(c.blocks_free);
   }
+  EncodeMalloc(census.malloc, *out.mutable_malloc());
+  out.set_resident_bytes(census.resident_bytes);
   out.set_arenas(census.arenas);
   out.set_arena_bytes(census.arena_bytes);
   out.set_pools_free(census.pools_free);
@@ -68,7 +96,8 @@ void EncodeCensus(const core::HeapCensus& census, v1::HeapCensus& out) {
 
 absl::StatusOr<core::HeapCensus> DecodeCensus(const v1::HeapCensus& in) {
   if (!AreCounts({in.other_types(), in.other_objects(), in.other_bytes(),
-                  in.unknown_blocks(), in.unknown_bytes(), in.implausible_claims(), in.arenas(),
+                  in.unknown_blocks(), in.unknown_bytes(),
+                  in.implausible_claims(), in.resident_bytes(), in.arenas(),
                   in.arena_bytes(), in.pools_free(), in.read_faults(),
                   in.scanned_bytes(), in.duration_ns(), in.coverage_seen(),
                   in.coverage_total()}) ||
@@ -102,6 +131,9 @@ absl::StatusOr<core::HeapCensus> DecodeCensus(const v1::HeapCensus& in) {
   census.unknown_blocks = in.unknown_blocks();
   census.unknown_bytes = in.unknown_bytes();
   census.implausible_claims = in.implausible_claims();
+  census.malloc = DecodeMalloc(in.malloc());
+  census.resident_bytes = in.resident_bytes();
+  if (!AreCounts(census.malloc)) return NoCount("malloc's use");
   census.arenas = in.arenas();
   census.arena_bytes = in.arena_bytes();
   census.pools_free = in.pools_free();

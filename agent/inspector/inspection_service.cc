@@ -119,11 +119,6 @@ absl::Status InspectionService::TakeCensus(const v1::TakeCensus& request,
                                            v1::Response& response) {
   PLIMSOLL_ASSIGN_OR_RETURN(const core::PythonProcess python,
                             DecodePython(request.python()));
-  if (python.allocator == "malloc") {
-    return absl::UnimplementedError(
-        "objects of this process are not in pymalloc's pools "
-        "(PYTHONMALLOC=malloc)");
-  }
   PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
   const int64_t began = now_ns_();
   PLIMSOLL_ASSIGN_OR_RETURN(

@@ -1,6 +1,6 @@
 """Twelve kinds of objects, small and big, for the census' counts and bytes.
 
-usage: heap_kinds.py COUNT [pools]      pools: no object over 512 bytes itself
+usage: heap_kinds.py COUNT        (with any PYTHONMALLOC)
 Prints "key value" lines, then "ready", and waits for a line on stdin: first
 before anything is made, then with the objects alive, until stdin ends. Keys:
 "count:TYPE" and "bytes:TYPE" say how many objects of that type were made since
@@ -11,9 +11,11 @@ rounded to the allocator's block (16 bytes up to 512, then malloc's chunk).
 import codecs
 import gc
 import io
+import os
 import sys
 
 MINOR = sys.version_info[1]
+ALLOCATOR = os.environ.get("PYTHONMALLOC", "")
 SOURCE = '''
 class Plain:
     def __init__(self, i):
@@ -66,6 +68,13 @@ def utf8(size):
     return text
 
 
+def buried(size):
+    """A bytes that only a BytesIO knows, and no collector."""
+    stream = io.BytesIO()
+    stream.write(b"x" * size)
+    return stream
+
+
 # kind -> (type name, [(how many, maker)])
 MAKERS = {
     "plain": ("kinds.Plain", [(count, Plain)]),
@@ -83,7 +92,7 @@ MAKERS = {
                       (few, lambda i: [None] * 3000),
                       (3, lambda i: [None] * 130000)]),
     "tuple": ("tuple", [(count, lambda i: (i, None)),
-                        (few, lambda i: (None,) * 100),
+                        (few, lambda i: (i,) * 100),
                         (few, lambda i: (None,) * 3000),
                         (3, lambda i: (None,) * 130000)]),
     "str": ("str", [(count, lambda i: "trip %d" % (i + 100000)),
@@ -104,6 +113,7 @@ MAKERS = {
                     (few, lambda i: (1 << 300) + i),
                     (few, lambda i: (1 << 20000) + i),
                     (3, lambda i: (1 << 7000000) + i)]),
+    "buried": ("_io.BytesIO", [(few, lambda i: buried(250000 + i))]),
     "float": ("float", [(count, fixed)]),
     "set": ("set", [(count, lambda i: {i}),
                     (few, lambda i: set(KEY[:9])),
@@ -118,9 +128,11 @@ MAKERS = {
 
 
 def rounded(n):
-    if n <= 512:
+    if ALLOCATOR.endswith("debug"):
+        n += 32 if MINOR == 7 else 24
+    if n <= 512 and not ALLOCATOR.startswith("malloc"):
         return (n + 15) // 16 * 16
-    return (n + 8 + 15) // 16 * 16
+    return max(32, (n + 8 + 15) // 16 * 16)
 
 
 def is_gc(cls):
@@ -143,6 +155,8 @@ def blocks_of(o):
         return (head + base, size - base)
     if isinstance(o, Text):
         return (head + base, size - base)
+    if isinstance(o, io.BytesIO):
+        return (head + base,)
     if isinstance(o, str) and not o.isascii():
         wide = 2
         inside = (72 if MINOR <= 11 else 56) + (len(o) + 1) * wide
@@ -156,7 +170,6 @@ def blocks_of(o):
 
 def values_bytes():
     """The block of a Plain's values: what the allocator's own figures say."""
-    import os
     import re
     import tempfile
 
@@ -213,18 +226,21 @@ def facts_of(made):
             for block in blocks_of(o):
                 if block > 0:
                     total += rounded(block)
-        facts.append(("count:" + MAKERS[name][0], len(live)))
-        facts.append(("bytes:" + MAKERS[name][0], total))
+        alive = len(live)
+        if name == "bytes":
+            for o in made["buried"]:
+                if o is not None:
+                    alive += 1
+                    total += rounded(o.__sizeof__() - type(o).__basicsize__)
+        facts.append(("count:" + MAKERS[name][0], alive))
+        if VALUES or name != "plain" or MINOR <= 10:
+            facts.append(("bytes:" + MAKERS[name][0], total))
     return facts
 
 
 gc.disable()
 sys.stderr = io.StringIO()  # coroutines that were never awaited
-VALUES = values_bytes() if MINOR >= 11 else 0
-if "pools" in sys.argv:
-    MAKERS = {name: (cls, [(many, make) for many, make in rows
-                           if blocks_of(make(0))[0] <= 512])
-              for name, (cls, rows) in MAKERS.items()}
+VALUES = values_bytes() if MINOR >= 11 and not ALLOCATOR else 0
 made = {name: [None] * sum(many for many, _ in rows)
         for name, (_, rows) in MAKERS.items()}
 # Once, so that what the code itself keeps is there before the first look.

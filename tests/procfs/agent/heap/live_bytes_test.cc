@@ -20,10 +20,13 @@ constexpr char kCount[] = "3000";
 
 class LiveBytes : public ::testing::TestWithParam<std::string> {
  protected:
-  void SetUp() override {
+  // `allocator`: PYTHONMALLOC; "" none.
+  void Start(const std::string& allocator) {
+    if (!allocator.empty()) ::setenv("PYTHONMALLOC", allocator.c_str(), 1);
     target_ = std::make_unique<testing::HeapTarget>(
-        GetParam(), std::vector<std::string>{kCount, "pools"},
+        GetParam(), std::vector<std::string>{kCount},
         "tests/support/heap_kinds.py");
+    ::unsetenv("PYTHONMALLOC");
     ASSERT_TRUE(target_->running() && target_->Next());
     python::BuildCache cache;
     auto python =
@@ -32,6 +35,8 @@ class LiveBytes : public ::testing::TestWithParam<std::string> {
     ASSERT_TRUE(python.ok()) << python.status();
     python_ = *std::move(python);
   }
+
+  void ExpectKinds(bool exact);
 
   absl::StatusOr<core::HeapCensus> Census() {
     const auto maps = procfs::ProcRoot().ReadMaps(target_->pid());
@@ -52,7 +57,7 @@ class LiveBytes : public ::testing::TestWithParam<std::string> {
   core::PythonProcess python_;
 };
 
-TEST_P(LiveBytes, TwelveKindsAreExactInCountAndWithinTwoPerCentInBytes) {
+void LiveBytes::ExpectKinds(bool exact) {
   const auto before = Census();
   ASSERT_TRUE(before.ok()) << before.status();
   ASSERT_TRUE(target_->WriteLine("go") && target_->Next());
@@ -66,15 +71,56 @@ TEST_P(LiveBytes, TwelveKindsAreExactInCountAndWithinTwoPerCentInBytes) {
     ++kinds;
     const std::string type = key.substr(6);
     const core::TypeCount was = Row(*before, type), is = Row(*after, type);
-    EXPECT_EQ(is.objects - was.objects, std::stoll(value)) << type;
+    const int64_t count = std::stoll(value);
+    const int64_t counted = is.objects - was.objects;
+    EXPECT_NEAR(static_cast<double>(counted), static_cast<double>(count),
+                exact ? 0 : 0.005 * static_cast<double>(count) + 5)
+        << type;
+    std::cout << type << ": " << counted << " of " << value << " objects";
     const auto truth = static_cast<double>(target_->Number("bytes:" + type));
-    const double error = static_cast<double>(is.bytes - was.bytes) / truth - 1;
-    EXPECT_LE(std::abs(error), 0.02) << type << " of " << truth << " bytes";
-    std::cout << type << ": " << value << " objects, " << truth << " bytes, "
-              << 100 * error << " %\n";
+    if (truth > 0) {
+      const double error =
+          static_cast<double>(is.bytes - was.bytes) / truth - 1;
+      // glibc hands out up to 16 bytes more than it must when it reuses what
+      // was freed: then the census is right and the rule is not.
+      EXPECT_LE(std::abs(error), exact ? 0.02 : 0.25)
+          << type << " of " << truth << " bytes";
+      std::cout << ", " << truth << " bytes, " << 100 * error << " %";
+    }
+    std::cout << "\n";
   }
-  EXPECT_EQ(kinds, 16);
-  EXPECT_EQ(after->implausible_claims, 0);
+  EXPECT_EQ(kinds, 17);
+  // The debug hooks fill what is not written yet.
+  EXPECT_LE(after->implausible_claims,
+            python_.allocator == "pymalloc" ? 0 : 100);
+  std::cout << after->coverage.method << "\n";
+  const core::MallocUse& m = after->malloc;
+  std::cout << "malloc: " << m.live_bytes << " live, of which "
+            << m.object_bytes << " objects, " << m.buffer_bytes
+            << " buffers; free " << m.free_bytes << ", lost " << m.lost_bytes
+            << " of " << after->resident_bytes << "\n";
+  EXPECT_GE(m.live_bytes, m.object_bytes);
+  EXPECT_LT(m.lost_bytes, after->resident_bytes / 100);
+}
+
+TEST_P(LiveBytes, TwelveKindsAreExactInCountAndWithinTwoPerCentInBytes) {
+  ASSERT_NO_FATAL_FAILURE(Start(""));
+  ExpectKinds(true);
+}
+
+TEST_P(LiveBytes, PlainMallocIsWalkedForObjectsOfAllSizes) {
+  ASSERT_NO_FATAL_FAILURE(Start("malloc"));
+  ExpectKinds(false);
+}
+
+TEST_P(LiveBytes, DebugHooksPadEveryBlock) {
+  ASSERT_NO_FATAL_FAILURE(Start("debug"));
+  ExpectKinds(true);
+}
+
+TEST_P(LiveBytes, DebugHooksOverPlainMallocAreSeenThrough) {
+  ASSERT_NO_FATAL_FAILURE(Start("malloc_debug"));
+  ExpectKinds(false);
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LiveBytes);

@@ -170,6 +170,8 @@ TEST(CensusCodecTest, EveryFieldSurvives) {
   census.types = {{"a.B", 1, 2, 3}, {"\xff", 4, 5, 6}};
   census.other_types = 7, census.other_objects = 8, census.other_bytes = 9;
   census.unknown_blocks = 10, census.unknown_bytes = 11;
+  census.implausible_claims = 23, census.resident_bytes = 24;
+  census.malloc = {25, 26, 27, 28, 29, 30, 31};
   census.size_classes = {{16, 1, 2, 3}};
   census.arenas = 12, census.arena_bytes = 13, census.pools_free = 14;
   census.read_faults = 15, census.scanned_bytes = 16, census.duration_ns = 17;
@@ -185,6 +187,10 @@ TEST(CensusCodecTest, EveryFieldSurvives) {
   EXPECT_EQ(again.SerializeAsString(), message.SerializeAsString());
   EXPECT_EQ(back->types[1].type, "\xff");
   EXPECT_EQ(back->coverage.total, 19);
+  EXPECT_EQ(back->implausible_claims, 23);
+  EXPECT_EQ(back->resident_bytes, 24);
+  EXPECT_EQ(back->malloc.live_chunks, 25);
+  EXPECT_EQ(back->malloc.lost_bytes, 31);
   EXPECT_EQ(back->gc.enabled, false);
 }
 

@@ -1,0 +1,82 @@
+// ChunkWalk goes from chunk to chunk through the heaps of glibc's malloc: the
+// one that grows by brk, and those of the threads. What lies inside of chunks
+// that are larger than a piece is not read.
+//
+// Where to begin, and where to go on after a head that makes no sense (the heap
+// changes while it is read), is told by a chain of heads that lead to each
+// other. Whether a chunk is in use stands in the next one's head; those that
+// wait in a thread's cache (tcache, fast bins: at most some hundred KiB for a
+// thread) count as in use.
+//
+// Pure; one owner, one thread; everything read is untrusted: addresses only
+// grow, and at most kMostLooks heads are read one by one.
+#ifndef PLIMSOLL_AGENT_HEAP_CHUNK_WALK_H_
+#define PLIMSOLL_AGENT_HEAP_CHUNK_WALK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "agent/core/ports.h"
+#include "agent/heap/address_range.h"
+#include "agent/heap/malloc_chunk.h"
+
+namespace plimsoll::heap {
+
+// The heaps of malloc: the mapping named [heap], and each readable 64 MiB
+// boundary at which a thread's heap begins. By address.
+std::vector<AddressRange> MallocHeaps(
+    const core::MemorySource& memory,
+    const std::vector<core::Mapping>& mappings, const RangeSet& readable);
+
+class ChunkWalk {
+ public:
+  static constexpr size_t kPieceBytes = 64 << 10;
+  static constexpr size_t kPayloadBytes = 192;  // shown, if the chunk has them
+  static constexpr int kChain = 6;
+  static constexpr int64_t kMostLooks = 1 << 18;
+
+  ChunkWalk(const core::MemorySource& memory, const RangeSet& readable,
+            ChunkVisitor& visitor)
+      : memory_(memory),
+        readable_(readable),
+        visitor_(visitor),
+        piece_(kPieceBytes) {}
+
+  void Walk(const AddressRange& heap);
+
+  int64_t chunks() const { return chunks_; }
+  int64_t read_bytes() const { return read_bytes_; }
+  // Of heaps that were walked, what could not be told.
+  int64_t lost_bytes() const { return lost_bytes_; }
+
+ private:
+  struct Piece {
+    uint64_t start = 0;
+    uint64_t end = 0;       // of what was read
+    uint64_t heap_end = 0;  // of the heap
+  };
+
+  bool ReadPiece(uint64_t at, const AddressRange& heap, Piece& piece);
+  // The first address from `at` on where a chain begins; nothing in the piece.
+  std::optional<uint64_t> FindChain(uint64_t at, const Piece& piece);
+  bool IsChain(uint64_t at, const Piece& piece);
+  // Walks what is in the piece; where to go on. False: the chain broke.
+  bool WalkPiece(uint64_t& at, const Piece& piece);
+  std::optional<uint64_t> SizeWordAt(uint64_t at, const Piece& piece);
+
+  const core::MemorySource& memory_;
+  const RangeSet& readable_;
+  ChunkVisitor& visitor_;
+  std::vector<std::byte> piece_;
+  int64_t chunks_ = 0;
+  int64_t read_bytes_ = 0;
+  int64_t lost_bytes_ = 0;
+  int64_t looks_ = 0;
+};
+
+}  // namespace plimsoll::heap
+
+#endif  // PLIMSOLL_AGENT_HEAP_CHUNK_WALK_H_
