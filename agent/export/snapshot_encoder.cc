@@ -120,6 +120,17 @@ void EncodeTypes(const core::HeapCensus& census, size_t max_types,
   out.set_unknown_bytes(census.unknown_bytes);
   out.set_duration_ns(census.duration_ns);
   EncodeCoverage(census.coverage, *out.mutable_coverage());
+  out.set_resident_bytes(census.resident_bytes);
+  out.set_implausible_claims(census.implausible_claims);
+  const core::MallocUse& use = census.malloc;
+  if (use.live_chunks == 0) return;
+  v1::MallocUse& malloc = *out.mutable_malloc();
+  malloc.set_live_bytes(use.live_bytes);
+  malloc.set_free_bytes(use.free_bytes);
+  malloc.set_object_bytes(use.object_bytes);
+  malloc.set_buffer_bytes(use.buffer_bytes);
+  malloc.set_lost_bytes(use.lost_bytes);
+  malloc.set_live_chunks(use.live_chunks);
 }
 
 void EncodeStack(const core::Stack& stack, StringTable& strings,
