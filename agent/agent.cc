@@ -83,7 +83,10 @@ void Agent::ScanNow() {
 
 void Agent::ReportNow() { SampleAndReport(); }
 
-void Agent::Finish() { SampleAndReport(); }
+void Agent::Finish() {
+  commands_.EndAll("the agent ended meanwhile");
+  SampleAndReport();
+}
 
 void Agent::CountLoss(const std::string& reason, int64_t count) {
   if (count <= 0) return;

@@ -137,7 +137,9 @@ void AgentProgram::StartProbes() {
     spdlog::warn("hit cost not measured error=\"{}\"",
                  measured.status().ToString());
   }
-  probes_.emplace(kernel, costs, proc_, &clock_, &*timers_);
+  probes_.emplace(
+      kernel, costs, proc_, &clock_,
+      [this](std::function<void()> work) { loop_->Post(std::move(work)); });
   auto lifecycle = bpf::LifecycleProbe::Create(kernel);
   if (!lifecycle.ok()) {
     spdlog::info("lifecycle by scan reason=\"{}\"",

@@ -11,7 +11,6 @@ namespace {
 using core::Tier;
 
 constexpr int64_t kNsPerSecond = 1'000'000'000;
-constexpr int64_t kWindowPollNs = kNsPerSecond / 4;
 constexpr int64_t kGrowthProfileNs = 60 * kNsPerSecond;
 // Of a page fault's sample, where the kernel does not count program time yet:
 // the software event and a walk of some frames.
@@ -38,30 +37,35 @@ std::string Keep(absl::StatusOr<T> made, std::optional<T>& out) {
 
 }  // namespace
 
-struct BpfProbes::Running {
-  core::ProcessId id;
-  bpf::AllocWindow window;
-  int64_t begin_ns = 0;
-  int64_t end_ns = 0;
-  WindowDone done;
-};
-
 BpfProbes::BpfProbes(const bpf::KernelSupport& kernel, core::HitCosts costs,
                      procfs::ProcRoot proc, core::Clock* clock,
-                     core::Timers* timers)
-    : costs_(costs), proc_(std::move(proc)), clock_(clock), timers_(timers) {
+                     WindowWorker::Post post, core::GovernorOptions options)
+    : costs_(costs), proc_(std::move(proc)), clock_(clock), governor_(options) {
   if (!costs_.known()) {
     gc_refusal_ = window_refusal_ =
         "the cost of a hit could not be measured on this machine";
   } else {
     gc_refusal_ = Keep(bpf::GcProbe::Create(kernel), gc_);
-    window_refusal_ = Keep(bpf::AllocProbe::Create(kernel), alloc_);
+    std::optional<bpf::AllocProbe> alloc;
+    window_refusal_ = Keep(bpf::AllocProbe::Create(kernel), alloc);
+    if (alloc) {
+      rung_ = bpf::UprobeRungName(alloc->rung());
+      windows_.emplace(*std::move(alloc), std::move(post));
+    }
   }
   growth_refusal_ = Keep(bpf::GrowthProbe::Create(kernel), growth_);
 }
 
-std::string BpfProbes::rung() const {
-  return alloc_ ? bpf::UprobeRungName(alloc_->rung()) : "";
+std::string BpfProbes::rung() const { return rung_; }
+
+core::ProbeUsage BpfProbes::usage() const {
+  core::ProbeUsage usage = usage_;
+  for (const auto& [id, target] : targets_) {
+    for (const Attached* probe : {&target.gc, &target.growth}) {
+      usage.revoked += probe->wanted && !probe->attached ? 1 : 0;
+    }
+  }
+  return usage;
 }
 
 absl::StatusOr<std::string> BpfProbes::AttachGc(
@@ -76,13 +80,14 @@ absl::StatusOr<std::string> BpfProbes::AttachGc(
 
 absl::StatusOr<std::string> BpfProbes::WatchGc(const core::ProcessId& id,
                                                Target& target) {
-  double per_hit = costs_.PerHit(core::ProbeCost::kSingleStepped);
+  double per_hit = costs_.PerHit(bpf::GcProbeCost(target.python.build));
   PLIMSOLL_ASSIGN_OR_RETURN(
       core::WindowGrant grant,
       governor_.Request(id, Tier::kGc, 0, per_hit, 0, clock_->BoottimeNs()));
   PLIMSOLL_ASSIGN_OR_RETURN(std::string rung,
                             gc_->Watch(target.python, grant.hit_budget));
   target.gc.attached = true;
+  target.gc.refusal.clear();
   target.gc.drops.clear();
   return rung;
 }
@@ -103,6 +108,7 @@ absl::Status BpfProbes::WatchGrowth(const core::ProcessId& id, Target& target) {
   options.sample_period = target.growth_period;
   PLIMSOLL_RETURN_IF_ERROR(growth_->Watch(target.python, options));
   target.growth.attached = true;
+  target.growth.refusal.clear();
   target.growth.drops.clear();
   return absl::OkStatus();
 }
@@ -114,20 +120,24 @@ void BpfProbes::Detach(const core::ProcessId& id) {
   if (it->second.growth.attached) growth_->Unwatch(id.pid);
   targets_.erase(it);
   governor_.Forget(id);
+  if (windows_) windows_->Close(id);
 }
 
-bool BpfProbes::Spend(const core::ProcessId& id, uint64_t hits,
-                      double ns_per_hit, Attached& probe,
-                      core::Tier1Sample& sample) {
-  double cost = static_cast<double>(hits) * ns_per_hit;
+bool BpfProbes::Spend(const core::ProcessId& id, uint64_t hits, double cost_ns,
+                      Attached& probe, core::Tier1Sample& sample) {
+  // What was not hit pays nothing, whatever the others have used up.
+  if (hits == 0) return true;
   usage_.hits += static_cast<int64_t>(hits);
-  usage_.cost_ns += static_cast<int64_t>(cost);
+  usage_.cost_ns += static_cast<int64_t>(cost_ns);
   int64_t now = clock_->BoottimeNs();
-  if (governor_.Spend(id, Tier::kGc, cost, now).ok()) return true;
+  absl::Status spent = governor_.Spend(id, Tier::kGc, cost_ns, now);
+  if (spent.ok()) return true;
   ++sample.losses["probe_budget"];
+  ++usage_.revoked_total;
   probe.attached = false;
+  probe.refusal = "budget: " + std::string(spent.message());
   // Only when a stretch like the last one can be paid again.
-  probe.retry_ns = std::max(governor_.AffordableAt(id, Tier::kGc, cost, now),
+  probe.retry_ns = std::max(governor_.AffordableAt(id, Tier::kGc, cost_ns, now),
                             now + 10 * kNsPerSecond);
   return false;
 }
@@ -138,6 +148,8 @@ core::Tier1Sample BpfProbes::Collect(const core::ProcessId& id) {
   if (it == targets_.end()) return sample;
   if (it->second.gc.wanted) CollectGc(id, it->second, sample);
   if (it->second.growth.wanted) CollectGrowth(id, it->second, sample);
+  sample.gc_refusal = it->second.gc.refusal;
+  sample.growth_refusal = it->second.growth.refusal;
   return sample;
 }
 
@@ -146,7 +158,8 @@ void BpfProbes::CollectGc(const core::ProcessId& id, Target& target,
   Attached& probe = target.gc;
   if (!probe.attached) {
     if (clock_->BoottimeNs() < probe.retry_ns) return;
-    if (!WatchGc(id, target).ok()) {
+    if (absl::StatusOr<std::string> rung = WatchGc(id, target); !rung.ok()) {
+      probe.refusal = std::string(rung.status().message());
       probe.retry_ns = clock_->BoottimeNs() + 60 * kNsPerSecond;
       return;
     }
@@ -155,9 +168,14 @@ void BpfProbes::CollectGc(const core::ProcessId& id, Target& target,
   if (!taken.ok()) return;
   sample.pauses = std::move(taken->pauses);
   AddNewDrops(taken->drops, probe.drops, sample.losses);
-  // The dearer kind: which one a build's place is, its mix does not say.
-  double per_hit = costs_.PerHit(core::ProbeCost::kSingleStepped);
-  bool within = Spend(id, taken->hits, per_hit, probe, sample);
+  double cost_ns = 0;
+  for (auto kind :
+       {core::ProbeCost::kEmulated, core::ProbeCost::kSingleStepped}) {
+    cost_ns +=
+        static_cast<double>(taken->hits_by_cost.at(static_cast<size_t>(kind))) *
+        costs_.PerHit(kind);
+  }
+  bool within = Spend(id, taken->hits, cost_ns, probe, sample);
   if (within && !taken->budget_spent) return;
   gc_->Unwatch(id.pid);
   probe.attached = false;
@@ -170,7 +188,8 @@ void BpfProbes::CollectGrowth(const core::ProcessId& id, Target& target,
   int64_t now = clock_->BoottimeNs();
   if (!probe.attached) {
     if (now < probe.retry_ns) return;
-    if (!WatchGrowth(id, target).ok()) {
+    if (absl::Status watched = WatchGrowth(id, target); !watched.ok()) {
+      probe.refusal = std::string(watched.message());
       probe.retry_ns = now + 60 * kNsPerSecond;
       return;
     }
@@ -197,7 +216,8 @@ void BpfProbes::CollectGrowth(const core::ProcessId& id, Target& target,
   sample.growth = target.grown.TakeIfDue(now, kGrowthProfileNs);
   double per_hit = taken->program_ns_per_hit > 0 ? taken->program_ns_per_hit
                                                  : kAssumedSampleNs;
-  if (Spend(id, taken->hits, per_hit, probe, sample)) return;
+  double cost_ns = static_cast<double>(taken->hits) * per_hit;
+  if (Spend(id, taken->hits, cost_ns, probe, sample)) return;
   growth_->Unwatch(id.pid);
   target.growth_period =
       std::min<uint64_t>(target.growth_period * 16, kMaxGrowthPeriod);
@@ -207,7 +227,7 @@ void BpfProbes::OpenWindow(const core::ProcessId& id,
                            const core::PythonProcess& python,
                            const core::WindowRequest& request,
                            WindowDone done) {
-  if (!alloc_) {
+  if (!windows_) {
     done(absl::FailedPreconditionError(window_refusal_));
     return;
   }
@@ -228,44 +248,35 @@ void BpfProbes::OpenWindow(const core::ProcessId& id,
   options.hit_budget = grant->hit_budget;
   options.known_types = request.known_types;
   options.costs = costs_;
-  auto window = alloc_->OpenWindow(python, options);
-  if (!window.ok()) {
-    done(window.status());
-    return;
-  }
-  PollWindow(std::make_shared<Running>(Running{id, *std::move(window), now,
-                                               now + request.duration_ns,
-                                               std::move(done)}));
+  windows_->Open({id, python, std::move(options), request.duration_ns},
+                 [this, alive = alive_, id, done = std::move(done)](
+                     absl::StatusOr<bpf::WindowCounts> counts) mutable {
+                   if (!*alive) return;
+                   if (counts.ok()) {
+                     done(TakeWindow(id, *std::move(counts)));
+                   } else {
+                     done(counts.status());
+                   }
+                 });
 }
 
-void BpfProbes::PollWindow(const std::shared_ptr<Running>& running) {
+absl::StatusOr<core::RawProfile> BpfProbes::TakeWindow(
+    const core::ProcessId& id, bpf::WindowCounts counts) {
   int64_t now = clock_->BoottimeNs();
-  bpf::WindowProgress progress = running->window.Progress();
-  if (now < running->end_ns && !progress.budget_spent) {
-    timers_->RunAfter(std::min(kWindowPollNs, running->end_ns - now),
-                      [this, alive = alive_, running] {
-                        if (*alive) PollWindow(running);
-                      });
-    return;
-  }
-  bpf::WindowCounts counts = running->window.Close();
-  now = clock_->BoottimeNs();
   usage_.hits += static_cast<int64_t>(counts.progress.hits);
   usage_.cost_ns += static_cast<int64_t>(counts.progress.cost_ns);
-  // An overdraft only keeps the next window away for longer.
-  (void)governor_.Spend(running->id, Tier::kStacks, counts.progress.cost_ns,
-                        now);
-  if (counts.process_gone) {
-    running->done(absl::NotFoundError("the process ended in its window"));
-    return;
+  if (!targets_.contains(id) || counts.process_gone) {
+    return absl::NotFoundError("the process ended in its window");
   }
+  // An overdraft only keeps the next window away for longer.
+  (void)governor_.Spend(id, Tier::kStacks, counts.progress.cost_ns, now);
   core::RawProfile raw;
   raw.stacks = std::move(counts.stacks);
   raw.losses = std::move(counts.drops);
   core::StackProfile& profile = raw.profile;
   profile.kind = core::ProfileKind::kWindow;
   profile.counts = std::move(counts.counts);
-  profile.begin_boottime_ns = running->begin_ns;
+  profile.begin_boottime_ns = now - counts.progress.elapsed_ns;
   profile.end_boottime_ns = now;
   double seconds = static_cast<double>(counts.progress.elapsed_ns) / 1e9;
   profile.hits_per_second =
@@ -274,7 +285,7 @@ void BpfProbes::PollWindow(const std::shared_ptr<Running>& running) {
   profile.target_cpu_share = counts.progress.core_share();
   // Ended early: what was counted covers the window's begin only.
   if (counts.progress.budget_spent) ++raw.losses["probe_budget"];
-  running->done(std::move(raw));
+  return raw;
 }
 
 }  // namespace plimsoll::agent

@@ -2,9 +2,8 @@
 // governor between them: what a probe has cost is taken from the process'
 // bucket at every Collect, and a probe whose bucket is empty is detached until
 // it can be afforded again. Loop thread only; owned by main.
-//
-// Opening a window blocks the loop for the attach and its pilot (about 0.1 s
-// with uprobe_multi).
+// Windows are opened and closed by a WindowWorker; their answers come by
+// `post`.
 #ifndef PLIMSOLL_AGENT_BPF_PROBES_H_
 #define PLIMSOLL_AGENT_BPF_PROBES_H_
 
@@ -24,6 +23,7 @@
 #include "agent/core/probe_port.h"
 #include "agent/growth_accumulator.h"
 #include "agent/procfs/proc_root.h"
+#include "agent/window_worker.h"
 
 namespace plimsoll::agent {
 
@@ -33,7 +33,8 @@ class BpfProbes final : public core::ProbePort {
   // `costs` are calibrated; zero where that failed, and then no uprobe is
   // attached, because its cost could not be judged.
   BpfProbes(const bpf::KernelSupport& kernel, core::HitCosts costs,
-            procfs::ProcRoot proc, core::Clock* clock, core::Timers* timers);
+            procfs::ProcRoot proc, core::Clock* clock, WindowWorker::Post post,
+            core::GovernorOptions options = {});
   ~BpfProbes() override { *alive_ = false; }
 
   std::string rung() const override;
@@ -46,13 +47,14 @@ class BpfProbes final : public core::ProbePort {
   core::Tier1Sample Collect(const core::ProcessId& id) override;
   void OpenWindow(const core::ProcessId& id, const core::PythonProcess& python,
                   const core::WindowRequest& request, WindowDone done) override;
-  core::ProbeUsage usage() const override { return usage_; }
+  core::ProbeUsage usage() const override;
 
  private:
   // A tier 1 probe of one process; detached while it costs too much.
   struct Attached {
     bool wanted = false;
     bool attached = false;
+    std::string refusal;  // why it is not attached
     int64_t retry_ns = 0;
     std::map<std::string, int64_t> drops;  // as last taken: they accumulate
   };
@@ -63,8 +65,6 @@ class BpfProbes final : public core::ProbePort {
     uint64_t growth_period = 1;
     GrowthAccumulator grown;
   };
-  struct Running;  // a window under way
-
   absl::StatusOr<std::string> WatchGc(const core::ProcessId& id,
                                       Target& target);
   absl::Status WatchGrowth(const core::ProcessId& id, Target& target);
@@ -73,18 +73,19 @@ class BpfProbes final : public core::ProbePort {
   void CollectGrowth(const core::ProcessId& id, Target& target,
                      core::Tier1Sample& sample);
   // False: past the budget; the probe must go until Attached::retry_ns.
-  bool Spend(const core::ProcessId& id, uint64_t hits, double ns_per_hit,
+  bool Spend(const core::ProcessId& id, uint64_t hits, double cost_ns,
              Attached& probe, core::Tier1Sample& sample);
-  void PollWindow(const std::shared_ptr<Running>& running);
+  absl::StatusOr<core::RawProfile> TakeWindow(const core::ProcessId& id,
+                                              bpf::WindowCounts counts);
 
   core::HitCosts costs_;
   procfs::ProcRoot proc_;
   core::Clock* const clock_;
-  core::Timers* const timers_;
-  core::OverheadGovernor governor_{core::GovernorOptions{}};
+  core::OverheadGovernor governor_;
   std::optional<bpf::GcProbe> gc_;
   std::optional<bpf::GrowthProbe> growth_;
-  std::optional<bpf::AllocProbe> alloc_;
+  std::optional<WindowWorker> windows_;
+  std::string rung_;
   std::string gc_refusal_;
   std::string growth_refusal_;
   std::string window_refusal_;

@@ -11,7 +11,7 @@ using core::Tier;
 // What may be saved up for processes that grow.
 constexpr int64_t kBurstNs = 3'000'000'000;
 // The first look at some small heaps at once; the rest one by one.
-constexpr double kRoutineShare = 0.2;
+constexpr double kRoutineShare = 0.16;
 constexpr int64_t kRoutineBurstNs = 150'000'000;
 constexpr int64_t kPatience = 10;  // periods
 

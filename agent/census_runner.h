@@ -1,7 +1,7 @@
 // CensusRunner takes the censuses that are due, one at a time, the longest
 // overdue first, while the CPU budget lasts. Processes that grow come before
 // all others and may use the whole budget; looks at the rest, the first look at
-// a node's heaps among them, are spread so that the agent stays under a fifth
+// a node's heaps among them, are spread so that the agent stays under a sixth
 // of it. Whatever has waited for ten periods counts as what grows does, so that
 // none is forgotten. Loop thread only; owned by Agent.
 #ifndef PLIMSOLL_AGENT_CENSUS_RUNNER_H_

@@ -17,6 +17,7 @@ constexpr int64_t kNsPerSecond = 1'000'000'000;
 constexpr int64_t kDefaultWindowNs = 10 * kNsPerSecond;
 constexpr int64_t kMaxWindowNs = 300 * kNsPerSecond;
 constexpr size_t kMaxRunning = 64;
+constexpr size_t kMaxRemembered = 256;
 
 const char* NameOf(CommandKind kind) {
   switch (kind) {
@@ -62,7 +63,8 @@ CommandRunner::CommandRunner(ProcessTable* table, CensusRunner* census,
 
 void CommandRunner::End(uint64_t command_id, CommandOutcome outcome,
                         std::string reason) {
-  running_.erase(command_id);
+  // One answer, whichever of several ends comes first.
+  if (running_.erase(command_id) == 0) return;
   switch (outcome) {
     case CommandOutcome::kDone:
       ++statistics_.done;
@@ -77,7 +79,9 @@ void CommandRunner::End(uint64_t command_id, CommandOutcome outcome,
       ++statistics_.gone;
       break;
   }
-  events_.on_result({command_id, outcome, std::move(reason)});
+  if (ended_.size() >= kMaxRemembered) ended_.pop_front();
+  ended_.push_back({command_id, outcome, std::move(reason)});
+  events_.on_result(ended_.back());
 }
 
 void CommandRunner::EndWith(uint64_t command_id, const absl::Status& status) {
@@ -94,13 +98,23 @@ void CommandRunner::Refuse(const core::Command& command, std::string reason) {
   End(command.id, CommandOutcome::kRefused, std::move(reason));
 }
 
+void CommandRunner::EndAll(const std::string& reason) {
+  for (uint64_t id : std::set<uint64_t>(running_)) {
+    End(id, CommandOutcome::kFailed, reason);
+  }
+}
+
 void CommandRunner::Run(const core::Command& command) {
-  // Sent again after a lost stream: the first one answers.
+  // Sent again after a lost stream: the first one answers, and what it did is
+  // not done twice.
   if (running_.contains(command.id)) return;
-  if (running_.size() >= kMaxRunning) {
-    return Refuse(command, "64 commands are under way already");
+  for (const core::CommandResult& result : ended_) {
+    if (result.command_id == command.id) return events_.on_result(result);
   }
   running_.insert(command.id);
+  if (running_.size() > kMaxRunning) {
+    return Refuse(command, "64 commands are under way already");
+  }
   WatchedProcess* process = table_->Find(command.process);
   if (process == nullptr || command.boot_id != boot_id_) {
     return End(command.id, CommandOutcome::kProcessGone,
@@ -257,6 +271,7 @@ void CommandRunner::Symbolize(const core::ProcessId& id, core::RawProfile raw,
 
 void CommandRunner::Deliver(const std::shared_ptr<Window>& window,
                             core::StackProfile profile) {
+  if (!running_.contains(window->command.id)) return;  // answered already
   core::Snapshot snapshot;
   snapshot.process = window->command.process;
   snapshot.boottime_ns = clock_->BoottimeNs();

@@ -6,6 +6,7 @@
 #define PLIMSOLL_AGENT_COMMAND_RUNNER_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <set>
@@ -37,6 +38,8 @@ class CommandRunner {
   CommandRunner& operator=(const CommandRunner&) = delete;
 
   void Run(const core::Command& command);
+  // The agent ends: every command that is under way is answered with that.
+  void EndAll(const std::string& reason);
 
   // Names the stacks of `raw`; `done` gets the profile, with "<unknown>" frames
   // where the process is gone.
@@ -76,6 +79,7 @@ class CommandRunner {
   const std::string boot_id_;
   const CommandEvents events_;
   std::set<uint64_t> running_;
+  std::deque<core::CommandResult> ended_;  // to answer the same way again
   Statistics statistics_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

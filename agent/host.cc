@@ -112,7 +112,9 @@ absl::StatusOr<std::string> LoadAgentId(const std::string& state_dir) {
   std::error_code error;
   std::filesystem::create_directories(state_dir, error);
   if (error) {
-    return absl::ErrnoToStatus(error.value(), "create " + state_dir);
+    return absl::ErrnoToStatus(
+        error.value(),
+        "state_dir must be a directory that can be written: " + state_dir);
   }
   std::string path = state_dir + "/agent_id";
   if (auto text = procfs::ReadFile(path); text.ok()) {
@@ -120,10 +122,16 @@ absl::StatusOr<std::string> LoadAgentId(const std::string& state_dir) {
     if (!id.empty() && id.size() <= 128) return id;
   }
   std::string id = HostName() + "-" + RandomHex(8);
+  errno = 0;
   std::ofstream file(path, std::ios::trunc);
   file << id << "\n";
   file.close();
-  if (!file) return absl::UnavailableError("write " + path);
+  if (!file) {
+    return absl::ErrnoToStatus(errno != 0 ? errno : EIO,
+                               "state_dir must be a directory that can be "
+                               "written: " +
+                                   path);
+  }
   return id;
 }
 

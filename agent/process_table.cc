@@ -152,7 +152,9 @@ void ProcessTable::AttachTier1(const core::ProcessId& id,
   auto gc = probes_->AttachGc(id, *process.python);
   // Growth samples are part of tier 1; their rung is told with it.
   auto growth = probes_->AttachGrowth(id, *process.python);
-  std::string rung = gc.ok() ? *gc : "";
+  process.gc_rung = gc.value_or("");
+  process.growth_rung = growth.value_or("");
+  std::string rung = process.gc_rung;
   if (growth.ok()) rung += (rung.empty() ? "" : ", ") + *growth;
   process.SetTier(Tier::kGc, gc.ok(),
                   gc.ok() ? "" : NotProbed(std::string(gc.status().message())),
@@ -255,6 +257,19 @@ core::Snapshot ProcessTable::TakeSnapshot(const core::ProcessId& id,
   return snapshot;
 }
 
+// A probe that was detached for its cost is not called working.
+void ProcessTable::TellTier1(const core::Tier1Sample& sample,
+                             WatchedProcess& process) {
+  if (process.gc_rung.empty()) return;  // said when it could not be attached
+  std::string rung = sample.gc_refusal.empty() ? process.gc_rung : "";
+  if (!process.growth_rung.empty() && sample.growth_refusal.empty()) {
+    rung += (rung.empty() ? "" : ", ") + process.growth_rung;
+  }
+  process.SetTier(Tier::kGc, sample.gc_refusal.empty(),
+                  sample.gc_refusal.empty() ? "" : NotProbed(sample.gc_refusal),
+                  rung);
+}
+
 void ProcessTable::CollectTier1(const core::ProcessId& id,
                                 WatchedProcess& process,
                                 core::Snapshot& snapshot) {
@@ -264,6 +279,7 @@ void ProcessTable::CollectTier1(const core::ProcessId& id,
       process.losses[reason] += count;
     }
     AddPauses(sample.pauses, process.pauses);
+    TellTier1(sample, process);
     if (sample.growth) profiles_.push_back({id, *std::move(sample.growth)});
   }
   bool state = snapshot.census && !snapshot.census->gc.generations.empty();

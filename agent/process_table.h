@@ -67,6 +67,8 @@ class ProcessTable {
                               WatchedProcess& process, bool exited);
   void ReadRequests(const core::ProcessId& id, WatchedProcess& process,
                     core::Snapshot& snapshot);
+  static void TellTier1(const core::Tier1Sample& sample,
+                        WatchedProcess& process);
   void CollectTier1(const core::ProcessId& id, WatchedProcess& process,
                     core::Snapshot& snapshot);
 

@@ -138,6 +138,12 @@ void AddWork(const Agent::Status& agent, Exposition& out) {
   out.Counter("plimsoll_agent_probe_cost_seconds_total",
               "What those hits cost the targets: hits x calibrated cost.",
               Real(agent.probes.cost_ns) / 1e9);
+  out.Counter("plimsoll_agent_probes_revoked_total",
+              "Tier 1 probes that were detached past their budget.",
+              Real(agent.probes.revoked_total));
+  out.Gauge("plimsoll_agent_probes_revoked",
+            "Tier 1 probes that are detached now, until they can be afforded.",
+            Real(agent.probes.revoked));
   out.Declare("plimsoll_agent_attach_rung", MetricType::Gauge,
               "How uprobes are attached here; 1 for the rung in use.");
   out.Add({{"rung", agent.rung.empty() ? "none" : agent.rung}}, 1);

@@ -43,6 +43,8 @@ struct WatchedProcess {
   // sample with pauses alone would show its counts as zero.
   std::vector<core::GcPauses> pauses;
   bool gc_state_seen = false;
+  std::string gc_rung;  // "" where the collector cannot be probed at all
+  std::string growth_rung;
   std::map<core::Tier, core::TierStatus> tiers;
   bool tiers_changed = true;
   bool described = false;  // the collector was told who it is

@@ -29,6 +29,32 @@ const core::ProbePoint* FindProbe(const core::PythonBuild& build,
   return found == build.probes.end() ? nullptr : &*found;
 }
 
+// The GC places of a build, as Watch uses them.
+struct GcPlaces {
+  explicit GcPlaces(const core::PythonBuild& build)
+      : start(FindProbe(build, core::ProbeKind::kGcStart)),
+        done(FindProbe(build, core::ProbeKind::kGcDone)),
+        collect(FindProbe(build, core::ProbeKind::kGcCollect)) {}
+  bool usdt() const { return start != nullptr && done != nullptr; }
+  // By kind as BPF counts them. The return probe's trap at the function's entry
+  // may stand on another instruction than the chosen one: the dearer kind.
+  core::ProbeCost CostOf(core::ProbeKind kind) const {
+    if (usdt()) return (kind == core::ProbeKind::kGcStart ? start : done)->cost;
+    if (kind == core::ProbeKind::kGcCollect && collect != nullptr) {
+      return collect->cost;
+    }
+    return core::ProbeCost::kSingleStepped;
+  }
+
+  const core::ProbePoint* start;
+  const core::ProbePoint* done;
+  const core::ProbePoint* collect;
+};
+
+constexpr std::array<core::ProbeKind, 3> kGcKinds = {
+    core::ProbeKind::kGcStart, core::ProbeKind::kGcDone,
+    core::ProbeKind::kGcCollect};
+
 core::GcPauses Since(const plimsoll_gc_pauses& now,
                      const plimsoll_gc_pauses& before, uint32_t epoch) {
   core::GcPauses pauses;
@@ -53,6 +79,8 @@ struct GcProbe::State {
     UprobeLinks at_return;
     Rows taken{};
     uint64_t hits_taken = 0;
+    std::array<uint64_t, kGcKinds.size()> hits_by_kind_taken{};
+    std::array<core::ProbeCost, kGcKinds.size()> costs{};
   };
 
   Skeleton<plimsoll_gc> skeleton;
@@ -128,6 +156,16 @@ void GcProbe::State::Forget(int32_t pid) {
   }
 }
 
+core::ProbeCost GcProbeCost(const core::PythonBuild& build) {
+  const GcPlaces places(build);
+  const bool emulated =
+      places.usdt() &&
+      places.CostOf(core::ProbeKind::kGcStart) == core::ProbeCost::kEmulated &&
+      places.CostOf(core::ProbeKind::kGcDone) == core::ProbeCost::kEmulated;
+  return emulated ? core::ProbeCost::kEmulated
+                  : core::ProbeCost::kSingleStepped;
+}
+
 GcProbe::GcProbe(std::unique_ptr<State> state) : state_(std::move(state)) {}
 GcProbe::GcProbe(GcProbe&&) noexcept = default;
 GcProbe& GcProbe::operator=(GcProbe&&) noexcept = default;
@@ -156,11 +194,9 @@ absl::StatusOr<GcProbe> GcProbe::Create(const KernelSupport& kernel) {
 absl::StatusOr<std::string> GcProbe::Watch(const core::PythonProcess& python,
                                            uint64_t hit_budget) {
   const core::PythonBuild& build = python.build;
-  const auto* start = FindProbe(build, core::ProbeKind::kGcStart);
-  const auto* done = FindProbe(build, core::ProbeKind::kGcDone);
-  const auto* collect = FindProbe(build, core::ProbeKind::kGcCollect);
-  const bool usdt = start != nullptr && done != nullptr;
-  if (!usdt && collect == nullptr) {
+  const GcPlaces places(build);
+  const bool usdt = places.usdt();
+  if (!usdt && places.collect == nullptr) {
     for (const std::string& reason :
          {build.gc_probe_refusal, build.probe_refusal}) {
       if (!reason.empty()) return absl::UnimplementedError(reason);
@@ -171,11 +207,14 @@ absl::StatusOr<std::string> GcProbe::Watch(const core::PythonProcess& python,
   PLIMSOLL_RETURN_IF_ERROR(state_->targets.Add(python, hit_budget));
   State::Watched& watched = state_->watched[python.pid];
   const absl::Status attached =
-      usdt ? state_->AttachUsdt(python, *start, *done, watched)
-           : state_->AttachFunction(python, *collect, watched);
+      usdt ? state_->AttachUsdt(python, *places.start, *places.done, watched)
+           : state_->AttachFunction(python, *places.collect, watched);
   if (!attached.ok()) {
     state_->Forget(python.pid);
     return attached;
+  }
+  for (size_t i = 0; i < kGcKinds.size(); ++i) {
+    watched.costs[i] = places.CostOf(kGcKinds[i]);
   }
   return usdt ? "usdt" : "uprobe";
 }
@@ -196,6 +235,12 @@ absl::StatusOr<GcTaken> GcProbe::Take(int32_t pid) {
   }
   const plimsoll_progress progress = state_->targets.Progress(pid);
   taken.hits = progress.hits - watched.hits_taken;
+  for (size_t i = 0; i < kGcKinds.size(); ++i) {
+    const uint64_t hits =
+        progress.hits_by_kind[static_cast<size_t>(kGcKinds[i])];
+    taken.hits_by_cost[static_cast<size_t>(watched.costs[i])] +=
+        hits - std::exchange(watched.hits_by_kind_taken[i], hits);
+  }
   taken.budget_spent = progress.budget_spent_ns != 0;
   taken.drops = state_->targets.Drops(pid);
   watched.taken = rows;

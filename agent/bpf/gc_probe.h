@@ -8,6 +8,7 @@
 #ifndef PLIMSOLL_AGENT_BPF_GC_PROBE_H_
 #define PLIMSOLL_AGENT_BPF_GC_PROBE_H_
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -26,10 +27,17 @@ struct GcTaken {
   // Since the Take before: by generation, youngest first; a fourth entry, when
   // there is one, holds collections whose generation the build does not tell.
   std::vector<core::GcPauses> pauses;
-  uint64_t hits = 0;  // traps since the Take before, for the governor
+  // Traps since the Take before, for the governor; and how many of them were
+  // at an instruction of each core::ProbeCost.
+  uint64_t hits = 0;
+  std::array<uint64_t, 2> hits_by_cost{};
   bool budget_spent = false;
   std::map<std::string, int64_t> drops;  // since Watch
 };
+
+// The dearer kind of the places where this build's collector is probed: what a
+// budget in hits is to be counted with before the first hit.
+core::ProbeCost GcProbeCost(const core::PythonBuild& build);
 
 class GcProbe {
  public:

@@ -31,6 +31,9 @@ struct Tier1Sample {
   std::vector<GcPauses> pauses;  // by generation, since the last Collect
   std::optional<RawProfile> growth;
   std::map<std::string, int64_t> losses;
+  // Why a probe that had been attached is not now; "" while it is.
+  std::string gc_refusal;
+  std::string growth_refusal;
 };
 
 struct WindowRequest {
@@ -42,6 +45,10 @@ struct WindowRequest {
 struct ProbeUsage {
   int64_t hits = 0;
   int64_t cost_ns = 0;  // hits x calibrated cost
+  // Tier 1 probes that were detached because their budget was spent: so many
+  // since the start, so many at this moment.
+  int64_t revoked_total = 0;
+  int64_t revoked = 0;
 };
 
 class ProbePort {

@@ -21,6 +21,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr size_t kMaxResults = 1024;
+constexpr milliseconds kLastWrite{200};
 
 }  // namespace
 
@@ -53,7 +54,7 @@ class ReportClient::Impl {
     std::lock_guard lock(mutex_);
     // A collector that is away for long asks again; the oldest go.
     if (results_.size() >= kMaxResults) results_.pop_front();
-    results_.push_back(std::move(result));
+    results_.push_back({std::move(result), spool_->next_seq()});
     news_ = true;
     wake_.notify_all();
   }
@@ -66,11 +67,20 @@ class ReportClient::Impl {
   bool Drain(milliseconds timeout) {
     std::unique_lock lock(mutex_);
     return wake_.wait_for(lock, timeout, [this] {
-      return spool_->first_seq() == spool_->next_seq();
+      return results_.empty() && spool_->first_seq() == spool_->next_seq();
     });
   }
 
  private:
+  struct Result {
+    core::CommandResult result;
+    uint64_t evidence_end = 0;  // everything below this seq is stored first
+  };
+  struct SentResult {
+    Result result;
+    uint64_t next_seq = 0;  // of the first batch written after it
+  };
+
   void Run();
   // One stream from Hello to its end; true when the collector took something.
   bool RunStream();
@@ -79,6 +89,10 @@ class ReportClient::Impl {
   void Handle(const v1::CollectorMessage& message);
   void HandleWelcome(const v1::Welcome& welcome);
   void HandleAck(uint64_t seq);
+  bool TakeResult(v1::CommandResult& out);
+  // Those of a stream that broke go out again, in their order.
+  void RequeueResults();
+  void WaitForWrite(FleetStream& stream);
   bool AckIsLate() const;
   void WaitBeforeRetry(int attempt);
 
@@ -91,7 +105,7 @@ class ReportClient::Impl {
   std::condition_variable wake_;
   bool stop_ = false;
   bool news_ = false;
-  std::deque<core::CommandResult> results_;
+  std::deque<Result> results_;  // not written yet
   State state_;
 
   // Of the current stream; client thread only.
@@ -99,6 +113,7 @@ class ReportClient::Impl {
   bool acknowledged_ = false;
   uint64_t next_to_send_ = 0;
   std::deque<uint64_t> unacknowledged_;
+  std::deque<SentResult> sent_results_;  // not confirmed yet
   Clock::time_point last_progress_;
   int64_t max_batch_bytes_ = 0;
 
@@ -129,6 +144,7 @@ bool ReportClient::Impl::RunStream() {
   welcomed_ = false;
   acknowledged_ = false;
   unacknowledged_.clear();
+  RequeueResults();
   last_progress_ = Clock::now();
   auto stream = connection_.Open([this] { PostNews(); });
   v1::NodeMessage hello;
@@ -153,6 +169,7 @@ bool ReportClient::Impl::RunStream() {
     news_ = false;
     if (stop_) {
       lock.unlock();
+      WaitForWrite(*stream);
       stream->Cancel("the agent ends");
       break;
     }
@@ -172,14 +189,8 @@ bool ReportClient::Impl::AckIsLate() const {
 std::optional<v1::NodeMessage> ReportClient::Impl::NextMessage() {
   if (!welcomed_) return std::nullopt;
   v1::NodeMessage message;
-  {
-    std::lock_guard lock(mutex_);
-    if (!results_.empty()) {
-      EncodeResult(results_.front(), *message.mutable_command_result());
-      results_.pop_front();
-      return message;
-    }
-  }
+  if (TakeResult(*message.mutable_command_result())) return message;
+  message.Clear();
   while (static_cast<int>(unacknowledged_.size()) <
          options_.max_unacknowledged) {
     auto batch = spool_->ReadFrom(next_to_send_);
@@ -203,6 +214,41 @@ std::optional<v1::NodeMessage> ReportClient::Impl::NextMessage() {
     return message;
   }
   return std::nullopt;
+}
+
+bool ReportClient::Impl::TakeResult(v1::CommandResult& out) {
+  {
+    std::lock_guard lock(mutex_);
+    if (results_.empty() ||
+        spool_->first_seq() < results_.front().evidence_end) {
+      return false;
+    }
+    EncodeResult(results_.front().result, out);
+    sent_results_.push_back({std::move(results_.front()), next_to_send_});
+    results_.pop_front();
+    // A collector that acknowledges nothing is not remembered for ever.
+    if (sent_results_.size() > kMaxResults) sent_results_.pop_front();
+  }
+  wake_.notify_all();
+  return true;
+}
+
+void ReportClient::Impl::RequeueResults() {
+  std::lock_guard lock(mutex_);
+  while (!sent_results_.empty()) {
+    results_.push_front(std::move(sent_results_.back().result));
+    sent_results_.pop_back();
+  }
+}
+
+// What was written last, such as a result, is to leave before the stream goes.
+void ReportClient::Impl::WaitForWrite(FleetStream& stream) {
+  const auto end = Clock::now() + kLastWrite;
+  while (!stream.writable() && !stream.broken() && Clock::now() < end) {
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, milliseconds(10), [this] { return news_; });
+    news_ = false;
+  }
 }
 
 void ReportClient::Impl::Handle(const v1::CollectorMessage& message) {
@@ -238,6 +284,9 @@ void ReportClient::Impl::HandleAck(uint64_t seq) {
   if (!welcomed_ || seq >= next_to_send_) return;
   while (!unacknowledged_.empty() && unacknowledged_.front() <= seq) {
     unacknowledged_.pop_front();
+  }
+  while (!sent_results_.empty() && sent_results_.front().next_seq <= seq) {
+    sent_results_.pop_front();
   }
   acknowledged_ = true;
   spool_->Acknowledge(seq);

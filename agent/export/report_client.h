@@ -7,9 +7,11 @@
 //    most `max_unacknowledged` are on the way. An Ack deletes them.
 //  - A stream that ends, or that brings no Ack for `ack_timeout`, is opened
 //    again after a random pause up to an exponential bound (full jitter).
-//  - A result waits for a stream and is written once; the protocol has no Ack
-//    for it, so that one is lost when the stream breaks while it is on its way
-//    (its evidence, which is in the spool, is not).
+//  - A result is written once the collector has stored everything that was in
+//    the spool when it was posted: its evidence, above all. The protocol has no
+//    Ack for it, but messages are taken in order: an Ack of a batch that was
+//    written after the result confirms it. What is not confirmed when a stream
+//    breaks is written again on the next one, under the same command id.
 //
 // Owned by main. Post* may be called from any thread; the callbacks come on the
 // client's own thread and must hand over to another (EventLoop::Post).

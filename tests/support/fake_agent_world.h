@@ -87,6 +87,8 @@ class FakeProbes final : public core::ProbePort {
   core::Tier1Sample sample;
   core::WindowRequest last_request;
   std::function<void()> during_window;
+  bool hold = false;  // windows stay open: their ends wait in `held`
+  std::vector<WindowDone> held;
 
   std::string rung() const override { return "uprobe_multi"; }
   std::string refusal() const override { return ""; }
@@ -108,6 +110,10 @@ class FakeProbes final : public core::ProbePort {
                   WindowDone done) override {
     last_request = request;
     if (during_window) during_window();
+    if (hold) {
+      held.push_back(std::move(done));
+      return;
+    }
     done(window);
   }
   core::ProbeUsage usage() const override { return {}; }

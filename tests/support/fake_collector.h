@@ -33,6 +33,7 @@ class FakeCollector final : public v1::Fleet::Service {
     std::chrono::milliseconds delay{0};  // before each Ack
     int lose_acks = 0;                   // so many are stored, not answered
     int end_stream_after = 0;            // batches; 0: never
+    int lose_results = 0;  // so many results break their stream, not stored
     int64_t max_batch_bytes = 3 << 20;
   };
 
@@ -76,6 +77,15 @@ class FakeCollector final : public v1::Fleet::Service {
     std::lock_guard lock(mutex_);
     return results_;
   }
+  std::vector<v1::Batch> batches() {
+    std::lock_guard lock(mutex_);
+    return batches_;
+  }
+  // How many batches were stored when each result came.
+  std::vector<size_t> stored_at_result() {
+    std::lock_guard lock(mutex_);
+    return stored_at_result_;
+  }
   template <typename Condition>
   bool WaitFor(Condition condition,
                std::chrono::seconds timeout = std::chrono::seconds(20)) {
@@ -109,7 +119,12 @@ class FakeCollector final : public v1::Fleet::Service {
         }
       } else if (message.has_command_result()) {
         std::lock_guard lock(mutex_);
+        if (behaviour_.lose_results > 0) {
+          --behaviour_.lose_results;
+          return grpc::Status(grpc::StatusCode::UNAVAILABLE, "a test says so");
+        }
         results_.push_back(message.command_result());
+        stored_at_result_.push_back(stored_.seqs.size());
       }
     }
     return grpc::Status::OK;
@@ -148,6 +163,7 @@ class FakeCollector final : public v1::Fleet::Service {
     } else {
       stored_.high_water = batch.seq();
       stored_.seqs.push_back(batch.seq());
+      batches_.push_back(batch);
     }
     if (behaviour_.lose_acks == 0) return true;
     --behaviour_.lose_acks;
@@ -157,8 +173,10 @@ class FakeCollector final : public v1::Fleet::Service {
   std::mutex mutex_;
   Behaviour behaviour_;
   Stored stored_;
+  std::vector<v1::Batch> batches_;
   std::vector<v1::Hello> hellos_;
   std::vector<v1::Command> commands_;
+  std::vector<size_t> stored_at_result_;
   std::vector<v1::CommandResult> results_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;

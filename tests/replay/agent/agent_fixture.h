@@ -93,13 +93,14 @@ class AgentTest : public ::testing::Test {
   }
   core::Command CommandFor(int32_t pid, core::CommandKind kind) {
     core::Command command;
-    command.id = 7;
+    command.id = next_command_id_++;
     command.kind = kind;
     command.boot_id = "boot";
     command.process = {pid, 1000 + static_cast<uint64_t>(pid), 0};
     return command;
   }
 
+  uint64_t next_command_id_ = 7;
   Config config_;
   FakeProcRoot root_;
   FakeTime time_;

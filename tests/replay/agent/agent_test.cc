@@ -85,6 +85,29 @@ TEST_F(AgentTest, ExecOfAWatchedProcessEndsOneLifeAndBeginsAnother) {
   EXPECT_NE(agent_->status().processes, 0);
 }
 
+// The kernel gives a pid away again: no figure of one may land with the other.
+TEST_F(AgentTest, AReusedPidIsAnotherProcess) {
+  AddPython(42);
+  Start();
+  time_.Advance(10 * kSecond);
+  root_.RemoveProcess(42);
+  AddPython(42, 7000);
+  root_.AddProcess(42).Stat(5000);  // started later
+  time_.Advance(20 * kSecond);
+  bool ended = false;
+  for (const core::NodeReport& report : reports_) {
+    for (const core::Snapshot& snapshot : report.snapshots) {
+      if (snapshot.process.start_ticks != 1042) continue;
+      ended |= snapshot.memory->exited;
+      EXPECT_EQ(snapshot.memory->anon_bytes, 5000 * 1024);
+    }
+  }
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(Last(42)->process.start_ticks, 5000u);
+  EXPECT_EQ(Last(42)->memory->anon_bytes, 7000 * 1024);
+  EXPECT_EQ(agent_->status().processes, 1);
+}
+
 TEST_F(AgentTest, ExitGivesALastSnapshotWithTheCause) {
   AddPython(42);
   FakeProbes probes;

@@ -101,5 +101,64 @@ TEST_F(AgentTest, WindowRefusedByTheGovernorSaysSo) {
   EXPECT_EQ(results_[0].reason, "31 % of a core");
 }
 
+// A collector that lost the answer asks again: a second window would cost the
+// target twice.
+TEST_F(AgentTest, ACommandSentAgainIsAnsweredNotRepeated) {
+  AddPython(42);
+  Start();
+  time_.Advance(10 * kSecond);
+  core::Command command = CommandFor(42, core::CommandKind::kTakeCensus);
+  int before = inspector_.full;
+  agent_->HandleCommand(command);
+  agent_->HandleCommand(command);
+  EXPECT_EQ(inspector_.full, before + 1);
+  ASSERT_EQ(results_.size(), 2u);
+  EXPECT_EQ(results_[1].command_id, results_[0].command_id);
+  EXPECT_EQ(results_[1].outcome, core::CommandOutcome::kDone);
+}
+
+// A window whose process is gone, and one that was open when the agent ended:
+// each has one answer, never two.
+TEST_F(AgentTest, EveryCommandHasOneAnswerHoweverItEnds) {
+  AddPython(42);
+  FakeProbes probes;
+  probes.hold = true;
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  agent_->HandleCommand(CommandFor(42, core::CommandKind::kOpenWindow));
+  agent_->HandleCommand(CommandFor(42, core::CommandKind::kOpenWindow));
+  EXPECT_TRUE(results_.empty());
+  ASSERT_EQ(probes.held.size(), 2u);
+  probes.held[0](absl::NotFoundError("the process ended in its window"));
+  ASSERT_EQ(results_.size(), 1u);
+  EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kProcessGone);
+  agent_->Finish();
+  ASSERT_EQ(results_.size(), 2u);
+  EXPECT_EQ(results_[1].outcome, core::CommandOutcome::kFailed);
+  EXPECT_THAT(results_[1].reason, HasSubstr("agent ended"));
+  size_t reports = reports_.size();
+  probes.held[1](core::RawProfile());  // too late
+  EXPECT_EQ(results_.size(), 2u);
+  EXPECT_EQ(reports_.size(), reports);
+}
+
+TEST_F(AgentTest, AProbePastItsBudgetIsNotCalledWorking) {
+  AddPython(42);
+  FakeProbes probes;
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  EXPECT_EQ(agent_->status().tiers[core::Tier::kGc].first, 1);
+  probes.sample.gc_refusal = "budget: probes have used up 0.5 % of a core";
+  time_.Advance(10 * kSecond);
+  EXPECT_EQ(agent_->status().tiers[core::Tier::kGc].second, 1);
+  bool told = false;
+  for (const core::TierStatus& tier : Last(42)->tiers) {
+    told |= !tier.ok && tier.reason.starts_with("not probed: budget");
+  }
+  EXPECT_TRUE(told);
+  time_.Advance(10 * kSecond);  // affordable again
+  EXPECT_EQ(agent_->status().tiers[core::Tier::kGc].first, 1);
+}
+
 }  // namespace
 }  // namespace plimsoll::agent

@@ -218,6 +218,50 @@ TEST_F(ReportClientTest, CommandsComeAndResultsGo) {
   EXPECT_EQ(collector_.results()[0].reason(), "too dear");
 }
 
+// The collector asks what the evidence says as soon as it has the result.
+TEST_F(ReportClientTest, AResultComesAfterItsEvidenceIsStored) {
+  collector_.Start();
+  collector_.Set({.delay = milliseconds(20)});
+  Append(20);
+  auto client = Connect();
+  client->PostResult({7, core::CommandOutcome::kDone, ""});
+  ASSERT_TRUE(
+      collector_.WaitFor([&] { return collector_.results().size() == 1; }));
+  EXPECT_EQ(collector_.stored_at_result()[0], 20u);
+}
+
+TEST_F(ReportClientTest, AResultOfABrokenStreamIsWrittenAgain) {
+  collector_.Start();
+  collector_.Set({.lose_results = 2});
+  auto client = Connect();
+  client->PostResult({7, core::CommandOutcome::kDone, "first"});
+  client->PostResult({8, core::CommandOutcome::kFailed, "second"});
+  ASSERT_TRUE(
+      collector_.WaitFor([&] { return collector_.results().size() == 2; }));
+  EXPECT_EQ(collector_.results()[0].command_id(), 7u);
+  EXPECT_EQ(collector_.results()[1].command_id(), 8u);
+}
+
+TEST_F(ReportClientTest, AConfirmedResultIsNotWrittenAgain) {
+  collector_.Start();
+  auto client = Connect();
+  client->PostResult({7, core::CommandOutcome::kDone, ""});
+  ASSERT_TRUE(
+      collector_.WaitFor([&] { return collector_.results().size() == 1; }));
+  Append(1);  // its Ack says that what came before it was taken
+  client->PostBatchReady();
+  ASSERT_TRUE(WaitUntilStored());
+  ASSERT_TRUE(client->Drain(milliseconds(10'000)));
+  for (int i = 0; i < 2; ++i) {
+    collector_.Stop();
+    collector_.Start();
+    Append(1);
+    client->PostBatchReady();
+    ASSERT_TRUE(WaitUntilStored());
+  }
+  EXPECT_EQ(collector_.results().size(), 1u);
+}
+
 TEST_F(ReportClientTest, EndsAtOnceWithoutACollector) {
   collector_.Start();
   collector_.Stop();

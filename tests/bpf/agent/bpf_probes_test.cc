@@ -1,0 +1,207 @@
+// The agent's probes behind their port, on a live Python: what happens past a
+// budget, and that windows leave the loop alone.
+#include "agent/bpf_probes.h"
+
+#include <dirent.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "agent/bpf/hit_cost.h"
+#include "agent/event_loop.h"
+#include "tests/bpf/agent/bpf/bpf_target.h"
+#include "tests/support/bpf_requirement.h"
+#include "tests/support/fake_agent_world.h"
+
+namespace plimsoll::agent {
+namespace {
+
+using testing::BpfTarget;
+using testing::FakeTime;
+using ::testing::HasSubstr;
+using testing::StrippedPythons;
+
+constexpr int64_t kSecond = 1'000'000'000;
+constexpr char kScript[] = R"(
+import sys, gc
+gc.disable()
+def collect(n):
+    for i in range(n): gc.collect()
+jobs = dict(collect=collect)
+sys.stdout.write('done\n'); sys.stdout.flush()
+while True:
+    words = sys.stdin.readline().split()
+    for i in range(0, len(words), 2): jobs[words[i]](int(words[i + 1]))
+    sys.stdout.write('done\n'); sys.stdout.flush()
+)";
+
+int OpenLinks() {
+  int links = 0;
+  DIR* directory = ::opendir("/proc/self/fd");
+  while (const dirent* entry = ::readdir(directory)) {
+    char target[64] = {};
+    std::string path = std::string("/proc/self/fd/") + entry->d_name;
+    ssize_t length = ::readlink(path.c_str(), target, sizeof(target) - 1);
+    links +=
+        length > 0 && std::string(target).find("bpf_link") != std::string::npos;
+  }
+  ::closedir(directory);
+  return links;
+}
+
+class BpfProbesTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    PLIMSOLL_NEEDS_BPF();
+    if (StrippedPythons().empty()) GTEST_SKIP() << "no /usr/bin/python3.11";
+    kernel_ = bpf::KernelSupport::Detect();
+    auto costs = bpf::CalibrateHitCosts(kernel_);
+    ASSERT_TRUE(costs.ok()) << costs.status();
+    costs_ = *costs;
+    auto loop = EventLoop::Create();
+    ASSERT_TRUE(loop.ok());
+    loop_ = *std::move(loop);
+  }
+  BpfProbes Make(core::GovernorOptions options = {}) {
+    return {
+        kernel_,
+        costs_,
+        procfs::ProcRoot(),
+        &time_,
+        [this](std::function<void()> work) { loop_->Post(std::move(work)); },
+        options};
+  }
+  static core::ProcessId IdOf(const BpfTarget& target) {
+    return {target.pid(), target.process().start_ticks, 0};
+  }
+
+  bpf::KernelSupport kernel_;
+  core::HitCosts costs_;
+  FakeTime time_;
+  std::unique_ptr<EventLoop> loop_;
+};
+
+TEST_F(BpfProbesTest, AGcProbePastItsBudgetIsDetachedAndComesBack) {
+  BpfTarget target(StrippedPythons()[0], kScript);
+  core::GovernorOptions options;
+  options.tier1_average_share = 1e-7;  // 30 us in five minutes
+  BpfProbes probes = Make(options);
+  const core::ProcessId id = IdOf(target);
+  const int before = OpenLinks();
+  auto rung = probes.AttachGc(id, target.process());
+  ASSERT_TRUE(rung.ok()) << rung.status();
+  EXPECT_GT(OpenLinks(), before);
+  EXPECT_EQ(probes.usage().revoked, 0);
+  target.Command("collect 2000");
+  core::Tier1Sample sample = probes.Collect(id);
+  EXPECT_EQ(OpenLinks(), before) << "the trap is still in the target";
+  EXPECT_THAT(sample.gc_refusal, HasSubstr("budget"));
+  EXPECT_GE(sample.losses["probe_budget"], 1);
+  EXPECT_EQ(probes.usage().revoked, 1);
+  EXPECT_EQ(probes.usage().revoked_total, 1);
+  // It stays away, and says so, until a stretch like that can be paid.
+  EXPECT_THAT(probes.Collect(id).gc_refusal, HasSubstr("budget"));
+  time_.Advance(1'000'000 * kSecond);
+  EXPECT_EQ(probes.Collect(id).gc_refusal, "");
+  EXPECT_GT(OpenLinks(), before);
+  EXPECT_EQ(probes.usage().revoked, 0);
+  probes.Detach(id);
+  EXPECT_EQ(OpenLinks(), before);
+}
+
+// USDT places are nops, which the kernel emulates: 2,000 hits at the price of a
+// single step were 35 times too dear.
+TEST_F(BpfProbesTest, GcHitsAreChargedByTheirKindOfInstruction) {
+  BpfTarget target(StrippedPythons()[0], kScript);
+  bool emulated =
+      bpf::GcProbeCost(target.process().build) == core::ProbeCost::kEmulated;
+  if (!emulated) GTEST_SKIP() << "this build's places are single-stepped";
+  BpfProbes probes = Make();
+  const core::ProcessId id = IdOf(target);
+  ASSERT_TRUE(probes.AttachGc(id, target.process()).ok());
+  target.Command("collect 500");
+  probes.Collect(id);
+  const core::ProbeUsage usage = probes.usage();
+  EXPECT_GE(usage.hits, 1000);
+  EXPECT_NEAR(
+      static_cast<double>(usage.cost_ns) / static_cast<double>(usage.hits),
+      costs_.PerHit(core::ProbeCost::kEmulated), 1);
+}
+
+TEST_F(BpfProbesTest, TheLoopKeepsItsTimersWhileAWindowOpens) {
+  BpfTarget target(StrippedPythons()[0], kScript);
+  BpfProbes probes = Make();
+  const core::ProcessId id = IdOf(target);
+  ASSERT_TRUE(probes.AttachGc(id, target.process()).ok());
+  const std::thread::id loop_thread = std::this_thread::get_id();
+  int ticks = 0;
+  bool done = false;
+  std::function<void()> tick = [&] {
+    ++ticks;
+    loop_->RunAfter(2'000'000, tick);
+  };
+  tick();
+  core::WindowRequest request;
+  request.duration_ns = 1;  // over as soon as the pilot is
+  probes.OpenWindow(id, target.process(), request,
+                    [&](absl::StatusOr<core::RawProfile> raw) {
+                      EXPECT_TRUE(raw.ok()) << raw.status();
+                      EXPECT_EQ(std::this_thread::get_id(), loop_thread);
+                      done = true;
+                      loop_->Stop();
+                    });
+  EXPECT_FALSE(done);
+  loop_->RunAfter(30 * kSecond, [&] { loop_->Stop(); });
+  ASSERT_TRUE(loop_->Run().ok());
+  EXPECT_TRUE(done);
+  // The pilot alone takes 75 ms.
+  EXPECT_GE(ticks, 10);
+}
+
+TEST_F(BpfProbesTest, EndingClosesOpenWindowsAtOnce) {
+  BpfTarget target(StrippedPythons()[0], kScript);
+  const int before = OpenLinks();
+  bool answered = false;
+  auto begin = std::chrono::steady_clock::now();
+  {
+    BpfProbes probes = Make();
+    core::WindowRequest request;
+    request.duration_ns = 300 * kSecond;
+    probes.OpenWindow(IdOf(target), target.process(), request,
+                      [&](const auto&) { answered = true; });
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+  EXPECT_EQ(OpenLinks(), before);
+  EXPECT_FALSE(answered);
+}
+
+TEST_F(BpfProbesTest, AWindowEndsWithItsProcess) {
+  auto target = std::make_unique<BpfTarget>(StrippedPythons()[0], kScript);
+  BpfProbes probes = Make();
+  const core::ProcessId id = IdOf(*target);
+  ASSERT_TRUE(probes.AttachGc(id, target->process()).ok());
+  core::WindowRequest request;
+  request.duration_ns = 300 * kSecond;
+  absl::Status answer;
+  probes.OpenWindow(id, target->process(), request, [&](const auto& raw) {
+    answer = raw.status();
+    loop_->Stop();
+  });
+  loop_->RunAfter(kSecond / 2, [&] {
+    target.reset();
+    probes.Detach(id);
+  });
+  loop_->RunAfter(60 * kSecond, [&] { loop_->Stop(); });
+  ASSERT_TRUE(loop_->Run().ok());
+  EXPECT_TRUE(absl::IsNotFound(answer)) << answer;
+}
+
+}  // namespace
+}  // namespace plimsoll::agent

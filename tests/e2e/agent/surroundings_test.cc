@@ -1,0 +1,184 @@
+// The real plimsoll-agent in surroundings that are broken: no permission, no
+// BPF, no room to write, a target that the kernel kills, programs that come and
+// go by the hundred.
+#include <dirent.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/support/fake_collector.h"
+#include "tests/support/run_command.h"
+#include "tests/support/temp_dir.h"
+
+namespace plimsoll {
+namespace {
+
+using testing::BinDir;
+using testing::CommandOptions;
+using testing::CommandResult;
+using testing::FakeCollector;
+using ::testing::HasSubstr;
+using testing::RunCommand;
+using testing::RunningCommand;
+using testing::TempDir;
+
+constexpr char kPython[] = "/usr/bin/python3.11";
+
+class SurroundingsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    if (::access(kPython, X_OK) != 0) GTEST_SKIP() << "needs " << kPython;
+    collector_.Start();
+    Configure((dir_.path() / "state").string(), collector_.address());
+  }
+  void Configure(const std::string& state_dir, const std::string& collector) {
+    std::ofstream(config()) << "collector: \"" << collector
+                            << "\"\nlisten: \"\"\nstate_dir: " << state_dir
+                            << "\nmemory_period: 200ms\n";
+  }
+  std::string config() { return (dir_.path() / "agent.yaml").string(); }
+  // The agent, behind words that prepare its surroundings.
+  std::vector<std::string> Agent(std::vector<std::string> before = {}) {
+    for (const std::string& word :
+         {BinDir() + "/plimsoll-agent", std::string("--config"), config()}) {
+      before.push_back(word);
+    }
+    return before;
+  }
+  // In a mount namespace of its own with a small tmpfs as state directory.
+  std::vector<std::string> AgentOnTmpfs(const std::string& options) {
+    const std::string state = (dir_.path() / "tmpfs").string();
+    std::filesystem::create_directory(state);
+    Configure(state, "127.0.0.1:1");
+    return Agent(
+        {"/usr/bin/unshare", "-m", "/bin/sh", "-c",
+         "mount -t tmpfs -o " + options + " none " + state + " && exec \"$@\"",
+         "sh"});
+  }
+
+  TempDir dir_;
+  FakeCollector collector_;
+};
+
+TEST_F(SurroundingsTest, WithoutPtraceItSaysWhatToGrantAndEndsWithThree) {
+  const CommandResult result =
+      RunCommand(Agent({"/usr/bin/setpriv", "--bounding-set=-sys_ptrace",
+                        "--inh-caps=-sys_ptrace"}));
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  EXPECT_THAT(result.err + result.out, HasSubstr("CAP_SYS_PTRACE"));
+  EXPECT_THAT(result.err + result.out, HasSubstr("setcap"));
+}
+
+TEST_F(SurroundingsTest, AsAnOrdinaryUserItEndsWithThree) {
+  std::filesystem::permissions(dir_.path(), std::filesystem::perms::all);
+  const CommandResult result =
+      RunCommand(Agent(), CommandOptions{.as_nobody = true});
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  EXPECT_THAT(result.err + result.out, HasSubstr("Run as root"));
+}
+
+TEST_F(SurroundingsTest, WithoutBpfTiersZeroToThreeGoOnAndTheReasonIsTold) {
+  RunningCommand python({kPython, "-c",
+                         "import time\nkeep = [[] for _ in range(50000)]\n"
+                         "while True: time.sleep(0.1)"});
+  RunningCommand agent(
+      Agent({"/usr/bin/setpriv", "--bounding-set=-bpf,-sys_admin,-perfmon"}));
+  std::string reason;
+  ASSERT_TRUE(collector_.WaitFor(
+      [&] {
+        bool census = false;
+        for (const v1::Batch& batch : collector_.batches()) {
+          for (const v1::Snapshot& snapshot : batch.snapshots()) {
+            census |= snapshot.has_census() && snapshot.has_memory();
+            for (const v1::TierStatus& tier : snapshot.tiers()) {
+              if (tier.tier() == v1::TIER_GC && !tier.ok()) {
+                reason = tier.reason();
+              }
+            }
+          }
+        }
+        return census && !reason.empty();
+      },
+      std::chrono::seconds(60)));
+  EXPECT_THAT(reason, HasSubstr("not probed"));
+  EXPECT_THAT(reason, HasSubstr("CAP_BPF"));
+  agent.Signal(SIGTERM);
+  EXPECT_EQ(agent.Wait().exit_code, 0);
+}
+
+TEST_F(SurroundingsTest, AReadOnlyStateDirectoryIsNamed) {
+  const CommandResult result = RunCommand(AgentOnTmpfs("ro,size=64k"));
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  EXPECT_THAT(result.err + result.out,
+              HasSubstr((dir_.path() / "tmpfs").string()));
+  EXPECT_THAT(result.err + result.out, HasSubstr("Read-only"));
+}
+
+TEST_F(SurroundingsTest, AFullDiskLosesBatchesAndNothingElse) {
+  RunningCommand python({kPython, "-c", "import time\ntime.sleep(600)"});
+  RunningCommand agent(AgentOnTmpfs("size=32k"));
+  std::this_thread::sleep_for(std::chrono::seconds(12));
+  agent.Signal(SIGTERM);
+  const CommandResult result = agent.Wait();
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err + result.out, HasSubstr("batch lost"));
+  EXPECT_THAT(result.err + result.out, HasSubstr("ended"));
+}
+
+// A cgroup v1 of 64 MiB, and a leak in it.
+TEST_F(SurroundingsTest, AnOomKillIsSeenAndTheNextProcessIsAnotherOne) {
+  const std::string group =
+      "/sys/fs/cgroup/memory/plimsoll-oom-" + std::to_string(::getpid());
+  if (::mkdir(group.c_str(), 0755) != 0) {
+    GTEST_SKIP() << "no cgroup v1 with a memory controller to write to";
+  }
+  std::ofstream(group + "/memory.limit_in_bytes") << (64 << 20) << std::flush;
+  RunningCommand agent(Agent());
+  ASSERT_TRUE(
+      collector_.WaitFor([&] { return !collector_.batches().empty(); }));
+  const std::vector<std::string> leak = {
+      "/bin/sh", "-c",
+      "echo $$ > " + group + "/cgroup.procs && exec " + kPython +
+          " -c 'import time\nkeep = []\nfor i in range(10**6):\n"
+          " keep.append(bytearray(200000)); time.sleep(0.03)'"};
+  std::vector<v1::ProcessId> killed;
+  for (int life = 0; life < 2; ++life) {
+    RunningCommand victim(leak);
+    EXPECT_EQ(victim.Wait().exit_code, 128 + SIGKILL);
+  }
+  EXPECT_TRUE(collector_.WaitFor(
+      [&] {
+        killed.clear();
+        for (const v1::Batch& batch : collector_.batches()) {
+          for (const v1::Snapshot& snapshot : batch.snapshots()) {
+            if (snapshot.memory().exited() && snapshot.memory().oom_killed() &&
+                snapshot.memory().cgroup().oom_kills() > 0) {
+              killed.push_back(snapshot.process());
+            }
+          }
+        }
+        return killed.size() >= 2;
+      },
+      std::chrono::seconds(60)));
+  if (killed.size() >= 2) {
+    EXPECT_NE(killed[0].SerializeAsString(), killed[1].SerializeAsString());
+  }
+  agent.Signal(SIGTERM);
+  EXPECT_EQ(agent.Wait().exit_code, 0);
+  ::rmdir(group.c_str());
+}
+
+}  // namespace
+}  // namespace plimsoll
