@@ -38,19 +38,20 @@ CensusRunner::CensusRunner(const Config& config, ProcessTable* table,
 
 void CensusRunner::RunDue() {
   int64_t now = clock_->BoottimeNs();
-  int64_t cpu_ns = cpu_ns_();
-  budget_.Update(now, cpu_ns);
-  routine_.Update(now, cpu_ns);
+  budget_.Update(now, cpu_ns_());
+  routine_.Update(now, routine_cpu_ns_);
   if (busy_ || BeginAsked()) return;
   const core::ProcessId* next = nullptr;
+  bool routine = false;
   if (budget_.MayBegin()) {
     next = MostOverdue(true, now);
-    if (next == nullptr && routine_.MayBegin()) next = MostOverdue(false, now);
+    routine = next == nullptr && routine_.MayBegin();
+    if (routine) next = MostOverdue(false, now);
   }
   if (next == nullptr) return Defer(now);
   WatchedProcess& process = *table_->Find(*next);
   bool headers_only = process.schedule.Due(now) == CensusKind::kHeaders;
-  Begin(*next, headers_only, nullptr);
+  Begin(*next, headers_only, routine, nullptr);
 }
 
 bool CensusRunner::BeginAsked() {
@@ -59,7 +60,7 @@ bool CensusRunner::BeginAsked() {
     asked_.pop_front();
     WatchedProcess* process = table_->Find(asked.id);
     if (process != nullptr && process->python) {
-      Begin(asked.id, false, std::move(asked.done));
+      Begin(asked.id, false, false, std::move(asked.done));
       return true;
     }
     asked.done(process == nullptr ? absl::NotFoundError("the process has ended")
@@ -110,7 +111,7 @@ void CensusRunner::TakeNow(const core::ProcessId& id, Done done) {
 }
 
 void CensusRunner::Begin(const core::ProcessId& id, bool headers_only,
-                         Done done) {
+                         bool routine, Done done) {
   busy_ = true;
   WatchedProcess& process = *table_->Find(id);
   process.deferred = false;
@@ -118,10 +119,11 @@ void CensusRunner::Begin(const core::ProcessId& id, bool headers_only,
   options.headers_only = headers_only;
   inspector_->TakeCensus(
       *process.python, options,
-      [this, alive = alive_, id, headers_only,
+      [this, alive = alive_, id, headers_only, routine, begin_ns = cpu_ns_(),
        done = std::move(done)](absl::StatusOr<core::HeapCensus> census) {
         if (!*alive) return;
         busy_ = false;
+        if (routine) routine_cpu_ns_ += cpu_ns_() - begin_ns;
         if (done) {
           absl::StatusOr<core::HeapCensus> copy = census;
           Finish(id, headers_only, std::move(census));

@@ -1,9 +1,9 @@
 // CensusRunner takes the censuses that are due, one at a time, the longest
 // overdue first, while the CPU budget lasts. Processes that grow come before
 // all others and may use the whole budget; looks at the rest, the first look at
-// a node's heaps among them, are spread so that the agent stays under a sixth
-// of it. Whatever has waited for ten periods counts as what grows does, so that
-// none is forgotten. Loop thread only; owned by Agent.
+// a node's heaps among them, are spread so that they alone cost a sixth of it.
+// Whatever has waited for ten periods counts as what grows does, so that none
+// is forgotten. Loop thread only; owned by Agent.
 #ifndef PLIMSOLL_AGENT_CENSUS_RUNNER_H_
 #define PLIMSOLL_AGENT_CENSUS_RUNNER_H_
 
@@ -60,7 +60,8 @@ class CensusRunner {
   bool Urgent(const WatchedProcess& process, int64_t now) const;
   const core::ProcessId* MostOverdue(bool urgent, int64_t now);
   void Defer(int64_t now);
-  void Begin(const core::ProcessId& id, bool headers_only, Done done);
+  void Begin(const core::ProcessId& id, bool headers_only, bool routine,
+             Done done);
   void Finish(const core::ProcessId& id, bool headers_only,
               absl::StatusOr<core::HeapCensus> census);
   void Record(WatchedProcess& process, bool headers_only,
@@ -72,7 +73,10 @@ class CensusRunner {
   core::Clock* const clock_;
   const std::function<int64_t()> cpu_ns_;
   core::CpuBudget budget_;
-  core::CpuBudget routine_;  // for processes where nothing grows
+  // For processes where nothing grows: of those looks alone, since a node with
+  // many processes spends more than their share on tier 0.
+  core::CpuBudget routine_;
+  int64_t routine_cpu_ns_ = 0;
   const int64_t period_ns_;  // a look that waits for longer is a loss
   std::deque<Asked> asked_;
   bool busy_ = false;

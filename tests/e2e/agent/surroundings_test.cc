@@ -128,8 +128,8 @@ TEST_F(SurroundingsTest, AReadOnlyStateDirectoryIsNamed) {
 
 TEST_F(SurroundingsTest, AFullDiskLosesBatchesAndNothingElse) {
   RunningCommand python({kPython, "-c", "import time\ntime.sleep(600)"});
-  RunningCommand agent(AgentOnTmpfs("size=32k"));
-  std::this_thread::sleep_for(std::chrono::seconds(12));
+  RunningCommand agent(AgentOnTmpfs("size=16k"));
+  std::this_thread::sleep_for(std::chrono::seconds(20));
   agent.Signal(SIGTERM);
   const CommandResult result = agent.Wait();
   EXPECT_EQ(result.exit_code, 0) << result.err;

@@ -49,6 +49,19 @@ TEST_F(AgentTest, FirstLooksAreSpreadButWhatGrowsIsLookedAtFirst) {
   EXPECT_EQ(agent_->status().losses["cpu_budget"], 0);
 }
 
+// Tier 0 of a full node costs more than the share of routine looks; they must
+// not wait for five minutes because of that.
+TEST_F(AgentTest, AFullNodesTierZeroDoesNotHoldUpFirstLooks) {
+  for (int32_t pid = 1; pid <= 10; ++pid) AddPython(100 + pid, 100'000);
+  census_cost_ns_ = 28'000'000;
+  Start();
+  for (int second = 1; second <= 60; ++second) {
+    cpu_ns_ += kSecond / 50;  // 2 % of a core
+    time_.Advance(kSecond);
+  }
+  EXPECT_EQ(inspector_.looked_at.size(), 10u);
+}
+
 // What grows may use up the whole budget, but not keep the rest from ever
 // being looked at.
 TEST_F(AgentTest, GrowingHeapsDoNotStarveTheOthers) {
