@@ -32,12 +32,6 @@ struct StoredDocument {
   std::string json;
 };
 
-struct CommandState {
-  uint64_t id = 0;
-  std::string what, outcome, reason;  // outcome "": not answered yet
-  int64_t sent_ns = 0, finished_ns = 0;
-};
-
 struct ProcessState {
   ProcessInfo info;
   std::string build_id, allocator, object_path;

@@ -45,12 +45,25 @@ struct CommandTarget {
   ProcessIdentity process;
 };
 
-// Commands are numbered and their results kept by the store.
+struct PendingCommand {
+  CommandTarget target;
+  std::string payload;
+};
+
+// Commands are numbered and their results kept by the store. One that has no
+// answer after five minutes has failed.
 class CommandLog {
  public:
   virtual ~CommandLog() = default;
-  virtual absl::StatusOr<CommandTarget> NewCommand(ProcessKey process,
-                                                   const std::string& what) = 0;
+  // `payload` is what it says, beside number and process. While an equal one
+  // of that process has no answer, its number is given again.
+  virtual absl::StatusOr<CommandTarget> NewCommand(
+      ProcessKey process, const std::string& what,
+      const std::string& payload) = 0;
+  // Those of an agent that have no answer and may still get one, oldest first.
+  virtual absl::StatusOr<std::vector<PendingCommand>> PendingCommands(
+      const std::string& agent_id) const = 0;
+  // The first answer counts.
   virtual absl::Status FinishCommand(uint64_t command_id,
                                      const std::string& outcome,
                                      const std::string& reason) = 0;

@@ -75,7 +75,7 @@ void DecodeNode(const v1::NodeSample& node, NodeBatch* out) {
     out->node_values.push_back({metric, {}, static_cast<double>(value), false});
   };
   put("node_mem_total_bytes", node.mem_total_bytes());
-  put("node_mem_available_bytes", node.mem_available_bytes());
+  put(metric::kNodeAvailable, node.mem_available_bytes());
   put("node_swap_free_bytes", node.swap_free_bytes());
   put("node_oom_kills_total", node.oom_kills());
   put("agent_rss_bytes", node.agent_rss_bytes());

@@ -96,22 +96,18 @@ void FleetServer::Impl::Stop() {
 absl::Status FleetServer::Impl::Send(ProcessKey process,
                                      const std::string& what,
                                      v1::Command command) {
-  PLIMSOLL_ASSIGN_OR_RETURN(CommandTarget target,
-                            ports_.commands->NewCommand(process, what));
-  command.set_id(target.command_id);
-  v1::ProcessId* id = command.mutable_process();
-  id->set_boot_id(target.process.boot_id);
-  id->set_pid(target.process.pid);
-  id->set_start_ticks(target.process.start_ticks);
-  id->set_exec_seq(target.process.exec_seq);
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      CommandTarget target,
+      ports_.commands->NewCommand(process, what, command.SerializeAsString()));
+  Address(target, &command);
   v1::CollectorMessage message;
   *message.mutable_command() = std::move(command);
   auto stream = registry_.Find(target.agent_id);
   if (stream != nullptr && stream->Send(message)) return absl::OkStatus();
-  std::string why = "agent " + target.agent_id + " is not connected";
-  PLIMSOLL_RETURN_IF_ERROR(
-      ports_.commands->FinishCommand(target.command_id, "failed", why));
-  return absl::UnavailableError(why);
+  // It stays in the log, and the next stream of this agent takes it.
+  return absl::UnavailableError("agent " + target.agent_id +
+                                " is not connected; it is asked when it "
+                                "connects again");
 }
 
 FleetServer::FleetServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -47,7 +47,9 @@ class FleetServer final : public EvidenceRequester {
   void Stop();
 
   // Sends the command to the agent of that process. Unavailable when it is not
-  // connected, NotFound when the process is unknown or has ended.
+  // connected: then it is sent when it connects, within five minutes. NotFound
+  // when the process is unknown or has ended. One that has no answer yet is
+  // sent again under its number, so that there is never a second window.
   absl::Status RequestWindow(ProcessKey process,
                              const std::vector<std::string>& types,
                              int64_t duration_ns) override;

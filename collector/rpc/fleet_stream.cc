@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "collector/rpc/batch_decoder.h"
+#include "collector/rpc/text_repair.h"
 
 namespace plimsoll::collector::rpc {
 namespace {
@@ -76,6 +77,15 @@ std::vector<std::string> StreamRegistry::Agents() const {
   return agents;
 }
 
+void Address(const CommandTarget& target, v1::Command* command) {
+  command->set_id(target.command_id);
+  v1::ProcessId* id = command->mutable_process();
+  id->set_boot_id(target.process.boot_id);
+  id->set_pid(target.process.pid);
+  id->set_start_ticks(target.process.start_ticks);
+  id->set_exec_seq(target.process.exec_seq);
+}
+
 class FleetStream::Reactor
     : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
@@ -125,8 +135,11 @@ void FleetStream::HandleLocked(grpc::ByteBuffer* buffer) {
     return;
   }
   v1::NodeMessage message;
-  if (!message.ParseFromString(raw)) {
+  const int64_t repaired = ParseRepaired(raw, &message);
+  if (repaired != 0) {
     context_->ports.losses->Count(PLIMSOLL_DROP_INVALID_MESSAGE);
+  }
+  if (repaired < 0) {
     FinishLocked({grpc::StatusCode::INVALID_ARGUMENT,
                   "the message does not parse as plimsoll.v1.NodeMessage"});
     return;
@@ -183,6 +196,24 @@ void FleetStream::HandleHelloLocked(const v1::Hello& hello) {
   message.mutable_welcome()->set_collector_version(context_->collector_version);
   message.mutable_welcome()->set_max_batch_bytes(kMaxBatchBytes);
   SendLocked(message);
+  SendPendingLocked();
+}
+
+// What was sent on an older stream, or asked for while there was none, and has
+// no answer: the agent takes a command that it has had already by its id.
+void FleetStream::SendPendingLocked() {
+  auto pending = context_->ports.commands->PendingCommands(hello_.agent_id);
+  if (!pending.ok()) {
+    spdlog::warn("commands not read agent={} error=\"{}\"", hello_.agent_id,
+                 std::string(pending.status().message()));
+    return;
+  }
+  for (const PendingCommand& command : *pending) {
+    v1::CollectorMessage message;
+    if (!message.mutable_command()->ParseFromString(command.payload)) continue;
+    Address(command.target, message.mutable_command());
+    SendLocked(message);
+  }
 }
 
 void FleetStream::HandleBatchLocked(std::string raw) {

@@ -19,6 +19,9 @@ namespace plimsoll::collector::rpc {
 
 class FleetStream;
 
+// Says which command this is and of which process.
+void Address(const CommandTarget& target, v1::Command* command);
+
 // The streams that said Hello, by agent. Any thread.
 class StreamRegistry {
  public:
@@ -63,6 +66,7 @@ class FleetStream : public std::enable_shared_from_this<FleetStream> {
   void HandleLocked(grpc::ByteBuffer* buffer);
   void HandleBatchLocked(std::string raw);
   void HandleHelloLocked(const v1::Hello& hello);
+  void SendPendingLocked();
   void SendLocked(const v1::CollectorMessage& message);
   void WriteNextLocked();
   void MaybeReadLocked();

@@ -99,8 +99,13 @@ constexpr const char* kVersion3 = R"sql(
 ALTER TABLE process ADD COLUMN parent_pid INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-constexpr std::array<const char*, 3> kMigrations = {kVersion1, kVersion2,
-                                                    kVersion3};
+// What was asked, to be asked again after a lost stream.
+constexpr const char* kVersion4 = R"sql(
+ALTER TABLE command ADD COLUMN payload BLOB NOT NULL DEFAULT x'';
+)sql";
+
+constexpr std::array<const char*, 4> kMigrations = {kVersion1, kVersion2,
+                                                    kVersion3, kVersion4};
 
 }  // namespace
 

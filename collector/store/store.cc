@@ -199,51 +199,6 @@ absl::StatusOr<uint64_t> Store::Impl::OpenStream(const NodeHello& hello) {
   return stream == head_.streams.end() ? uint64_t{0} : stream->second.next_seq;
 }
 
-absl::StatusOr<CommandTarget> Store::Impl::NewCommand(ProcessKey process,
-                                                      const std::string& what) {
-  CommandTarget target;
-  std::lock_guard<std::mutex> write(write_mutex_);
-  {
-    std::shared_lock<std::shared_mutex> lock(head_mutex_);
-    auto known = head_.processes.find(process);
-    if (known == head_.processes.end() || known->second.is_node) {
-      return absl::NotFoundError("no process with key " +
-                                 std::to_string(process));
-    }
-    const ProcessInfo& info = known->second.state.info;
-    if (info.exited) return absl::NotFoundError("the process has ended");
-    target.agent_id = info.agent_id;
-    target.process = {info.boot_id, info.pid, info.start_ticks, info.exec_seq};
-  }
-  PLIMSOLL_RETURN_IF_ERROR(Guard("store command", [&] {
-    SQLite::Statement row(
-        *writer_,
-        "INSERT INTO command (process, what, sent_ns, "
-        "finished_ns, outcome, reason) VALUES (?,?,?,0,'','')");
-    row.bind(1, process);
-    row.bind(2, what);
-    row.bind(3, ports_.now_ns());
-    row.exec();
-    target.command_id = static_cast<uint64_t>(writer_->getLastInsertRowid());
-  }));
-  return target;
-}
-
-absl::Status Store::Impl::FinishCommand(uint64_t id, const std::string& outcome,
-                                        const std::string& reason) {
-  std::lock_guard<std::mutex> write(write_mutex_);
-  return Guard("store command result", [&] {
-    SQLite::Statement row(*writer_,
-                          "UPDATE command SET finished_ns = ?, outcome = ?, "
-                          "reason = ? WHERE id = ?");
-    row.bind(1, ports_.now_ns());
-    row.bind(2, outcome);
-    row.bind(3, reason);
-    row.bind(4, static_cast<int64_t>(id));
-    row.exec();
-  });
-}
-
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 
@@ -266,16 +221,5 @@ absl::Status Store::Apply(const std::vector<IncomingBatch>& batches) {
 absl::Status Store::Maintain() { return impl_->Maintain(); }
 absl::Status Store::Rollover() { return impl_->Rollover(); }
 absl::Status Store::Expire() { return impl_->Expire(); }
-
-absl::StatusOr<CommandTarget> Store::NewCommand(ProcessKey process,
-                                                const std::string& what) {
-  return impl_->NewCommand(process, what);
-}
-
-absl::Status Store::FinishCommand(uint64_t command_id,
-                                  const std::string& outcome,
-                                  const std::string& reason) {
-  return impl_->FinishCommand(command_id, outcome, reason);
-}
 
 }  // namespace plimsoll::collector::store

@@ -79,7 +79,10 @@ class Store final : public FleetReader,
   absl::Status Expire();
 
   absl::StatusOr<CommandTarget> NewCommand(ProcessKey process,
-                                           const std::string& what) override;
+                                           const std::string& what,
+                                           const std::string& payload) override;
+  absl::StatusOr<std::vector<PendingCommand>> PendingCommands(
+      const std::string& agent_id) const override;
   absl::Status FinishCommand(uint64_t command_id, const std::string& outcome,
                              const std::string& reason) override;
 
@@ -98,8 +101,11 @@ class Store final : public FleetReader,
                                            int64_t to_ns) const override;
   absl::StatusOr<std::vector<StackEvidence>> Stacks(
       ProcessKey process, int64_t from_ns, int64_t to_ns) const override;
-  absl::StatusOr<std::optional<double>> CensusCoverage(
+  absl::StatusOr<CensusShares> Census(ProcessKey process) const override;
+  absl::StatusOr<std::optional<CommandState>> NewestCommand(
       ProcessKey process) const override;
+  std::optional<double> NodeAvailableBytes(
+      const std::string& agent_id) const override;
 
   absl::StatusOr<std::vector<AgentState>> Agents() const override;
   absl::StatusOr<ProcessState> Process(ProcessKey process) const override;

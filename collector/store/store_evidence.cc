@@ -84,4 +84,14 @@ std::vector<StackEvidence> ParseStacks(const StoredDocument& document) {
   }
 }
 
+std::optional<double> ParseCoverage(const std::string& census_json) {
+  const Json census = Json::parse(census_json, nullptr, false);
+  const Json::json_pointer share("/coverage/share");
+  if (!census.is_object() || !census.contains(share) ||
+      !census[share].is_number()) {
+    return std::nullopt;
+  }
+  return census[share].get<double>();
+}
+
 }  // namespace plimsoll::collector::store

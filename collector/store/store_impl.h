@@ -49,10 +49,13 @@ class Store::Impl {
   absl::Status Load();
   absl::Status Replay();
   absl::StatusOr<uint64_t> OpenStream(const NodeHello& hello);
+
+  // store_commands.cc
   absl::StatusOr<CommandTarget> NewCommand(ProcessKey process,
-                                           const std::string& what);
-  absl::Status FinishCommand(uint64_t id, const std::string& outcome,
-                             const std::string& reason);
+                                           const std::string& what,
+                                           const std::string& payload);
+  absl::StatusOr<CommandTarget> TargetOf(ProcessKey process) const;
+  uint64_t LiveCommand(ProcessKey process, const std::string& what);
 
   // store_apply.cc
   absl::Status Apply(const std::vector<IncomingBatch>& batches);
@@ -73,6 +76,9 @@ class Store::Impl {
   void WriteChunks(int64_t rollover);
   void WriteStates();
   void ForgetOldProcesses(int64_t before_ns);
+
+  absl::StatusOr<std::vector<CommandState>> Commands(ProcessKey process,
+                                                     int limit) const;
 
   // store_read.cc
   absl::StatusOr<std::vector<Sample>> Read(ProcessKey process,
@@ -128,6 +134,8 @@ class Store::Impl {
 // store_evidence.cc: the rows of one "stacks" document, most objects first.
 // Damaged JSON is no rows.
 std::vector<StackEvidence> ParseStacks(const StoredDocument& document);
+// The share of the blocks that a "census" document says were examined.
+std::optional<double> ParseCoverage(const std::string& census_json);
 
 }  // namespace plimsoll::collector::store
 

@@ -223,12 +223,31 @@ absl::StatusOr<std::vector<StackEvidence>> Store::Stacks(ProcessKey process,
   return out;
 }
 
-absl::StatusOr<std::optional<double>> Store::CensusCoverage(
-    ProcessKey process) const {
+absl::StatusOr<CensusShares> Store::Census(ProcessKey process) const {
+  CensusShares shares;
+  std::string json;
+  {
+    std::shared_lock<std::shared_mutex> lock(impl_->head_mutex_);
+    auto known = impl_->head_.processes.find(process);
+    if (known == impl_->head_.processes.end()) return shares;
+    shares.typed = known->second.state.typed_share;
+    for (const StoredDocument& document : known->second.state.latest) {
+      if (document.kind == "census") json = document.json;
+    }
+  }
+  shares.examined = ParseCoverage(json);
+  return shares;
+}
+
+std::optional<double> Store::NodeAvailableBytes(
+    const std::string& agent_id) const {
   std::shared_lock<std::shared_mutex> lock(impl_->head_mutex_);
-  auto known = impl_->head_.processes.find(process);
-  if (known == impl_->head_.processes.end()) return std::optional<double>();
-  return known->second.state.typed_share;
+  auto agent = impl_->head_.agents.find(agent_id);
+  if (agent == impl_->head_.agents.end()) return std::nullopt;
+  for (const auto& [metric, value] : agent->second.state.figures) {
+    if (metric == metric::kNodeAvailable && value > 0) return value;
+  }
+  return std::nullopt;
 }
 
 absl::StatusOr<std::vector<StoredDocument>> Store::Evidence(
@@ -268,21 +287,7 @@ absl::StatusOr<ProcessState> Store::Process(ProcessKey process) const {
     }
     state = known->second.state;
   }
-  PLIMSOLL_RETURN_IF_ERROR(Guard("read commands", [&] {
-    std::lock_guard<std::mutex> read(impl_->read_mutex_);
-    SQLite::Statement query(
-        *impl_->reader_,
-        "SELECT id, what, outcome, reason, sent_ns, finished_ns FROM command "
-        "WHERE process = ? ORDER BY id DESC LIMIT 50");
-    query.bind(1, process);
-    while (query.executeStep()) {
-      state.commands.push_back(
-          {static_cast<uint64_t>(query.getColumn(0).getInt64()),
-           query.getColumn(1).getString(), query.getColumn(2).getString(),
-           query.getColumn(3).getString(), query.getColumn(4).getInt64(),
-           query.getColumn(5).getInt64()});
-    }
-  }));
+  PLIMSOLL_ASSIGN_OR_RETURN(state.commands, impl_->Commands(process, 50));
   return state;
 }
 

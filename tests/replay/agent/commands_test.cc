@@ -17,6 +17,21 @@ TEST_F(AgentTest, CensusCommandIsAnsweredWithEvidenceThenResult) {
   EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kDone);
 }
 
+// Its first answer was lost with the stream.
+TEST_F(AgentTest, ACommandThatIsSentAgainIsAnsweredAgainAndNotRunAgain) {
+  AddPython(42);
+  Start();
+  time_.Advance(10 * kSecond);
+  const core::Command command = CommandFor(42, core::CommandKind::kTakeCensus);
+  agent_->HandleCommand(command);
+  const size_t reports = reports_.size();
+  agent_->HandleCommand(command);
+  EXPECT_EQ(reports_.size(), reports) << "no second census";
+  ASSERT_EQ(results_.size(), 2u);
+  EXPECT_EQ(results_[1].command_id, results_[0].command_id);
+  EXPECT_EQ(results_[1].outcome, core::CommandOutcome::kDone);
+}
+
 TEST_F(AgentTest, CommandsAreRefusedInWords) {
   AddPython(42);
   Start();

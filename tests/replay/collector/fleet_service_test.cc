@@ -17,15 +17,9 @@
 namespace plimsoll::collector::rpc {
 namespace {
 
-using plimsoll::testing::AddGoldenMemory;
-using plimsoll::testing::AddSnapshot;
-using plimsoll::testing::EmptyBatch;
-using plimsoll::testing::GoldenBatch;
-using plimsoll::testing::kGoldenUnixNs;
-using plimsoll::testing::kSecond;
-using plimsoll::testing::TempDir;
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
+using namespace plimsoll::testing;
 
 // The store, with a disk that can be full.
 class FullableStore : public BatchStore {
@@ -78,12 +72,13 @@ class Agent {
       if (message.ack().seq() >= seq) return true;
     }
   }
-  void SendResult(uint64_t command_id) {
+  void SendResult(uint64_t command_id,
+                  const std::string& reason = "too costly") {
     v1::NodeMessage message;
     message.mutable_command_result()->set_command_id(command_id);
     message.mutable_command_result()->set_outcome(
         v1::CommandResult::OUTCOME_REFUSED);
-    message.mutable_command_result()->set_reason("too costly");
+    message.mutable_command_result()->set_reason(reason);
     stream_->Write(message);
   }
   grpc::Status End() {
@@ -235,6 +230,71 @@ TEST_F(FleetServiceTest, ACommandReachesTheAgentOfTheProcess) {
   agent.End();
   while (server_->ConnectedAgents().size() > 1) std::this_thread::yield();
   EXPECT_TRUE(absl::IsUnavailable(server_->RequestWindow(1, {}, kSecond)));
+}
+
+TEST_F(FleetServiceTest, AWindowIsNeitherLostNorDoubledAcrossAReconnect) {
+  {
+    Agent agent = Connect();
+    agent.Read();
+    agent.Send(GoldenBatch(1));
+    ASSERT_TRUE(agent.WaitAck(1));
+    ASSERT_TRUE(server_->RequestWindow(1, {"a.B"}, 2 * kSecond).ok());
+    agent.End();  // what was sent is lost with the stream
+  }
+  Agent again = Connect();
+  EXPECT_TRUE(again.Read().has_welcome());
+  const v1::Command command = again.Read().command();
+  EXPECT_EQ(command.process().pid(), 4242);
+  EXPECT_THAT(command.open_window().types(), ElementsAre("a.B"));
+  // Asked for again before there is an answer: the same window.
+  ASSERT_TRUE(server_->RequestWindow(1, {"a.B"}, 2 * kSecond).ok());
+  EXPECT_EQ(again.Read().command().id(), command.id());
+  EXPECT_THAT(store_->Process(1)->commands, SizeIs(1));
+  again.SendResult(command.id());
+  again.Send(EmptyBatch(2));  // the stream is in order
+  ASSERT_TRUE(again.WaitAck(2));
+  again.End();
+  // Answered: it is not sent again.
+  Agent third = Connect();
+  EXPECT_TRUE(third.Read().has_welcome());
+  third.Send(EmptyBatch(3));
+  EXPECT_EQ(third.Read().ack().seq(), 3u);
+}
+
+TEST_F(FleetServiceTest, AWindowIsNeitherLostNorDoubledAcrossARestart) {
+  {
+    Agent agent = Connect();
+    agent.Read();
+    agent.Send(GoldenBatch(1));
+    ASSERT_TRUE(agent.WaitAck(1));
+    agent.End();
+  }
+  while (!server_->ConnectedAgents().empty()) std::this_thread::yield();
+  EXPECT_TRUE(absl::IsUnavailable(server_->RequestWindow(1, {}, kSecond)));
+  const uint64_t id = store_->Process(1)->commands.at(0).id;
+  server_.reset();
+  fullable_.reset();
+  store_.reset();
+  SetUp();
+  Agent agent = Connect();
+  EXPECT_EQ(agent.Read().welcome().next_seq(), 2u);
+  EXPECT_EQ(agent.Read().command().id(), id);
+  EXPECT_THAT(store_->Process(1)->commands, SizeIs(1));
+  EXPECT_EQ((*store_->NewestCommand(1))->outcome, "");
+}
+
+TEST_F(FleetServiceTest, AResultWithABadStringIsKeptAndTheStreamGoesOn) {
+  Agent agent = Connect();
+  agent.Read();
+  agent.Send(GoldenBatch(1));
+  ASSERT_TRUE(agent.WaitAck(1));
+  ASSERT_TRUE(server_->RequestWindow(1, {}, kSecond).ok());
+  const uint64_t id = agent.Read().command().id();
+  agent.SendResult(id, "no \xff probe");
+  agent.Send(EmptyBatch(2));
+  ASSERT_TRUE(agent.WaitAck(2));
+  EXPECT_EQ((*store_->NewestCommand(1))->reason, "no ? probe");
+  EXPECT_EQ(losses_.Total(PLIMSOLL_DROP_INVALID_MESSAGE), 1);
 }
 
 TEST_F(FleetServiceTest, ABatchBeforeHelloIsRefused) {

@@ -18,19 +18,10 @@
 namespace plimsoll::collector::store {
 namespace {
 
-using plimsoll::testing::AddGoldenMemory;
-using plimsoll::testing::AddSnapshot;
-using plimsoll::testing::EmptyBatch;
-using plimsoll::testing::Encode;
-using plimsoll::testing::GoldenBatch;
-using plimsoll::testing::kGoldenBoottimeNs;
-using plimsoll::testing::kGoldenUnixNs;
-using plimsoll::testing::kGoldenWallOffsetNs;
-using plimsoll::testing::kSecond;
-using plimsoll::testing::TempDir;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
+using namespace plimsoll::testing;
 
 constexpr int64_t kForever = int64_t{1} << 62;
 
@@ -252,6 +243,57 @@ TEST_F(StoreTest, RetentionDeletesTheOldAndKeepsTheRest) {
   }
 }
 
+TEST_F(StoreTest, AWindowThatIsNeverAnsweredFailsAndAnotherMayBeAskedFor) {
+  auto store = Open();
+  ASSERT_TRUE(Apply(*store, Tick(1, 0, 100)).ok());
+  auto first = store->NewCommand(1, "open_window", "what");
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(store->NewCommand(1, "open_window", "x")->command_id,
+            first->command_id);
+  auto pending = store->PendingCommands("agent-1");
+  ASSERT_TRUE(pending.ok());
+  ASSERT_THAT(*pending, SizeIs(1));
+  EXPECT_EQ((*pending)[0].payload, "what");
+  EXPECT_EQ((*pending)[0].target.process.pid, 4242);
+  EXPECT_THAT(*store->PendingCommands("agent-2"), SizeIs(0));
+  now_ns_ += 301 * kSecond;
+  EXPECT_THAT(*store->PendingCommands("agent-1"), SizeIs(0));
+  auto second = store->NewCommand(1, "open_window", "what");
+  ASSERT_TRUE(second.ok());
+  EXPECT_GT(second->command_id, first->command_id);
+  EXPECT_THAT(store->Process(1)->commands.at(1).reason,
+              HasSubstr("no answer within 300 s"));
+  // The first answer counts.
+  ASSERT_TRUE(store->FinishCommand(second->command_id, "refused", "a").ok());
+  ASSERT_TRUE(store->FinishCommand(second->command_id, "done", "b").ok());
+  EXPECT_EQ((*store->NewestCommand(1))->reason, "a");
+}
+
+TEST_F(StoreTest, ACollectorThatBeginsAnewGivesNoNumberTwice) {
+  auto store = Open();
+  ASSERT_TRUE(Apply(*store, Tick(1, 0, 100)).ok());
+  const uint64_t first = store->NewCommand(1, "open_window", "")->command_id;
+  store.reset();
+  std::filesystem::remove_all(directory_.path());
+  std::filesystem::create_directories(directory_.path());
+  now_ns_ += kSecond;
+  store = Open();
+  ASSERT_TRUE(Apply(*store, Tick(1, 0, 100)).ok());
+  EXPECT_GT(store->NewCommand(1, "open_window", "")->command_id, first);
+}
+
+TEST_F(StoreTest, TheSharesOfACensusAreTwoFigures) {
+  auto store = Open();
+  ASSERT_TRUE(Apply(*store, GoldenBatch(1)).ok());
+  auto census = store->Census(1);
+  ASSERT_TRUE(census.ok());
+  ASSERT_TRUE(census->examined && census->typed);
+  EXPECT_DOUBLE_EQ(*census->examined, 0.994);
+  EXPECT_DOUBLE_EQ(*census->typed, 0.994 * 0.99);
+  EXPECT_EQ(store->NodeAvailableBytes("agent-1"), 3e9);
+  EXPECT_EQ(store->NodeAvailableBytes("agent-2"), std::nullopt);
+}
+
 TEST_F(StoreTest, ADamagedFileIsAClearError) {
   { std::ofstream(Path()) << std::string(20'000, 'x'); }
   auto garbage = TryOpen();
@@ -280,7 +322,7 @@ TEST_F(StoreTest, AnOldSchemaMigratesAndANewerOneIsRefused) {
     ASSERT_NE(store, nullptr);
     EXPECT_EQ(*store->OpenStream({"agent-1", "spool-1", "", "", "", 0}), 17u);
     ASSERT_TRUE(Apply(*store, Tick(17, 0, 3)).ok());
-    EXPECT_TRUE(store->NewCommand(1, "open_window").ok());
+    EXPECT_TRUE(store->NewCommand(1, "open_window", "").ok());
     EXPECT_TRUE(
         store->Save({"i1", "w", "native", "firing", 1, 2, 0, "{}"}).ok());
     EXPECT_THAT(*store->Load(0), SizeIs(1));
