@@ -92,9 +92,14 @@ absl::Status Server::Impl::OpenStore() {
   options.max_bytes = config_.max_store_bytes;
   auto listener = [this](const ProcessInfo& process, int64_t time_ns,
                          const NodeSnapshot& snapshot) {
-    if (Engine* engine = engine_.load()) {
-      engine->OnSnapshot(process, Observe(snapshot, time_ns));
+    Engine* engine = engine_.load();
+    if (engine == nullptr) return;
+    Observation observation = Observe(snapshot, time_ns);
+    if (!observation.limit_bytes) {
+      observation.node_available_bytes =
+          store_->NodeAvailableBytes(process.agent_id);
     }
+    engine->OnSnapshot(process, observation);
   };
   PLIMSOLL_ASSIGN_OR_RETURN(
       store_, store::Store::Open(

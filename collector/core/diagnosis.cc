@@ -36,6 +36,10 @@ std::optional<TimeToLimit> TimeToLimitOf(const ProcessTrend& trend) {
   return time;
 }
 
+bool HasOwnLimit(const ProcessTrend& trend) {
+  return trend.finding.limit_bytes > 0 && !trend.finding.limit_of_node;
+}
+
 AffectedProcess Affected(const ProcessTrend& trend, bool leaking) {
   AffectedProcess p;
   p.process = trend.info.key;
@@ -44,7 +48,8 @@ AffectedProcess Affected(const ProcessTrend& trend, bool leaking) {
   p.node = trend.info.node;
   p.region = trend.info.region;
   p.version = trend.info.version;
-  p.instance = InstanceOf(trend.info, trend.finding.limit_bytes > 0);
+  p.instance = InstanceOf(trend.info, HasOwnLimit(trend));
+  p.limit_of_node = trend.finding.limit_of_node;
   p.leaking = leaking;
   p.pressed = trend.finding.holds;
   if (trend.recent_bytes_per_s) p.bytes_per_s = *trend.recent_bytes_per_s;
@@ -131,7 +136,7 @@ bool IsGrowing(const ProcessTrend& trend, const Thresholds& thresholds) {
   if (trend.exited) return false;
   if (trend.finding.holds || trend.judged) return true;
   if (!trend.recent_bytes_per_s || trend.types.empty()) return false;
-  const double limit = trend.finding.limit_bytes > 0
+  const double limit = HasOwnLimit(trend)
                            ? trend.finding.limit_bytes
                            : thresholds.judgement.assumed_limit_bytes;
   return trend.recent_bytes_per_s->lo * 3600 >
@@ -188,6 +193,7 @@ absl::Status DiagnoseStored(const FleetReader& reader,
   absl::Status first = ReadTypes(reader, now_ns, incident);
   first.Update(ReadShares(reader, now_ns, incident));
   first.Update(ReadCoverage(reader, incident));
+  first.Update(ReadRequests(reader, incident));
   first.Update(ReadStacks(reader, now_ns, incident));
   first.Update(ReadTraffic(reader, thresholds.traffic, now_ns, incident));
   return first;

@@ -74,6 +74,16 @@ absl::StatusOr<TrafficSeries> SeriesOf(const FleetReader& reader,
   return series;
 }
 
+// Why a window that is over brought nothing; "" when it is done.
+std::string ProblemOf(const CommandState& command) {
+  if (command.outcome == "done") return "";
+  const std::string how = command.outcome == "refused"        ? "was refused"
+                          : command.outcome == "process_gone" ? "came too late"
+                                                              : "failed";
+  return "the window " + how + ": " +
+         (command.reason.empty() ? "no reason given" : command.reason);
+}
+
 struct RegionSums {
   double growth = 0, requests = 0;
 };
@@ -212,9 +222,28 @@ absl::Status ReadShares(const FleetReader& reader, int64_t now_ns,
 absl::Status ReadCoverage(const FleetReader& reader, Incident& incident) {
   const AffectedProcess* worst = Worst(incident);
   if (worst == nullptr) return absl::OkStatus();
-  PLIMSOLL_ASSIGN_OR_RETURN(const auto coverage,
-                            reader.CensusCoverage(worst->process));
-  if (coverage) incident.census_coverage = coverage;
+  PLIMSOLL_ASSIGN_OR_RETURN(const CensusShares shares,
+                            reader.Census(worst->process));
+  if (shares.examined) incident.census_coverage = shares.examined;
+  if (shares.typed) incident.typed_share = shares.typed;
+  return absl::OkStatus();
+}
+
+absl::Status ReadRequests(const FleetReader& reader, Incident& incident) {
+  std::vector<EvidenceRequest> requests;
+  const AffectedProcess* worst = Worst(incident);
+  for (const AffectedProcess& p : incident.processes) {
+    PLIMSOLL_ASSIGN_OR_RETURN(const auto command,
+                              reader.NewestCommand(p.process));
+    if (!command || command->sent_ns < incident.opened_ns) continue;
+    requests.push_back({p.process, command->what, command->outcome,
+                        command->reason, command->sent_ns,
+                        command->finished_ns});
+    if (&p == worst && !command->outcome.empty()) {
+      incident.evidence_problem = ProblemOf(*command);
+    }
+  }
+  incident.requests = std::move(requests);
   return absl::OkStatus();
 }
 

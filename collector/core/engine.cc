@@ -55,6 +55,7 @@ class Engine::Impl {
                 int64_t now_ns);
   void RequestEvidence(Incident& incident, int64_t now_ns);
   void Say(const Incident& incident);
+  void NoteDelivery(const std::string& id);
   void Note(const absl::Status& status);
 
   const EnginePorts ports_;
@@ -79,6 +80,19 @@ void Engine::Impl::Note(const absl::Status& status) {
   first_error_.Update(status);
 }
 
+// Kept with the incident, so that a restart does not page again.
+void Engine::Impl::NoteDelivery(const std::string& id) {
+  Incident* incident = book_.Find(id);
+  if (incident == nullptr || incident->page_delivered ||
+      incident->state != IncidentState::kFiring || ports_.notifiers.empty() ||
+      !std::all_of(ports_.notifiers.begin(), ports_.notifiers.end(),
+                   [&](const Notifier* n) { return n->Delivered(id); })) {
+    return;
+  }
+  incident->page_delivered = true;
+  Note(book_.Save(*incident));
+}
+
 void Engine::Impl::Say(const Incident& incident) {
   Note(book_.Save(incident));
   if (incident.state == IncidentState::kPending) return;
@@ -97,7 +111,9 @@ absl::Status Engine::Impl::Restore(int64_t now_ns) {
     if (const Incident* i = book_.Find(id);
         i->state == IncidentState::kFiring) {
       for (Notifier* notifier : ports_.notifiers) {
-        notifier->Notify(NotificationOf(*i, options_.external_url));
+        Notification said = NotificationOf(*i, options_.external_url);
+        said.said_before = i->page_delivered;
+        notifier->Notify(said);
       }
     }
   }
@@ -164,7 +180,8 @@ void Engine::Impl::RequestEvidence(Incident& incident, int64_t now_ns) {
   incident.evidence_requested_ns = now_ns;
   incident.evidence_problem.clear();
   if (ports_.requester == nullptr) {
-    incident.evidence_problem = "no agent takes commands";
+    incident.evidence_problem =
+        "the agent could not be asked: no agent takes commands";
     return;
   }
   std::vector<std::string> types;
@@ -186,7 +203,10 @@ void Engine::Impl::RequestEvidence(Incident& incident, int64_t now_ns) {
   if (worst != nullptr) {
     const absl::Status asked =
         ports_.requester->RequestWindow(worst->process, types, duration);
-    if (!asked.ok()) incident.evidence_problem = std::string(asked.message());
+    if (!asked.ok()) {
+      incident.evidence_problem =
+          "the agent could not be asked: " + std::string(asked.message());
+    }
     Note(asked);
   }
   if (sibling != nullptr) {
@@ -321,6 +341,7 @@ absl::Status Engine::Impl::Tick(int64_t now_ns) {
     const auto at = trends.find(incident->workload);
     static const std::vector<ProcessTrend> kNone;
     Advance(*incident, at == trends.end() ? kNone : at->second, now_ns);
+    NoteDelivery(id);
   }
   return std::exchange(first_error_, absl::OkStatus());
 }

@@ -80,7 +80,8 @@ inline constexpr char kLiveBlocks[] = "python_live_blocks";
 inline constexpr char kFreeBytes[] = "python_free_bytes";  // in its arenas
 inline constexpr char kTypeObjects[] = "type_objects";     // label: type name
 inline constexpr char kTypeBytes[] = "type_bytes";         // label: type name
-inline constexpr char kRequests[] = "requests_total";      // label: k=v,k=v
+inline constexpr char kNodeAvailable[] = "node_mem_available_bytes";
+inline constexpr char kRequests[] = "requests_total";  // label: k=v,k=v
 }  // namespace metric
 
 struct Frame {
@@ -101,6 +102,19 @@ struct StackEvidence {
   int64_t window_ns = 0;
   bool net_counts_refused = false;
   std::string note;  // what the figure is and is not, in words
+};
+
+// What the agent of a process was asked for.
+struct CommandState {
+  uint64_t id = 0;
+  std::string what, outcome, reason;  // outcome "": not answered yet
+  int64_t sent_ns = 0, finished_ns = 0;
+};
+
+// How much of the live blocks the newest census of a process looked at, and to
+// how much of them it gave a type. Shares in [0, 1].
+struct CensusShares {
+  std::optional<double> examined, typed;
 };
 
 }  // namespace plimsoll::collector

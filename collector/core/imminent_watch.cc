@@ -70,10 +70,17 @@ const ImminentFinding& ImminentWatch::Observe(const Observation& o) {
 }
 
 void ImminentWatch::AddLook(const Observation& o, double t_s) {
-  if (o.limit_bytes) finding_.limit_bytes = *o.limit_bytes;
   if (!o.anon_bytes) return;
+  if (o.limit_bytes) {
+    finding_.limit_bytes = *o.limit_bytes;
+    finding_.limit_of_node = false;
+  } else if (o.node_available_bytes) {
+    finding_.limit_bytes = *o.anon_bytes + *o.node_available_bytes;
+    finding_.limit_of_node = true;
+  }
   if (!looks_.empty() && t_s - looks_.back().t_s < kLeastSpacing_s) return;
-  const Look look{t_s, o.cgroup_usage_bytes.value_or(*o.anon_bytes),
+  const bool own = !finding_.limit_of_node && o.cgroup_usage_bytes;
+  const Look look{t_s, own ? *o.cgroup_usage_bytes : *o.anon_bytes,
                   *o.anon_bytes, requests_total_};
   finding_.usage_bytes = look.usage;
   if (ResetOnFall(look)) return;
@@ -117,7 +124,8 @@ void ImminentWatch::Judge(double now_s) {
 
 ImminentWatch::Why ImminentWatch::Failing(double now_s) {
   if (exited_) return "the process has ended";
-  if (finding_.limit_bytes <= 0) return "no memory limit is set";
+  if (finding_.limit_bytes <= 0)
+    return "no memory limit is set, and what the node has left is not known";
   if (!origin_ || looks_.empty()) return "not watched for long enough";
   Why steady = SteadyGrowth(now_s);
   if (!steady.empty() && !FloorGrowth(now_s).empty()) return steady;

@@ -34,6 +34,7 @@ struct ImminentFinding {
   Estimate pressure_bytes_per_s;  // of what presses on the limit
   double usage_bytes = 0;
   double limit_bytes = 0;
+  bool limit_of_node = false;  // none is set: usage and what the node has left
   double window_s = 0;
   TimeToLimit time_to_limit;
 };

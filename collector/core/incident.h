@@ -36,7 +36,9 @@ struct AffectedProcess {
   std::optional<TimeToLimit> time_to_limit;  // of its instance
   bool pressed = false;  // timed by what presses on the limit, not by itself
   bool leaking = false;  // false: a sibling that was looked at and is healthy
-  bool helper = false;   // neither grows nor serves: counted nowhere
+  // The limit is what its node had left, as no limit is set.
+  bool limit_of_node = false;
+  bool helper = false;  // neither grows nor serves: counted nowhere
   friend bool operator==(const AffectedProcess&,
                          const AffectedProcess&) = default;
 };
@@ -61,6 +63,15 @@ struct Traffic {
   int64_t looks = 0;      // increments that the estimate stands on
   std::string not_known;  // why there is no cause; empty when there is
   friend bool operator==(const Traffic&, const Traffic&) = default;
+};
+
+// What the agent of one process was asked for, and what came of it.
+struct EvidenceRequest {
+  ProcessKey process = 0;
+  std::string what, outcome, reason;  // outcome "": no answer yet
+  int64_t sent_ns = 0, finished_ns = 0;
+  friend bool operator==(const EvidenceRequest&,
+                         const EvidenceRequest&) = default;
 };
 
 struct RegionGrowth {
@@ -102,11 +113,13 @@ struct Incident {
   int64_t resolved_ns = 0;  // 0: not yet
   int64_t updated_ns = 0;
   int64_t evidence_requested_ns = 0;
-  std::string evidence_problem;  // why the request failed, when it did
+  std::string evidence_problem;  // why there is none, in words; or empty
+  bool page_delivered = false;   // said to every notifier as firing
   std::string resolve_reason;
   double window_s = 0;   // what the slope was estimated over
   Estimate bytes_per_s;  // of one leaking instance: the mean over them
   std::optional<TimeToLimit> time_to_limit;  // of the first to die
+  bool limit_of_node = false;                // its limit is its node's memory
   std::vector<AffectedProcess> processes;    // worst first
   // Seen alive in all, helpers not counted.
   int32_t workload_processes = 0;
@@ -116,8 +129,11 @@ struct Incident {
   std::string instance_kind;  // "pod", "cgroup", "process"; "instance": mixed
   std::vector<GrowingType> types;
   GrowthShares shares;
-  std::vector<StackEvidence> stacks;  // of the growing types, best first
-  std::optional<double> census_coverage;
+  std::vector<StackEvidence> stacks;      // of the growing types, best first
+  std::vector<EvidenceRequest> requests;  // newest of each process asked
+  // Of the worst process: shares of its live blocks that were looked at, and
+  // that have a type.
+  std::optional<double> census_coverage, typed_share;
   Traffic traffic;
   std::vector<RegionGrowth> regions;
   PageText text;

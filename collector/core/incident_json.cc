@@ -116,8 +116,11 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(AffectedProcess, process, pid,
                                                 pod, node, region, version,
                                                 instance, bytes_per_s,
                                                 usage_bytes, limit_bytes,
-                                                time_to_limit, pressed, leaking,
-                                                helper)
+                                                time_to_limit, pressed,
+                                                limit_of_node, leaking, helper)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(EvidenceRequest, process, what,
+                                                outcome, reason, sent_ns,
+                                                finished_ns)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(TrafficCause, attributes,
                                                 bytes_per_request, share, vif,
                                                 requests, requests_per_s,
@@ -136,10 +139,10 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PageText, title, what, held_by,
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     Incident, id, workload, cause, state, page, rule, opened_ns, fired_ns,
     resolved_ns, updated_ns, evidence_requested_ns, evidence_problem,
-    resolve_reason, window_s, bytes_per_s, time_to_limit, processes,
-    workload_processes, workload_instances, leaking_processes,
-    leaking_instances, instance_kind, types, shares, stacks, census_coverage,
-    traffic, regions, text)
+    page_delivered, resolve_reason, window_s, bytes_per_s, time_to_limit,
+    limit_of_node, processes, workload_processes, workload_instances,
+    leaking_processes, leaking_instances, instance_kind, types, shares, stacks,
+    requests, census_coverage, typed_share, traffic, regions, text)
 
 std::string EncodeIncident(const Incident& incident) {
   const json j = incident;

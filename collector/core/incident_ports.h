@@ -43,6 +43,7 @@ class IncidentStore {
 struct Notification {
   std::string incident_id;
   bool resolved = false;
+  bool said_before = false;  // delivered as it is, before a restart
   int64_t starts_at_ns = 0;
   int64_t ends_at_ns = 0;  // of a resolved one
   std::map<std::string, std::string> labels;
@@ -56,6 +57,8 @@ class Notifier {
  public:
   virtual ~Notifier() = default;
   virtual void Notify(const Notification& notification) = 0;
+  // Everyone it is for has it as firing.
+  virtual bool Delivered(const std::string& incident_id) const = 0;
 };
 
 }  // namespace plimsoll::collector

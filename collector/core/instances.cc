@@ -101,6 +101,7 @@ std::vector<InstanceGrowth> GroupInstances(
     InstanceGrowth growth;
     growth.instance = name;
     growth.region = mine.front()->region;
+    growth.limit_of_node = mine.front()->limit_of_node;
     growth.leaking =
         std::any_of(mine.begin(), mine.end(),
                     [](const AffectedProcess* p) { return p->leaking; });
@@ -128,6 +129,7 @@ void SummariseInstances(const std::vector<InstanceGrowth>& instances,
         (!incident.time_to_limit ||
          i.time_to_limit->lo_s < incident.time_to_limit->lo_s)) {
       incident.time_to_limit = i.time_to_limit;
+      incident.limit_of_node = i.limit_of_node;
     }
   }
   incident.leaking_instances = static_cast<int32_t>(slopes.size());

@@ -43,6 +43,7 @@ void MarkRoles(const std::vector<ProcessWork>& works,
 struct InstanceGrowth {
   std::string instance, region;
   bool leaking = false;
+  bool limit_of_node = false;
   Estimate bytes_per_s;  // sum over its leaking processes; over all if none
   std::optional<TimeToLimit> time_to_limit;
 };

@@ -25,8 +25,11 @@ absl::StatusOr<std::optional<double>> Newest(const FleetReader& reader,
 }
 
 absl::StatusOr<JudgementInput> InputOf(const FleetReader& reader,
-                                       ProcessKey process, int64_t now_ns) {
+                                       const ProcessInfo& info,
+                                       int64_t now_ns) {
+  const ProcessKey process = info.key;
   JudgementInput input;
+  input.node_available_bytes = reader.NodeAvailableBytes(info.agent_id);
   PLIMSOLL_ASSIGN_OR_RETURN(
       input.anon,
       reader.Read(process, {metric::kAnon, ""}, now_ns - kDayNs, now_ns + 1));
@@ -51,7 +54,8 @@ AffectedProcess Affected(const ProcessInfo& info, const ProcessJudgement& j,
   p.node = info.node;
   p.region = info.region;
   p.version = info.version;
-  p.instance = InstanceOf(info, input.limit_bytes.value_or(0) > 0);
+  p.limit_of_node = input.limit_bytes.value_or(0) <= 0;
+  p.instance = InstanceOf(info, !p.limit_of_node);
   p.bytes_per_s = j.bytes_per_s;
   p.usage_bytes = input.usage_bytes;
   p.limit_bytes = input.limit_bytes;
@@ -97,7 +101,7 @@ FleetJudgement JudgeFleet(const FleetReader& reader,
   std::map<WorkloadName, WorkloadJudgement> by_workload;
   for (const ProcessInfo& info : *processes) {
     if (info.exited) continue;
-    const auto input = InputOf(reader, info.key, now_ns);
+    const auto input = InputOf(reader, info, now_ns);
     if (!input.ok()) {
       fleet.first_error.Update(input.status());
       continue;

@@ -58,13 +58,16 @@ std::string StillGrowing(const Epoch& troughs, const Window& window,
 
 std::optional<TimeToLimit> TimeOf(const JudgementInput& input,
                                   const Estimate& slope, double amplitude) {
-  if (!input.limit_bytes || *input.limit_bytes <= 0 || slope.hi <= 0) {
+  const bool own = input.limit_bytes && *input.limit_bytes > 0;
+  if (slope.hi <= 0 || (!own && !input.node_available_bytes)) {
     return std::nullopt;
   }
   const double usage = input.usage_bytes.value_or(
       input.anon.empty() ? 0 : input.anon.back().value);
   // The kill comes at the peak of the saw, not at its floor.
-  const double headroom = std::max(0.0, *input.limit_bytes - usage - amplitude);
+  const double left =
+      own ? *input.limit_bytes - usage : *input.node_available_bytes;
+  const double headroom = std::max(0.0, left - amplitude);
   TimeToLimit time;
   time.lo_s = headroom / slope.hi;
   if (slope.lo > 0) time.hi_s = headroom / slope.lo;

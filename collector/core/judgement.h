@@ -37,6 +37,7 @@ struct ProcessJudgement {
 struct JudgementInput {
   std::vector<Sample> anon;                        // one epoch, in time order
   std::optional<double> usage_bytes, limit_bytes;  // newest, of the cgroup
+  std::optional<double> node_available_bytes;      // used where no limit is set
 };
 
 // The most urgent of the windows of one hour, six and twenty-four; a history

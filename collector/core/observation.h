@@ -24,6 +24,8 @@ struct Observation {
   // less inactive file pages, which the kernel reclaims before it kills.
   std::optional<double> cgroup_usage_bytes;
   std::optional<double> limit_bytes;  // absent: no limit is set
+  // What the node has left; it stands in for a limit where none is set.
+  std::optional<double> node_available_bytes;
   bool has_census = false;
   std::vector<TypeObservation> types;
   // Sum over all label sets of the request counters of this process.

@@ -126,6 +126,9 @@ std::string TrustLine(const Incident& incident) {
                       ? "census coverage " +
                             FormatShare(*incident.census_coverage)
                       : "census coverage not known");
+  if (incident.typed_share) {
+    parts.push_back("typed " + FormatShare(*incident.typed_share));
+  }
   parts.push_back("slope over the last " + FormatDuration(incident.window_s));
   if (!incident.traffic.causes.empty()) {
     const TrafficCause& top = incident.traffic.causes.front();

@@ -76,16 +76,24 @@ std::string What(const Incident& incident) {
   return others.empty() ? line : line + "; also " + Join(others, ", ");
 }
 
-std::string MadeAt(const Incident& incident) {
-  if (incident.stacks.empty()) {
-    const std::string why =
-        !incident.evidence_problem.empty()
-            ? "the agent could not be asked: " + incident.evidence_problem
-        : incident.evidence_requested_ns == 0
-            ? "no window was asked for"
-            : "no stacks of the growing types have come from the agent so far";
-    return "not known yet: " + why;
+std::string NoStacks(const Incident& incident) {
+  const std::string& problem = incident.evidence_problem;
+  // It is over; another window is asked for in five minutes.
+  if (problem.starts_with("the window ")) return "not known: " + problem;
+  if (!problem.empty()) return "not known yet: " + problem;
+  if (incident.evidence_requested_ns == 0) {
+    return "not known yet: no window was asked for";
   }
+  const bool done =
+      !incident.requests.empty() && incident.requests.front().outcome == "done";
+  return done ? "not known: a window was taken and no growing type was "
+                "allocated in it"
+              : "not known yet: a window was asked for, its stacks have not "
+                "come so far";
+}
+
+std::string MadeAt(const Incident& incident) {
+  if (incident.stacks.empty()) return NoStacks(incident);
   const StackEvidence& best = incident.stacks.front();
   std::string line = FrameChain(best.frames);
   std::string of = best.type.empty() ? "" : " of " + best.type;
@@ -124,6 +132,16 @@ std::string HowMany(const Incident& incident) {
   return text;
 }
 
+std::string TimeLeft(const Incident& incident) {
+  if (!incident.time_to_limit) {
+    return "no memory limit is set, so time to OOM is not known, on ";
+  }
+  const std::string time = FormatTimeToLimit(*incident.time_to_limit);
+  return incident.limit_of_node
+             ? "no limit is set: OOM of the node in " + time + ", on "
+             : "OOM in " + time + " on ";
+}
+
 std::string Title(const Incident& incident) {
   std::set<std::string> regions;
   for (const AffectedProcess& p : incident.processes) {
@@ -138,11 +156,7 @@ std::string Title(const Incident& incident) {
   std::string title =
       incident.workload.name + " leaks " +
       FormatRateWithInterval(incident.bytes_per_s, each + where) + "; ";
-  title += incident.time_to_limit
-               ? "OOM in " + FormatTimeToLimit(*incident.time_to_limit)
-               : "no memory limit is set, so time to OOM is not known";
-  return title + (incident.time_to_limit ? " on " : ", on ") +
-         HowMany(incident);
+  return title + TimeLeft(incident) + HowMany(incident);
 }
 
 std::string DoNow(const Incident& incident, const std::string& url) {

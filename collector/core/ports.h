@@ -32,9 +32,13 @@ class FleetReader {
   // Newest first.
   virtual absl::StatusOr<std::vector<StackEvidence>> Stacks(
       ProcessKey process, int64_t from_ns, int64_t to_ns) const = 0;
-  // Share of live blocks that the newest census gave a type, in [0, 1].
-  virtual absl::StatusOr<std::optional<double>> CensusCoverage(
+  virtual absl::StatusOr<CensusShares> Census(ProcessKey process) const = 0;
+  // The newest command to the agent of the process; nothing if there is none.
+  virtual absl::StatusOr<std::optional<CommandState>> NewestCommand(
       ProcessKey process) const = 0;
+  // MemAvailable of the node of an agent, the newest; nothing if not known.
+  virtual std::optional<double> NodeAvailableBytes(
+      const std::string& agent_id) const = 0;
 };
 
 // Asks the agent of a process for evidence; the answer arrives in the store.

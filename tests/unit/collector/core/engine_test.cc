@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "collector/core/imminent_watch.h"
 #include "tests/unit/collector/core/fakes.h"
 #include "tests/unit/collector/core/memory_shapes.h"
 
@@ -153,7 +154,7 @@ TEST_F(EngineTest, FiresWithoutEvidenceAfterABoundedWaitAndSaysSo) {
   PlayUntil(295);
   ASSERT_FALSE(notifier_.said.empty());
   EXPECT_THAT(notifier_.said.back().annotations.at("made_at"),
-              HasSubstr("not known yet: no stacks"));
+              HasSubstr("not known yet: a window was asked for"));
 }
 
 TEST_F(EngineTest, AnAgentThatCannotBeAskedIsSaidAndDoesNotDelay) {
@@ -166,6 +167,71 @@ TEST_F(EngineTest, AnAgentThatCannotBeAskedIsSaidAndDoesNotDelay) {
   }
   const Incident i = engine_->Incidents()[0];
   EXPECT_THAT(i.text.made_at, HasSubstr("agent node-1 is not connected"));
+}
+
+TEST_F(EngineTest, ARefusedWindowIsSaidWithItsReasonAndDoesNotDelay) {
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(20));
+  while (engine_->Incidents().empty()) {
+    ASSERT_LT(now_, kStartNs + 290 * kSecond);
+    EXPECT_TRUE(PlayOne().ok());
+  }
+  const int64_t asked = now_;
+  fleet_.commands[1] = {
+      7, "open_window", "refused", "a hit costs 19 us here", now_, now_};
+  while (engine_->Incidents()[0].state == IncidentState::kPending) {
+    ASSERT_LT(now_, asked + 60 * kSecond);
+    EXPECT_TRUE(PlayOne().ok());
+  }
+  const Incident i = engine_->Incidents()[0];
+  EXPECT_EQ(i.text.made_at,
+            "not known: the window was refused: a hit costs 19 us here");
+  ASSERT_EQ(i.requests.size(), 1u);
+  EXPECT_EQ(i.requests[0].outcome, "refused");
+  EXPECT_EQ(i.requests[0].process, 1);
+}
+
+TEST_F(EngineTest, WithoutALimitTheNodesMemoryIsTheLimit) {
+  const Life life = MakeLife(Leak(20));
+  for (Observation o : life.observations) {
+    o.node_available_bytes = 384 * kMiB - *o.anon_bytes;
+    o.limit_bytes.reset();
+    events_.emplace(o.time_ns,
+                    std::pair(Process(1, "import-files", "eu-west-3"), o));
+  }
+  PlayUntil(295);
+  ASSERT_EQ(engine_->Incidents().size(), 1u);
+  EXPECT_EQ(engine_->Incidents()[0].state, IncidentState::kFiring);
+  EXPECT_THAT(engine_->Incidents()[0].text.title,
+              HasSubstr("; no limit is set: OOM of the node in "));
+  EXPECT_THAT(engine_->Incidents()[0].text.title,
+              HasSubstr("on 1 of 1 process"));
+}
+
+TEST_F(EngineTest, WithoutALimitAndTheNodesMemoryTheRuleSaysSo) {
+  Life life = MakeLife(Leak(20));
+  ImminentWatch watch(ImminentThresholds{}, kStartNs);
+  for (Observation& o : life.observations) {
+    o.limit_bytes.reset();
+    watch.Observe(o);
+  }
+  EXPECT_EQ(watch.finding().why_not,
+            "no memory limit is set, and what the node has left is not known");
+}
+
+TEST_F(EngineTest, ADeliveredPageIsMarkedAsSaidAfterARestart) {
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(15));
+  PlayUntil(300);
+  ASSERT_EQ(engine_->Incidents()[0].state, IncidentState::kFiring);
+  notifier_.said.clear();
+  Restart();
+  ASSERT_EQ(notifier_.said.size(), 1u);
+  EXPECT_FALSE(notifier_.said[0].said_before) << "nobody had it";
+  notifier_.delivered = true;
+  PlayUntil(302);
+  notifier_.said.clear();
+  Restart();
+  ASSERT_EQ(notifier_.said.size(), 1u);
+  EXPECT_TRUE(notifier_.said[0].said_before);
 }
 
 TEST_F(EngineTest, SurvivesARestartWithTheSameIdentity) {

@@ -79,15 +79,25 @@ class FakeFleet : public FleetReader {
     }
     return out;
   }
-  absl::StatusOr<std::optional<double>> CensusCoverage(
-      ProcessKey) const override {
-    return coverage;
+  absl::StatusOr<CensusShares> Census(ProcessKey) const override {
+    return census;
+  }
+  absl::StatusOr<std::optional<CommandState>> NewestCommand(
+      ProcessKey process) const override {
+    const auto at = commands.find(process);
+    if (at == commands.end()) return std::optional<CommandState>();
+    return std::optional<CommandState>(at->second);
+  }
+  std::optional<double> NodeAvailableBytes(const std::string&) const override {
+    return node_available;
   }
 
   std::map<ProcessKey, ProcessInfo> processes;
   std::map<std::pair<ProcessKey, SeriesName>, std::vector<Sample>> series;
   std::map<ProcessKey, std::vector<StackEvidence>> stacks;
-  std::optional<double> coverage = 0.994;
+  std::map<ProcessKey, CommandState> commands;
+  CensusShares census{0.994, 0.97};
+  std::optional<double> node_available;
   absl::Status fail;
 };
 
@@ -129,6 +139,8 @@ class FakeIncidentStore : public IncidentStore {
 class FakeNotifier : public Notifier {
  public:
   void Notify(const Notification& n) override { said.push_back(n); }
+  bool Delivered(const std::string&) const override { return delivered; }
+  bool delivered = false;
   std::vector<Notification> said;
 };
 

@@ -106,7 +106,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(JudgeProcess, TheTimeIsToThePeakAndARange) {
   const auto samples = Make(Kind::kLeakOnSaw, 20, 2, 1);
-  JudgementInput input{samples, samples.back().value, kLimit};
+  JudgementInput input{samples, samples.back().value, kLimit, {}};
   const int64_t now = samples.back().time_ns;
   const ProcessJudgement j = JudgeProcess(input, JudgementThresholds{}, now);
   ASSERT_TRUE(j.page) << j.why_not;
@@ -121,13 +121,26 @@ TEST(JudgeProcess, SaysWhyNot) {
   const JudgementThresholds t;
   EXPECT_EQ(JudgeProcess({}, t, kStartNs).why_not, "too short a history");
   const auto flat = Make(Kind::kFlat, 0, 1, 3);
-  EXPECT_FALSE(
-      JudgeProcess({flat, {}, kLimit}, t, flat.back().time_ns).why_not.empty());
+  EXPECT_FALSE(JudgeProcess({flat, {}, kLimit, {}}, t, flat.back().time_ns)
+                   .why_not.empty());
 }
 
-TEST(JudgeProcess, WithoutALimitItNeverPages) {
+TEST(JudgeProcess, WithoutALimitTheNodesMemoryIsWhatIsLeft) {
   const auto samples = Make(Kind::kLeak, 20, 3, 1);
-  const auto j = JudgeProcess({samples, {}, {}}, JudgementThresholds{},
+  const auto left = [&](double bytes) {
+    return JudgeProcess({samples, {}, {}, bytes}, JudgementThresholds{},
+                        samples.back().time_ns);
+  };
+  EXPECT_TRUE(left(50 * kMiB).page);
+  ASSERT_TRUE(left(50 * kMiB).time_to_limit.has_value());
+  EXPECT_GT(left(100 * kMiB).time_to_limit->lo_s,
+            left(50 * kMiB).time_to_limit->lo_s);
+  EXPECT_FALSE(left(1e15).page) << "far off";
+}
+
+TEST(JudgeProcess, WithoutALimitAndTheNodesMemoryItNeverPages) {
+  const auto samples = Make(Kind::kLeak, 20, 3, 1);
+  const auto j = JudgeProcess({samples, {}, {}, {}}, JudgementThresholds{},
                               samples.back().time_ns);
   EXPECT_TRUE(j.grows);
   EXPECT_FALSE(j.page);

@@ -68,6 +68,7 @@ Incident Full() {
                   {"route", "/srv/app.py", "", 44, false}};
   i.stacks = {stack};
   i.census_coverage = 0.994;
+  i.typed_share = 0.979;
   TrafficCause cause;
   cause.attributes = "city=singapore,outcome=exception";
   cause.bytes_per_request = {1.6 * kMiB, 1.5 * kMiB, 1.8 * kMiB};
@@ -109,7 +110,8 @@ TEST(PageText, SaysEverythingThatIsKnown) {
       "do now    kubectl label pod routing-api-7d9f-x2x1q app- (takes it out "
       "of service and keeps it for a look); evidence saved: "
       "http://c:7070/incidents/0ddf219bc58d241f\n"
-      "trust     census coverage 99.4 %, slope over the last 5 min, separable "
+      "trust     census coverage 99.4 %, typed 97.9 %, slope over the last 5 "
+      "min, separable "
       "(VIF 3.1), rule: imminent (predicted, held at two looks)\n");
 }
 
@@ -119,6 +121,7 @@ TEST(PageText, SaysOfEveryLineWhyItIsNotKnownYet) {
   i.shares = {};
   i.stacks.clear();
   i.census_coverage.reset();
+  i.typed_share.reset();
   i.traffic = {};
   i.regions.clear();
   i.time_to_limit.reset();
@@ -134,8 +137,8 @@ TEST(PageText, SaysOfEveryLineWhyItIsNotKnownYet) {
       "Python's allocator)\n"
       "held by   not known yet: references were not followed (no heap graph "
       "taken)\n"
-      "made at   not known yet: no stacks of the growing types have come from "
-      "the agent so far\n"
+      "made at   not known yet: a window was asked for, its stacks have not "
+      "come so far\n"
       "kept at   not known yet: the growing container was not watched for "
       "stores\n"
       "traffic   not known yet: no request counts\n"
