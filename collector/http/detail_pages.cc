@@ -1,5 +1,7 @@
 // Pages of one process and one incident, and the runbook that pages link to.
+#include <cmath>
 #include <limits>
+#include <utility>
 
 #include "collector/core/format.h"
 #include "collector/http/api.h"
@@ -36,59 +38,183 @@ void WriteStacks(const std::vector<StackEvidence>& stacks, Html* html) {
   }
 }
 
+std::string Outcome(const std::string& outcome, const std::string& reason) {
+  if (outcome.empty()) return "no answer yet";
+  return reason.empty() ? outcome : outcome + ": " + reason;
+}
+
+void WriteFacts(const ProcessState& state, int64_t now_ns, Html* html) {
+  const ProcessInfo& info = state.info;
+  html->Raw("<div class=\"scroll\"><table class=\"facts\"><tbody>");
+  html->Fact("Command", info.command);
+  html->Fact("Node", info.node).Fact("Pod", info.pod);
+  html->Fact("Container", info.container).Fact("Region", info.region);
+  html->Fact("Version", info.version).Fact("Cgroup", info.cgroup);
+  html->Fact("Python", info.python_refusal.empty()
+                           ? info.python_version
+                           : "cannot be read: " + info.python_refusal);
+  html->Fact("Allocator", state.allocator);
+  if (info.start_unix_ns > 0) {
+    html->Fact("Started", UtcTime(info.start_unix_ns) + ", " +
+                              Ago(now_ns, info.start_unix_ns));
+  }
+  std::string end = state.oom_killed ? ", killed by the kernel for memory"
+                    : info.exited    ? ", has ended"
+                                     : "";
+  html->Fact("Last seen", UtcTime(info.last_seen_ns) + ", " +
+                              Ago(now_ns, info.last_seen_ns) + end);
+  if (state.typed_share) {
+    html->Fact("Live blocks with a type", FormatShare(*state.typed_share));
+  }
+  html->TableEnd();
+}
+
+absl::Status WriteMemory(const ApiPorts& ports, ProcessKey key, int64_t now_ns,
+                         Html* html) {
+  constexpr int64_t kRecentNs = 600'000'000'000;
+  const std::pair<const char*, const char*> rows[] = {
+      {"Resident (RSS)", metric::kRss},
+      {"Anonymous", metric::kAnon},
+      {"Live Python objects", metric::kLiveBytes},
+      {"Free in Python's allocator", metric::kFreeBytes},
+      {"Cgroup, in use", metric::kCgroupCurrent},
+      {"Cgroup, limit", metric::kCgroupLimit}};
+  html->Element("h2", "Memory");
+  html->Raw("<div class=\"scroll\"><table class=\"facts\"><tbody>");
+  for (const auto& [name, metric] : rows) {
+    PLIMSOLL_ASSIGN_OR_RETURN(
+        const std::vector<Sample> samples,
+        ports.reader->Read(key, {metric, ""}, now_ns - kRecentNs,
+                           now_ns + kRecentNs));
+    html->Fact(name, samples.empty() ? "not known in the last ten minutes"
+                                     : FormatBytes(samples.back().value));
+  }
+  html->TableEnd();
+  return absl::OkStatus();
+}
+
+void WriteCommands(const std::vector<CommandState>& commands, int64_t now_ns,
+                   Html* html) {
+  if (commands.empty()) return;
+  html->Element("h2", "Asked of its agent");
+  html->TableBegin({"What", "Asked", "Came of it"});
+  for (const CommandState& command : commands) {
+    html->Raw("<tr>").Cell(command.what).Cell(Ago(now_ns, command.sent_ns));
+    html->Cell(Outcome(command.outcome, command.reason)).Raw("</tr>");
+  }
+  html->TableEnd();
+}
+
+void WriteWhen(const Incident& incident, int64_t now_ns, Html* html) {
+  html->Raw("<div class=\"scroll\"><table class=\"facts\"><tbody>");
+  html->Fact("State", std::string(ToString(incident.state)) +
+                          (incident.page ? ", a page" : ", a ticket"));
+  const auto when = [&](const char* name, int64_t time_ns) {
+    if (time_ns == 0) return;
+    html->Fact(name, UtcTime(time_ns) + ", " + Ago(now_ns, time_ns));
+  };
+  when("Suspected", incident.opened_ns);
+  when("Fired", incident.fired_ns);
+  when("Resolved", incident.resolved_ns);
+  html->Fact("Why resolved", incident.resolve_reason);
+  when("Text as of", incident.updated_ns);
+  html->TableEnd();
+}
+
+std::string Role(const AffectedProcess& process) {
+  if (process.leaking) return "leaks";
+  return process.helper ? "serves nothing: not counted" : "healthy";
+}
+
+void WriteAffected(const Incident& incident, Html* html) {
+  html->Element("h2", "Processes");
+  html->TableBegin({"PID", "Pod or node", "Region", "Version", ">Growth",
+                    ">In use", ">Limit", ">To the limit", "Role"});
+  const auto bytes = [](const std::optional<double>& value) {
+    return value ? FormatBytes(*value) : std::string("not known");
+  };
+  for (const AffectedProcess& process : incident.processes) {
+    html->Raw("<tr><td>")
+        .Link("/processes/" + std::to_string(process.process),
+              std::to_string(process.pid));
+    html->Raw("</td>").Cell(process.pod.empty() ? process.node : process.pod);
+    html->Cell(process.region).Cell(process.version);
+    html->Number(std::isfinite(process.bytes_per_s.lo)
+                     ? FormatRate(process.bytes_per_s.value)
+                     : "not known yet");
+    html->Number(bytes(process.usage_bytes));
+    html->Number(process.limit_of_node ? "none set"
+                                       : bytes(process.limit_bytes));
+    html->Number(process.time_to_limit
+                     ? FormatTimeToLimit(*process.time_to_limit)
+                 : process.leaking ? "not known"
+                                   : "");
+    html->Cell(Role(process)).Raw("</tr>");
+  }
+  html->TableEnd();
+}
+
+void WriteRequests(const Incident& incident, int64_t now_ns, Html* html) {
+  if (incident.requests.empty()) return;
+  html->Element("h2", "Evidence asked for");
+  html->TableBegin({"Process", "What", "Asked", "Came of it"});
+  for (const EvidenceRequest& request : incident.requests) {
+    const std::string key = std::to_string(request.process);
+    html->Raw("<tr><td>").Link("/processes/" + key, key).Raw("</td>");
+    html->Cell(request.what).Cell(Ago(now_ns, request.sent_ns));
+    html->Cell(Outcome(request.outcome, request.reason)).Raw("</tr>");
+  }
+  html->TableEnd();
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ProcessPage(const ApiPorts& ports, ProcessKey key) {
   PLIMSOLL_ASSIGN_OR_RETURN(ProcessState state, ports.board->Process(key));
+  const int64_t now_ns = ports.now_ns();
   const ProcessInfo& info = state.info;
   Html html(info.workload.ToString() + " pid " + std::to_string(info.pid), 0);
   html.Raw("<p>").Link("/", "Fleet").Text(" · ");
   html.Link("/api/v1/processes/" + std::to_string(key), "JSON").Raw("</p>");
+  WriteFacts(state, now_ns, &html);
+  PLIMSOLL_RETURN_IF_ERROR(WriteMemory(ports, key, now_ns, &html));
+  html.Element("h2", "What can be seen of it");
   html.TableBegin({"Tier", "State", "How", "Why not"});
   for (const TierState& tier : state.tiers) {
     html.Raw("<tr>").Cell(tier.tier).Cell(tier.ok ? "ok" : "no");
     html.Cell(tier.rung).Cell(tier.reason).Raw("</tr>");
   }
-  html.TableEnd().Element("h2", "Newest of each tier");
-  for (const StoredDocument& document : state.latest) {
-    html.Raw("<details><summary>").Text(document.kind).Raw("</summary>");
-    html.Element("pre", document.json).Raw("</details>");
-  }
+  html.TableEnd();
   PLIMSOLL_ASSIGN_OR_RETURN(
       std::vector<StackEvidence> stacks,
       ports.reader->Stacks(key, std::numeric_limits<int64_t>::min(),
                            std::numeric_limits<int64_t>::max()));
   WriteStacks(stacks, &html);
+  WriteCommands(state.commands, now_ns, &html);
+  html.Element("h2", "Newest of each tier");
+  for (const StoredDocument& document : state.latest) {
+    html.Raw("<details><summary>")
+        .Text(document.kind + ", " + Ago(now_ns, document.time_ns));
+    html.Raw("</summary>").Element("pre", document.json).Raw("</details>");
+  }
   return html.Take();
 }
 
 absl::StatusOr<std::string> IncidentPage(const ApiPorts& ports,
                                          const std::string& id) {
   PLIMSOLL_ASSIGN_OR_RETURN(Incident incident, FindIncident(ports, id));
+  const int64_t now_ns = ports.now_ns();
   Html html(incident.text.title.empty() ? incident.workload.ToString()
                                         : incident.text.title,
             0);
   html.Raw("<p>").Link("/", "Fleet").Text(" · ");
-  html.Link("/api/v1/incidents/" + id, "JSON");
-  html.Text(" · " + std::string(ToString(incident.state))).Raw("</p>");
+  html.Link("/runbook", "Runbook").Text(" · ");
+  html.Link("/api/v1/incidents/" + id, "JSON").Raw("</p>");
   html.Element("pre", incident.text.ToString());
-  html.Element("h2", "Processes");
-  html.TableBegin({"PID", "Pod or node", "Region", "Version", ">Growth",
-                   ">To the limit", "Leaking"});
-  for (const AffectedProcess& process : incident.processes) {
-    html.Raw("<tr><td>")
-        .Link("/processes/" + std::to_string(process.process),
-              std::to_string(process.pid));
-    html.Raw("</td>").Cell(process.pod.empty() ? process.node : process.pod);
-    html.Cell(process.region).Cell(process.version);
-    html.Number(FormatRate(process.bytes_per_s.value));
-    html.Number(process.time_to_limit
-                    ? FormatTimeToLimit(*process.time_to_limit)
-                    : "no limit known");
-    html.Cell(process.leaking ? "yes" : "no: a sibling").Raw("</tr>");
-  }
-  html.TableEnd();
+  WriteWhen(incident, now_ns, &html);
+  WriteAffected(incident, &html);
   WriteStacks(incident.stacks, &html);
+  WriteRequests(incident, now_ns, &html);
   return html.Take();
 }
 

@@ -13,15 +13,13 @@ namespace {
 constexpr int kRefreshSeconds = 10;
 constexpr size_t kMaxProcesses = 500;
 
-std::string Ago(int64_t now_ns, int64_t then_ns) {
-  double seconds = static_cast<double>(now_ns - then_ns) / 1e9;
-  return FormatDuration(std::max(0.0, seconds)) + " ago";
-}
-
 void WriteIncidents(const std::vector<Incident>& incidents, int64_t now_ns,
                     Html* html) {
   html->Element("h2", "Incidents");
-  if (incidents.empty()) html->Element("p", "None open, none in memory.");
+  if (incidents.empty()) {
+    html->Element("p",
+                  "None: no workload's memory is growing towards its limit.");
+  }
   for (const Incident& incident : incidents) {
     bool firing = incident.state == IncidentState::kFiring;
     html->Raw(firing ? "<div class=\"card firing\">" : "<div class=\"card\">");
@@ -44,6 +42,12 @@ void WriteIncidents(const std::vector<Incident>& incidents, int64_t now_ns,
 
 void WriteWorkloads(const std::vector<WorkloadRow>& rows, Html* html) {
   html->Element("h2", "Workloads");
+  if (rows.empty()) {
+    html->Element("p",
+                  "No process was seen in the last ten minutes. Agents connect "
+                  "to port 7071; \"Nodes\" below shows which have.");
+    return;
+  }
   html->Element("p",
                 "By growth of anonymous memory over the last ten minutes: a "
                 "plain slope for orientation, not a verdict.");
@@ -119,6 +123,9 @@ absl::Status WriteNodes(const ApiPorts& ports, int64_t now_ns, Html* html) {
                             ports.board->Agents());
   std::vector<std::string> connected = ports.connected_agents();
   html->Element("h2", "Nodes");
+  if (agents.empty()) {
+    html->Element("p", "No agent has connected to this collector so far.");
+  }
   html->TableBegin({"Node", "Agent", "Kernel", "Probes by", ">Processes",
                     "Stream", ">Heard", "Losses"});
   for (const AgentState& agent : agents) {

@@ -1,6 +1,11 @@
 #include "collector/http/html.h"
 
+#include <algorithm>
+#include <array>
+#include <ctime>
 #include <utility>
+
+#include "collector/core/format.h"
 
 namespace plimsoll::collector::http {
 namespace {
@@ -20,17 +25,37 @@ a{color:var(--link)}p,.soft{color:var(--soft)}.bad{color:var(--bad)}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{text-align:left;padding:.35rem .7rem .35rem 0;vertical-align:top;
-border-bottom:1px solid var(--line)}
+border-bottom:1px solid var(--line);overflow-wrap:anywhere;
+unicode-bidi:plaintext}
+td,.n{min-width:4.5rem}
+.facts th{width:11rem}
 th{color:var(--soft);font-weight:600}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;
 padding:.8rem 1rem;margin:.7rem 0}
 .card.firing{border-left:5px solid var(--bad)}
 pre{font:13px/1.5 ui-monospace,monospace;margin:.4rem 0 0;overflow-x:auto;
-white-space:pre-wrap}
+white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext}
+h1{overflow-wrap:anywhere}
+@media(max-width:40rem){body{padding:.5rem .6rem 3rem;font-size:14px}
+h1{font-size:1.2rem}.facts th{width:7rem}}
 )css";
 
 }  // namespace
+
+std::string UtcTime(int64_t unix_ns) {
+  const std::time_t seconds = unix_ns / 1'000'000'000;
+  std::tm utc{};
+  std::array<char, 40> text{};
+  if (gmtime_r(&seconds, &utc) == nullptr) return "";
+  std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &utc);
+  return text.data();
+}
+
+std::string Ago(int64_t now_ns, int64_t then_ns) {
+  const double seconds = static_cast<double>(now_ns - then_ns) / 1e9;
+  return FormatDuration(std::max(0.0, seconds)) + " ago";
+}
 
 std::string Escape(std::string_view text) {
   std::string out;
@@ -93,6 +118,11 @@ Html& Html::TableBegin(std::initializer_list<std::string_view> columns) {
 
 Html& Html::Number(std::string_view text) {
   return Element("td class=\"n\"", text);
+}
+
+Html& Html::Fact(std::string_view name, std::string_view value) {
+  if (value.empty()) return *this;
+  return Raw("<tr>").Element("th", name).Cell(value).Raw("</tr>");
 }
 
 std::string Html::Take() {

@@ -2,6 +2,7 @@
 #ifndef PLIMSOLL_COLLECTOR_HTTP_HTML_H_
 #define PLIMSOLL_COLLECTOR_HTTP_HTML_H_
 
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -9,6 +10,11 @@
 namespace plimsoll::collector::http {
 
 std::string Escape(std::string_view text);
+
+// "2026-11-21 15:16:44 UTC": a fleet has more time zones than one.
+std::string UtcTime(int64_t unix_ns);
+// "3 min ago"; what is in the future is "0 s ago".
+std::string Ago(int64_t now_ns, int64_t then_ns);
 
 class Html {
  public:
@@ -24,6 +30,8 @@ class Html {
   // A table's head; right-aligned columns begin with '>'.
   Html& TableBegin(std::initializer_list<std::string_view> columns);
   Html& TableEnd() { return Raw("</tbody></table></div>"); }
+  // A row of two cells: a name and its value; nothing for an empty value.
+  Html& Fact(std::string_view name, std::string_view value);
   Html& Cell(std::string_view text) { return Element("td", text); }
   Html& Number(std::string_view text);
   std::string Take();

@@ -24,6 +24,13 @@ void Delivery::Replace(const Notification& notification, int64_t now_ns) {
       !same || entry.notification.annotations != notification.annotations;
   entry.notification = notification;
   if (!changed) return;
+  // A person has read it; Alertmanager forgets what is not said again.
+  if (fresh && notification.said_before && !notification.resolved &&
+      style_ == DeliveryStyle::kWebhook) {
+    entry.delivered_ns = now_ns;
+    entry.idle = true;
+    return;
+  }
   entry.idle = false;
   if (!same) {
     entry.due_ns = now_ns;
@@ -37,6 +44,11 @@ void Delivery::Replace(const Notification& notification, int64_t now_ns) {
   } else if (entry.backoff_ns == 0) {
     entry.due_ns = now_ns;
   }
+}
+
+bool Delivery::Delivered(const std::string& incident_id) const {
+  const auto at = entries_.find(incident_id);
+  return at != entries_.end() && at->second.delivered_ns > 0;
 }
 
 std::vector<Notification> Delivery::Due(int64_t now_ns) const {

@@ -30,6 +30,8 @@ class Delivery {
   // Rejected: not tried again as it is. Returns how many were given up.
   int Rejected(const std::vector<Notification>& sent, int64_t now_ns);
 
+  bool Delivered(const std::string& incident_id) const;
+
   size_t size() const { return entries_.size(); }
 
  private:

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -48,6 +49,10 @@ class TargetSender {
       delivery_.Replace(notification, clock_());
     }
     changed_.notify_all();
+  }
+  bool Delivered(const std::string& incident_id) const {
+    const std::lock_guard lock(mutex_);
+    return delivery_.Delivered(incident_id);
   }
   TargetStatus status() const {
     const std::lock_guard lock(mutex_);
@@ -126,6 +131,11 @@ class Fanout : public HttpNotifier {
   }
   void Notify(const Notification& notification) override {
     for (const auto& target : targets_) target->Notify(notification);
+  }
+  bool Delivered(const std::string& incident_id) const override {
+    return std::all_of(
+        targets_.begin(), targets_.end(),
+        [&](const auto& target) { return target->Delivered(incident_id); });
   }
   std::vector<TargetStatus> Targets() const override {
     std::vector<TargetStatus> all;

@@ -37,6 +37,35 @@ TEST(Delivery, AlertmanagerHearsAFiringAlertEachMinute) {
   EXPECT_EQ(sends, 6);
 }
 
+TEST(Delivery, ARestartSendsNoSecondPageToAWebhook) {
+  Notification said = Firing("a");
+  said.said_before = true;
+  Delivery webhook(DeliveryStyle::kWebhook, {});
+  webhook.Replace(said, kStart);
+  EXPECT_TRUE(webhook.Due(kStart + 3600 * kSecond).empty());
+  // New words and the end are said as ever.
+  webhook.Replace(Firing("b"), kStart + kSecond);
+  EXPECT_TRUE(webhook.Due(kStart + 299 * kSecond).empty());
+  EXPECT_EQ(webhook.Due(kStart + 300 * kSecond).size(), 1u);
+  webhook.Replace(Resolved(kStart + 2 * kSecond), kStart + 2 * kSecond);
+  EXPECT_EQ(webhook.Due(kStart + 2 * kSecond).size(), 1u);
+  // Alertmanager forgets what is not said again.
+  Delivery alertmanager(DeliveryStyle::kAlertmanager, {});
+  alertmanager.Replace(said, kStart);
+  EXPECT_EQ(alertmanager.Due(kStart).size(), 1u);
+}
+
+TEST(Delivery, KnowsWhatWasDelivered) {
+  Delivery d(DeliveryStyle::kWebhook, {});
+  EXPECT_FALSE(d.Delivered("i1"));
+  d.Replace(Firing("a"), kStart);
+  EXPECT_FALSE(d.Delivered("i1"));
+  d.Failed(d.Due(kStart), kStart);
+  EXPECT_FALSE(d.Delivered("i1"));
+  d.Succeeded(d.Due(kStart + 60 * kSecond), kStart + 60 * kSecond);
+  EXPECT_TRUE(d.Delivered("i1"));
+}
+
 TEST(Delivery, ChangedWordsGoOutAtOnceUnchangedOnesDoNot) {
   Delivery d(DeliveryStyle::kAlertmanager, {});
   d.Replace(Firing("a"), kStart);
