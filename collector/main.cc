@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a write past a limit fails, as a full disk's
 
   auto config = plimsoll::collector::LoadConfig(path, FromEnvironment);
   if (!config.ok()) return Fail(config.status(), 2);
