@@ -21,6 +21,15 @@ std::string FrameText(const Frame& frame) {
   return text;
 }
 
+std::string HowMany(const StackEvidence& stack) {
+  const std::string what = stack.kind == "page" ? "page fault" : "object";
+  if (stack.objects == 1) return "1 " + what;
+  const std::string count =
+      stack.objects < 10 ? std::to_string(stack.objects)
+                         : FormatCount(static_cast<double>(stack.objects));
+  return count + " " + what + "s";
+}
+
 void WriteStacks(const std::vector<StackEvidence>& stacks, Html* html) {
   html->Element("h2", "Code that makes it");
   if (stacks.empty()) html->Element("p", "No stacks were taken yet.");
@@ -28,8 +37,8 @@ void WriteStacks(const std::vector<StackEvidence>& stacks, Html* html) {
     const StackEvidence& stack = stacks[i];
     html->Raw("<div class=\"card\">");
     html->Element("strong", stack.type.empty() ? "type not known" : stack.type);
-    html->Text(" " + FormatCount(static_cast<double>(stack.objects)) +
-               " objects, " + FormatBytes(static_cast<double>(stack.bytes)));
+    html->Text(" " + HowMany(stack) + ", " +
+               FormatBytes(static_cast<double>(stack.bytes)));
     html->Raw("<br>").Element("span class=\"soft\"",
                               stack.kind + ": " + stack.note);
     std::string frames;
@@ -46,6 +55,7 @@ std::string Outcome(const std::string& outcome, const std::string& reason) {
 void WriteFacts(const ProcessState& state, int64_t now_ns, Html* html) {
   const ProcessInfo& info = state.info;
   html->Raw("<div class=\"scroll\"><table class=\"facts\"><tbody>");
+  html->Fact("Workload", info.workload.ToString());
   html->Fact("Command", info.command);
   html->Fact("Node", info.node).Fact("Pod", info.pod);
   html->Fact("Container", info.container).Fact("Region", info.region);
@@ -79,6 +89,7 @@ absl::Status WriteMemory(const ApiPorts& ports, ProcessKey key, int64_t now_ns,
       {"Free in Python's allocator", metric::kFreeBytes},
       {"Cgroup, in use", metric::kCgroupCurrent},
       {"Cgroup, limit", metric::kCgroupLimit}};
+  bool in_cgroup = false;
   html->Element("h2", "Memory");
   html->Raw("<div class=\"scroll\"><table class=\"facts\"><tbody>");
   for (const auto& [name, metric] : rows) {
@@ -86,8 +97,14 @@ absl::Status WriteMemory(const ApiPorts& ports, ProcessKey key, int64_t now_ns,
         const std::vector<Sample> samples,
         ports.reader->Read(key, {metric, ""}, now_ns - kRecentNs,
                            now_ns + kRecentNs));
-    html->Fact(name, samples.empty() ? "not known in the last ten minutes"
-                                     : FormatBytes(samples.back().value));
+    const bool is_limit = metric == std::string_view(metric::kCgroupLimit);
+    if (metric == std::string_view(metric::kCgroupCurrent)) {
+      in_cgroup = !samples.empty();
+    }
+    html->Fact(name, !samples.empty() ? FormatBytes(samples.back().value)
+                     : is_limit && in_cgroup
+                         ? "none is set"
+                         : "not known in the last ten minutes");
   }
   html->TableEnd();
   return absl::OkStatus();
@@ -173,7 +190,7 @@ absl::StatusOr<std::string> ProcessPage(const ApiPorts& ports, ProcessKey key) {
   PLIMSOLL_ASSIGN_OR_RETURN(ProcessState state, ports.board->Process(key));
   const int64_t now_ns = ports.now_ns();
   const ProcessInfo& info = state.info;
-  Html html(info.workload.ToString() + " pid " + std::to_string(info.pid), 0);
+  Html html(info.workload.name + ", pid " + std::to_string(info.pid), 0);
   html.Raw("<p>").Link("/", "Fleet").Text(" · ");
   html.Link("/api/v1/processes/" + std::to_string(key), "JSON").Raw("</p>");
   WriteFacts(state, now_ns, &html);

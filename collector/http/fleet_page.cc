@@ -40,6 +40,15 @@ void WriteIncidents(const std::vector<Incident>& incidents, int64_t now_ns,
   }
 }
 
+// " (demo/service)": the parts of the name that are known.
+std::string PlaceOf(const WorkloadName& name) {
+  std::string place;
+  for (const std::string* part : {&name.cluster, &name.ns, &name.kind}) {
+    if (!part->empty()) place += (place.empty() ? "" : "/") + *part;
+  }
+  return place.empty() ? "" : " (" + place + ")";
+}
+
 void WriteWorkloads(const std::vector<WorkloadRow>& rows, Html* html) {
   html->Element("h2", "Workloads");
   if (rows.empty()) {
@@ -54,7 +63,7 @@ void WriteWorkloads(const std::vector<WorkloadRow>& rows, Html* html) {
   html->TableBegin(
       {"Workload", "Regions", "Versions", ">Processes", ">RSS", ">Growth"});
   for (const WorkloadRow& row : rows) {
-    html->Raw("<tr>").Cell(row.name.ToString());
+    html->Raw("<tr>").Cell(row.name.name + PlaceOf(row.name));
     html->Cell(Join(row.regions, ", ")).Cell(Join(row.versions, ", "));
     html->Number(std::to_string(row.processes));
     html->Number(FormatBytes(row.rss_bytes));
@@ -76,6 +85,19 @@ std::string TiersOk(const ProcessState& state) {
   return text;
 }
 
+void WriteTiersNot(const ProcessState& state, Html* html) {
+  std::string names;
+  for (const TierState& tier : state.tiers) {
+    if (!tier.ok) names += (names.empty() ? "" : ", ") + tier.tier;
+  }
+  if (names.empty()) return;
+  html->Raw("<details>").Element("summary", "not " + names);
+  for (const TierState& tier : state.tiers) {
+    if (!tier.ok) html->Element("div", tier.tier + ": " + tier.reason);
+  }
+  html->Raw("</details>");
+}
+
 void WriteProcess(const ProcessState& state, int64_t now_ns, Html* html) {
   const ProcessInfo& info = state.info;
   html->Raw("<tr><td>")
@@ -88,11 +110,7 @@ void WriteProcess(const ProcessState& state, int64_t now_ns, Html* html) {
   html->Number(state.typed_share ? FormatShare(*state.typed_share)
                                  : "no census");
   html->Raw("<td>").Element("span class=\"good\"", TiersOk(state));
-  for (const TierState& tier : state.tiers) {
-    if (tier.ok) continue;
-    html->Raw("<br>").Element("span class=\"soft\"",
-                              tier.tier + ": " + tier.reason);
-  }
+  WriteTiersNot(state, html);
   html->Raw("</td>").Number(Ago(now_ns, info.last_seen_ns)).Raw("</tr>");
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <ctime>
 #include <utility>
 
@@ -25,9 +26,10 @@ a{color:var(--link)}p,.soft{color:var(--soft)}.bad{color:var(--bad)}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{text-align:left;padding:.35rem .7rem .35rem 0;vertical-align:top;
-border-bottom:1px solid var(--line);overflow-wrap:anywhere;
-unicode-bidi:plaintext}
-td,.n{min-width:4.5rem}
+border-bottom:1px solid var(--line)}
+.long{overflow-wrap:anywhere;min-width:12rem}
+th{white-space:nowrap}.facts th{white-space:normal}
+summary{cursor:pointer;color:var(--soft)}
 .facts th{width:11rem}
 th{color:var(--soft);font-weight:600}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
@@ -35,29 +37,13 @@ th{color:var(--soft);font-weight:600}
 padding:.8rem 1rem;margin:.7rem 0}
 .card.firing{border-left:5px solid var(--bad)}
 pre{font:13px/1.5 ui-monospace,monospace;margin:.4rem 0 0;overflow-x:auto;
-white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext}
+white-space:pre-wrap;overflow-wrap:anywhere}
 h1{overflow-wrap:anywhere}
 @media(max-width:40rem){body{padding:.5rem .6rem 3rem;font-size:14px}
 h1{font-size:1.2rem}.facts th{width:7rem}}
 )css";
 
-}  // namespace
-
-std::string UtcTime(int64_t unix_ns) {
-  const std::time_t seconds = unix_ns / 1'000'000'000;
-  std::tm utc{};
-  std::array<char, 40> text{};
-  if (gmtime_r(&seconds, &utc) == nullptr) return "";
-  std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &utc);
-  return text.data();
-}
-
-std::string Ago(int64_t now_ns, int64_t then_ns) {
-  const double seconds = static_cast<double>(now_ns - then_ns) / 1e9;
-  return FormatDuration(std::max(0.0, seconds)) + " ago";
-}
-
-std::string Escape(std::string_view text) {
+std::string EscapeMarkup(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (char c : text) {
@@ -82,6 +68,65 @@ std::string Escape(std::string_view text) {
     }
   }
   return out;
+}
+
+// The number of a direction character (U+200E, U+200F, U+202A-202E,
+// U+2066-2069) at the front of `text`; 0 if there is none.
+int DirectionCharacter(std::string_view text) {
+  if (text.size() < 3 || text[0] != '\xe2') return 0;
+  const int code = 0x2000 | (text[1] & 0x3f) << 6 | (text[2] & 0x3f);
+  const bool turns = code == 0x200e || code == 0x200f ||
+                     (code >= 0x202a && code <= 0x202e) ||
+                     (code >= 0x2066 && code <= 0x2069);
+  return (text[1] == '\x80' || text[1] == '\x81') && turns ? code : 0;
+}
+
+bool HasLongWord(std::string_view text) {
+  constexpr size_t kLong = 40;
+  size_t length = 0;
+  for (char c : text) {
+    length = c == ' ' ? 0 : length + 1;
+    if (length > kLong) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string UtcTime(int64_t unix_ns) {
+  const std::time_t seconds = unix_ns / 1'000'000'000;
+  std::tm utc{};
+  std::array<char, 40> text{};
+  if (gmtime_r(&seconds, &utc) == nullptr) return "";
+  std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &utc);
+  return text.data();
+}
+
+std::string Ago(int64_t now_ns, int64_t then_ns) {
+  const double seconds = static_cast<double>(now_ns - then_ns) / 1e9;
+  return FormatDuration(std::max(0.0, seconds)) + " ago";
+}
+
+std::string Escape(std::string_view text) {
+  std::string out;
+  size_t plain = 0;
+  for (size_t at = 0; at < text.size();) {
+    const unsigned char c = static_cast<unsigned char>(text[at]);
+    const int turns = DirectionCharacter(text.substr(at));
+    const bool control = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+    if (turns == 0 && !control) {
+      ++at;
+      continue;
+    }
+    out += EscapeMarkup(text.substr(plain, at - plain));
+    std::array<char, 16> number{};
+    std::snprintf(number.data(), number.size(), "\\u%04x",
+                  control ? static_cast<int>(c) : turns);
+    out += number.data();
+    at += control ? 1 : 3;
+    plain = at;
+  }
+  return out + EscapeMarkup(text.substr(plain));
 }
 
 Html::Html(std::string_view title, int refresh_s) {
@@ -114,6 +159,10 @@ Html& Html::TableBegin(std::initializer_list<std::string_view> columns) {
     }
   }
   return Raw("</tr></thead><tbody>");
+}
+
+Html& Html::Cell(std::string_view text) {
+  return Element(HasLongWord(text) ? "td class=\"long\"" : "td", text);
 }
 
 Html& Html::Number(std::string_view text) {

@@ -9,6 +9,8 @@
 
 namespace plimsoll::collector::http {
 
+// Markup, and what would hide or reorder what follows it (control and
+// direction characters), which comes out as its number: "\\u202e".
 std::string Escape(std::string_view text);
 
 // "2026-11-21 15:16:44 UTC": a fleet has more time zones than one.
@@ -32,7 +34,7 @@ class Html {
   Html& TableEnd() { return Raw("</tbody></table></div>"); }
   // A row of two cells: a name and its value; nothing for an empty value.
   Html& Fact(std::string_view name, std::string_view value);
-  Html& Cell(std::string_view text) { return Element("td", text); }
+  Html& Cell(std::string_view text);
   Html& Number(std::string_view text);
   std::string Take();
 
