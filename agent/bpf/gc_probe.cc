@@ -34,14 +34,21 @@ struct GcPlaces {
   explicit GcPlaces(const core::PythonBuild& build)
       : start(FindProbe(build, core::ProbeKind::kGcStart)),
         done(FindProbe(build, core::ProbeKind::kGcDone)),
-        collect(FindProbe(build, core::ProbeKind::kGcCollect)) {}
+        collect(FindProbe(build, core::ProbeKind::kGcCollect)) {
+    for (const core::ProbePoint& probe : build.probes) {
+      if (probe.kind == core::ProbeKind::kGcCollect &&
+          probe.cost != core::ProbeCost::kEmulated) {
+        collect_cost = probe.cost;  // of its clones, the dearest
+      }
+    }
+  }
   bool usdt() const { return start != nullptr && done != nullptr; }
   // By kind as BPF counts them. The return probe's trap at the function's entry
   // may stand on another instruction than the chosen one: the dearer kind.
   core::ProbeCost CostOf(core::ProbeKind kind) const {
     if (usdt()) return (kind == core::ProbeKind::kGcStart ? start : done)->cost;
     if (kind == core::ProbeKind::kGcCollect && collect != nullptr) {
-      return collect->cost;
+      return collect_cost;
     }
     return core::ProbeCost::kSingleStepped;
   }
@@ -49,6 +56,7 @@ struct GcPlaces {
   const core::ProbePoint* start;
   const core::ProbePoint* done;
   const core::ProbePoint* collect;
+  core::ProbeCost collect_cost = core::ProbeCost::kEmulated;
 };
 
 constexpr std::array<core::ProbeKind, 3> kGcKinds = {
@@ -92,8 +100,8 @@ struct GcProbe::State {
   absl::Status AttachUsdt(const core::PythonProcess& python,
                           const core::ProbePoint& start,
                           const core::ProbePoint& done, Watched& out);
-  absl::Status AttachFunction(const core::PythonProcess& python,
-                              const core::ProbePoint& collect, Watched& out);
+  // Attaches to the collector's function and to each clone of it.
+  absl::Status AttachFunctions(const core::PythonProcess& python, Watched& out);
   Rows ReadRows(int32_t pid) const;
   void Forget(int32_t pid);
 };
@@ -115,24 +123,29 @@ absl::Status GcProbe::State::AttachUsdt(const core::PythonProcess& python,
   return absl::OkStatus();
 }
 
-absl::Status GcProbe::State::AttachFunction(const core::PythonProcess& python,
-                                            const core::ProbePoint& collect,
-                                            Watched& out) {
+absl::Status GcProbe::State::AttachFunctions(const core::PythonProcess& python,
+                                             Watched& out) {
   if (!return_probe_refusal.empty()) {
     return absl::FailedPreconditionError(return_probe_refusal);
   }
-  PLIMSOLL_ASSIGN_OR_RETURN(const uint64_t cookie, ProbeCookie(collect));
-  UprobeSite at_return;
-  at_return.file_offset =
-      collect.entry_offset != 0 ? collect.entry_offset : collect.file_offset;
+  std::vector<UprobeSite> entries;
+  std::vector<UprobeSite> returns;
+  for (const core::ProbePoint& p : python.build.probes) {
+    if (p.kind != core::ProbeKind::kGcCollect) continue;
+    PLIMSOLL_ASSIGN_OR_RETURN(const uint64_t cookie, ProbeCookie(p));
+    UprobeSite at_return;
+    at_return.file_offset =
+        p.entry_offset != 0 ? p.entry_offset : p.file_offset;
+    returns.push_back(at_return);
+    entries.push_back({p.file_offset, 0, cookie});
+  }
   PLIMSOLL_ASSIGN_OR_RETURN(
       out.at_return,
       AttachUprobes(skeleton->progs.handle_gc_return, rung, python.open_path,
-                    python.pid, {at_return}, true));
+                    python.pid, returns, true));
   PLIMSOLL_ASSIGN_OR_RETURN(
-      out.entry,
-      AttachUprobes(skeleton->progs.handle_gc, rung, python.open_path,
-                    python.pid, {{collect.file_offset, 0, cookie}}, false));
+      out.entry, AttachUprobes(skeleton->progs.handle_gc, rung,
+                               python.open_path, python.pid, entries, false));
   return absl::OkStatus();
 }
 
@@ -208,7 +221,7 @@ absl::StatusOr<std::string> GcProbe::Watch(const core::PythonProcess& python,
   State::Watched& watched = state_->watched[python.pid];
   const absl::Status attached =
       usdt ? state_->AttachUsdt(python, *places.start, *places.done, watched)
-           : state_->AttachFunction(python, *places.collect, watched);
+           : state_->AttachFunctions(python, watched);
   if (!attached.ok()) {
     state_->Forget(python.pid);
     return attached;

@@ -116,12 +116,16 @@ enum class ProbeKind : uint8_t {
   kGcNewVar = 5,          // _PyObject_GC_NewVar(type, nitems)
   kObjectNew = 6,         // _PyObject_New(type)
   // gc_collect_main(tstate, generation, ...): argument_register is that of the
-  // generation; -1 when the compiler changed the function's parameters.
+  // generation; -1 when the compiler changed the function's parameters. The
+  // compiler may have made clones: one point each, all of them to be probed.
   kGcCollect = 7,
   kObjectRealloc = 8,  // PyObject_Realloc(ptr, size)
   kObjectCalloc = 9,   // PyObject_Calloc(n, size)
   kGcStart = 10,       // USDT gc__start(generation)
   kGcDone = 11,        // USDT gc__done(collected)
+  // allocate_from_new_pool: pymalloc takes a pool for a size class, a fresh one
+  // or one that was empty. Every inlined copy of the allocator passes it.
+  kNewPool = 12,
 };
 
 // One place to probe. The address may lie a few bytes into the function, at
@@ -163,6 +167,8 @@ struct PythonBuild {
   std::string probe_refusal;
   // Why there is none of kGcStart, kGcDone or kGcCollect; empty when there are.
   std::string gc_probe_refusal;
+  // Why there is no kNewPool; empty when there is.
+  std::string new_pool_refusal;
 };
 
 // One process that runs it: addresses are absolute in that process.

@@ -91,6 +91,7 @@ void EncodeBuild(const core::PythonBuild& build, v1::PythonBuild& out) {
   out.set_free_threaded(build.free_threaded);
   out.set_probe_refusal(build.probe_refusal);
   out.set_gc_probe_refusal(build.gc_probe_refusal);
+  out.set_new_pool_refusal(build.new_pool_refusal);
   for (const core::ProbePoint& p : build.probes) {
     v1::ProbePoint& probe = *out.add_probes();
     probe.set_kind(static_cast<int32_t>(p.kind));
@@ -108,7 +109,7 @@ void EncodeBuild(const core::PythonBuild& build, v1::PythonBuild& out) {
 
 absl::StatusOr<core::ProbePoint> DecodeProbe(const v1::ProbePoint& in) {
   if (in.kind() < static_cast<int>(core::ProbeKind::kObjectMalloc) ||
-      in.kind() > static_cast<int>(core::ProbeKind::kGcDone) || in.cost() < 0 ||
+      in.kind() > static_cast<int>(core::ProbeKind::kNewPool) || in.cost() < 0 ||
       in.cost() > static_cast<int>(core::ProbeCost::kSingleStepped)) {
     return absl::InvalidArgumentError(
         absl::StrCat("probe of kind ", in.kind(), ", cost ", in.cost()));
@@ -137,6 +138,7 @@ absl::Status DecodeBuild(const v1::PythonBuild& in, core::PythonBuild& build) {
   build.free_threaded = in.free_threaded();
   build.probe_refusal = in.probe_refusal();
   build.gc_probe_refusal = in.gc_probe_refusal();
+  build.new_pool_refusal = in.new_pool_refusal();
   if (in.probes_size() > kMostProbes) {
     return absl::InvalidArgumentError("too many probe points");
   }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/python/allocator_tables.h"
+#include "agent/python/elf_relocation.h"
 #include "agent/python/probe_points.h"
 #include "agent/python/python_version.h"
 #include "agent/python/version_layouts.h"
@@ -86,6 +87,16 @@ bool IsSharedLibrary(std::string_view path) {
   return name.find(".so") != std::string_view::npos;
 }
 
+// The function that the object domain's table {ctx, malloc, ...} starts with.
+uint64_t InitialMallocOf(const ElfFile& elf, const InterpreterBinary& binary) {
+  const VersionLayout layout = LayoutOfMinor(binary.build.version.minor);
+  const uint64_t table =
+      layout.runtime_allocators != core::kAbsent
+          ? binary.runtime + layout.runtime_allocators + kObjectTable
+          : binary.object_allocator;
+  return table == 0 ? 0 : InitialPointer(elf, table + 8).value_or(0);
+}
+
 }  // namespace
 
 absl::StatusOr<InterpreterBinary> AnalyzeInterpreter(const OpenedFile& file,
@@ -120,10 +131,12 @@ absl::StatusOr<InterpreterBinary> AnalyzeInterpreter(const OpenedFile& file,
       file.bytes
           ->ReadBytes(0, std::min<uint64_t>(file.bytes->size(), 4096), 4096)
           .value_or("");
-  ProbePoints probes = FindProbePoints(*elf, binary.build.version);
+  ProbePoints probes = FindProbePoints(*elf, binary.build.version,
+                                       InitialMallocOf(*elf, binary));
   binary.build.probes = std::move(probes.points);
   binary.build.probe_refusal = std::move(probes.refusal);
   binary.build.gc_probe_refusal = std::move(probes.gc_refusal);
+  binary.build.new_pool_refusal = std::move(probes.new_pool_refusal);
   return binary;
 }
 

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/python/code_index.h"
 #include "agent/python/elf_note.h"
+#include "agent/python/internal_functions.h"
 #include "agent/python/prologue.h"
+#include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::python {
 namespace {
@@ -34,35 +37,8 @@ std::span<const uint8_t> AsCode(const std::string& bytes) {
   return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
 }
 
-// Whether code outside [entry, entry + size) jumps into (entry, last]: a split
-// cold part may. Every byte is taken for an opcode, so that nothing is missed;
-// a chance hit costs only the cheaper address.
-bool FarJumpsInto(const ElfFile& elf, uint64_t entry, uint64_t last,
-                  uint64_t size) {
-  constexpr uint64_t kMostBytes = 64 << 20;
-  for (const ElfSegment& s : elf.segments()) {
-    if (!s.executable) continue;
-    const std::string code =
-        elf.ReadAddress(s.address, std::min(s.file_bytes, kMostBytes));
-    for (size_t i = 0; i + 5 <= code.size(); ++i) {
-      const auto opcode = static_cast<uint8_t>(code[i]);
-      // jmp rel32, or the second byte of jcc rel32.
-      if (opcode != 0xe9 && (opcode & 0xf0) != 0x80) continue;
-      int32_t relative;
-      std::memcpy(&relative, code.data() + i + 1, sizeof(relative));
-      const uint64_t from = s.address + i;
-      const uint64_t target =
-          from + 5 + static_cast<uint64_t>(int64_t{relative});
-      if (target > entry && target <= last &&
-          (from < entry || from >= entry + size)) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
 std::optional<core::ProbePoint> PointAt(const ElfFile& elf,
+                                        const CodeIndex& index,
                                         const ElfSymbol& symbol,
                                         core::ProbeKind kind, int arguments) {
   constexpr uint64_t kMostBody = 64 << 10;
@@ -72,8 +48,10 @@ std::optional<core::ProbePoint> PointAt(const ElfFile& elf,
   if (!entry || body.empty() || !symbol.is_function) return std::nullopt;
   ProbeSite site = ChooseProbeSite(AsCode(body), arguments);
   if (site.offset != 0 &&
-      FarJumpsInto(elf, symbol.address, symbol.address + site.offset,
-                   body.size())) {
+      index.MayBeEntered(
+          {.begin = symbol.address + 1,
+           .end = symbol.address + site.offset + 1},
+          {.begin = symbol.address, .end = symbol.address + body.size()})) {
     site = ProbeSite{};
   }
   core::ProbePoint point;
@@ -138,11 +116,24 @@ std::vector<core::ProbePoint> GcUsdtPoints(const ElfFile& elf) {
   return points;
 }
 
-// The collector's function: renamed in 3.10, and the compiler may have changed
-// its parameters, which it tells in the name.
-std::vector<core::ProbePoint> GcFunctionPoints(
-    const ElfFile& elf, const core::PythonVersion& version) {
-  const std::string base = version.minor >= 10 ? "gc_collect_main" : "collect";
+// The name that an internal function has in CPython's source.
+ElfSymbol Named(std::string_view name, const FunctionBounds& bounds) {
+  return {.name = std::string(name),
+          .address = bounds.begin,
+          .size = bounds.end - bounds.begin,
+          .is_function = true};
+}
+
+std::string_view CollectorName(const core::PythonVersion& version) {
+  return version.minor >= 10 ? "gc_collect_main" : "collect";
+}
+
+// By symbol alone, for a file without .eh_frame. The compiler may have changed
+// the function's parameters, which it tells in the name.
+std::vector<core::ProbePoint> GcSymbolPoints(
+    const ElfFile& elf, const CodeIndex& index,
+    const core::PythonVersion& version) {
+  const std::string base(CollectorName(version));
   const auto symbols = elf.MatchSymtab([&base](std::string_view name) {
     return name == base || (name.substr(0, base.size() + 1) == base + "." &&
                             name.find(".cold") == std::string_view::npos &&
@@ -150,7 +141,7 @@ std::vector<core::ProbePoint> GcFunctionPoints(
   });
   std::vector<core::ProbePoint> points;
   for (const ElfSymbol& symbol : symbols) {
-    auto point = PointAt(elf, symbol, core::ProbeKind::kGcCollect, 3);
+    auto point = PointAt(elf, index, symbol, core::ProbeKind::kGcCollect, 3);
     if (!point) continue;
     // collect(generation, ...) in 3.7, (state, generation, ...) after.
     point->argument_register = symbol.name != base  ? -1
@@ -162,37 +153,90 @@ std::vector<core::ProbePoint> GcFunctionPoints(
   return points;
 }
 
+absl::StatusOr<std::vector<core::ProbePoint>> GcFunctionPoints(
+    const ElfFile& elf, const CodeIndex& index,
+    const core::PythonVersion& version) {
+  if (index.functions().all().empty()) {
+    auto points = GcSymbolPoints(elf, index, version);
+    if (!points.empty()) return points;
+  }
+  PLIMSOLL_ASSIGN_OR_RETURN(const std::vector<InternalFunction> functions,
+                            FindCollector(elf, index, version));
+  std::vector<core::ProbePoint> points;
+  for (const InternalFunction& f : functions) {
+    auto point = PointAt(elf, index, Named(CollectorName(version), f.bounds),
+                         core::ProbeKind::kGcCollect, 3);
+    if (!point) {
+      return absl::UnimplementedError(
+          "the collector's function is not in the "
+          "file's code");
+    }
+    point->argument_register = f.generation_argument;
+    point->argument_bytes = -4;
+    points.push_back(*std::move(point));
+  }
+  return points;
+}
+
+absl::StatusOr<core::ProbePoint> NewPoolPoint(
+    const ElfFile& elf, const CodeIndex& index,
+    const core::PythonVersion& version, uint64_t object_malloc) {
+  PLIMSOLL_ASSIGN_OR_RETURN(const InternalFunction function,
+                            FindNewPool(elf, index, version, object_malloc));
+  auto point =
+      PointAt(elf, index, Named("allocate_from_new_pool", function.bounds),
+              core::ProbeKind::kNewPool, 2);
+  if (!point) {
+    return absl::UnimplementedError(
+        "the function that starts a pool is not in "
+        "the file's code");
+  }
+  point->argument_register = -1;
+  return *std::move(point);
+}
+
 }  // namespace
 
 ProbePoints FindProbePoints(const ElfFile& elf,
-                            const core::PythonVersion& version) {
+                            const core::PythonVersion& version,
+                            uint64_t object_malloc) {
   ProbePoints result;
+  const CodeIndex index(elf);
   std::vector<std::string_view> names;
   for (const Allocator& a : kAllocators) names.push_back(a.symbol);
   const auto symbols = elf.FindSymbols(names);
-  std::vector<std::string_view> missing;
+  size_t missing = 0;
   for (const Allocator& a : kAllocators) {
     const auto it = symbols.find(a.symbol);
     auto point = it == symbols.end()
                      ? std::nullopt
-                     : PointAt(elf, it->second, a.kind, a.arguments);
+                     : PointAt(elf, index, it->second, a.kind, a.arguments);
     if (point) {
       result.points.push_back(*std::move(point));
     } else {
-      missing.push_back(a.symbol);
+      ++missing;
     }
   }
-  if (missing.size() == kAllocators.size()) {
+  if (missing == kAllocators.size()) {
     result.refusal = "the interpreter exports none of its allocators";
   }
-  std::vector<core::ProbePoint> gc = GcUsdtPoints(elf);
-  if (gc.empty()) gc = GcFunctionPoints(elf, version);
-  if (gc.empty()) {
-    result.gc_refusal =
-        "no USDT probes gc__start and gc__done, and no symbol of the "
-        "collector's function (stripped)";
+  const auto add = [&result](std::vector<core::ProbePoint> points) {
+    std::move(points.begin(), points.end(), std::back_inserter(result.points));
+  };
+  std::vector<core::ProbePoint> usdt = GcUsdtPoints(elf);
+  auto gc = GcFunctionPoints(elf, index, version);
+  if (usdt.empty() && !gc.ok()) {
+    result.gc_refusal = absl::StrCat(
+        "no USDT probes gc__start and gc__done, and ", gc.status().message());
   }
-  result.points.insert(result.points.end(), gc.begin(), gc.end());
+  add(std::move(usdt));
+  if (gc.ok()) add(*std::move(gc));
+  auto new_pool = NewPoolPoint(elf, index, version, object_malloc);
+  if (new_pool.ok()) {
+    result.points.push_back(*std::move(new_pool));
+  } else {
+    result.new_pool_refusal = std::string(new_pool.status().message());
+  }
   return result;
 }
 

@@ -1,6 +1,7 @@
 // Where to probe one interpreter for tiers 1 and 4: the allocators by their
-// exported symbols, the collector by its USDT probes or else by symbol. Each at
-// the cheapest address (prologue.h). Any thread.
+// exported symbols, the collector by its USDT probes and by its function, the
+// start of a pool by its function (internal_functions.h). Each at the cheapest
+// address (prologue.h). Any thread.
 #ifndef PLIMSOLL_AGENT_PYTHON_PROBE_POINTS_H_
 #define PLIMSOLL_AGENT_PYTHON_PROBE_POINTS_H_
 
@@ -16,12 +17,15 @@ struct ProbePoints {
   std::vector<core::ProbePoint> points;
   // Why there is none for the allocators; empty when there are.
   std::string refusal;
-  // The same for the collector.
+  // The same for the collector, and for the start of a pool.
   std::string gc_refusal;
+  std::string new_pool_refusal;
 };
 
+// `object_malloc`: as FindNewPool.
 ProbePoints FindProbePoints(const ElfFile& elf,
-                            const core::PythonVersion& version);
+                            const core::PythonVersion& version,
+                            uint64_t object_malloc);
 
 }  // namespace plimsoll::python
 

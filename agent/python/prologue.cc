@@ -1,42 +1,14 @@
 #include "agent/python/prologue.h"
 
-#include <Zydis/Zydis.h>
-
 #include <array>
-#include <optional>
+
+#include "agent/python/disassembler.h"
 
 namespace plimsoll::python {
 namespace {
 
 constexpr int kMaxPrologueInstructions = 12;
 constexpr int kMaxBodyInstructions = 8192;
-
-struct Decoded {
-  ZydisDecodedInstruction instruction;
-  std::array<ZydisDecodedOperand, ZYDIS_MAX_OPERAND_COUNT> operands;
-};
-
-class Decoder {
- public:
-  Decoder() {
-    valid_ = ZYAN_SUCCESS(ZydisDecoderInit(
-        &decoder_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64));
-  }
-  std::optional<Decoded> Decode(std::span<const uint8_t> code) const {
-    Decoded d;
-    if (!valid_ || code.empty() ||
-        !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder_, code.data(),
-                                             code.size(), &d.instruction,
-                                             d.operands.data()))) {
-      return std::nullopt;
-    }
-    return d;
-  }
-
- private:
-  ZydisDecoder decoder_;
-  bool valid_ = false;
-};
 
 bool HasOperandSizePrefix(const ZydisDecodedInstruction& i) {
   for (int n = 0; n < i.raw.prefix_count; ++n) {
@@ -63,55 +35,26 @@ bool IsEmulated(const ZydisDecodedInstruction& i,
   return false;
 }
 
-bool Branches(const ZydisDecodedInstruction& i) {
-  switch (i.meta.category) {
-    case ZYDIS_CATEGORY_CALL:
-    case ZYDIS_CATEGORY_COND_BR:
-    case ZYDIS_CATEGORY_UNCOND_BR:
-    case ZYDIS_CATEGORY_RET:
-    case ZYDIS_CATEGORY_SYSCALL:
-    case ZYDIS_CATEGORY_SYSRET:
-    case ZYDIS_CATEGORY_INTERRUPT:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool WritesArgument(const Decoded& d, int arguments) {
+bool WritesArgument(const Instruction& instruction, int arguments) {
   static constexpr std::array<ZydisRegister, 6> kArguments = {
       ZYDIS_REGISTER_RDI, ZYDIS_REGISTER_RSI, ZYDIS_REGISTER_RDX,
       ZYDIS_REGISTER_RCX, ZYDIS_REGISTER_R8,  ZYDIS_REGISTER_R9};
-  for (int i = 0; i < d.instruction.operand_count; ++i) {
-    const ZydisDecodedOperand& o = d.operands[i];
-    if (o.type != ZYDIS_OPERAND_TYPE_REGISTER ||
-        (o.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) == 0) {
-      continue;
-    }
-    const ZydisRegister whole = ZydisRegisterGetLargestEnclosing(
-        ZYDIS_MACHINE_MODE_LONG_64, o.reg.value);
-    for (int a = 0; a < arguments && a < 6; ++a) {
-      if (whole == kArguments[a]) return true;
-    }
+  for (int a = 0; a < arguments && a < 6; ++a) {
+    if (Writes(instruction, kArguments[a])) return true;
   }
   return false;
 }
 
 // Whether a direct jump in the body lands in (0, last].
-bool JumpsInto(const Decoder& decoder, std::span<const uint8_t> code,
+bool JumpsInto(const Disassembler& disassembler, std::span<const uint8_t> code,
                size_t last) {
   size_t at = 0;
   for (int n = 0; n < kMaxBodyInstructions && at < code.size(); ++n) {
-    const auto d = decoder.Decode(code.subspan(at));
-    if (!d) return false;  // data after the code
-    const ZydisDecodedOperand& o = d->operands[0];
-    if (d->instruction.operand_count > 0 && Branches(d->instruction) &&
-        o.type == ZYDIS_OPERAND_TYPE_IMMEDIATE && o.imm.is_relative) {
-      const int64_t target =
-          static_cast<int64_t>(at) + d->instruction.length + o.imm.value.s;
-      if (target > 0 && target <= static_cast<int64_t>(last)) return true;
-    }
-    at += d->instruction.length;
+    const auto instruction = disassembler.Decode(code.subspan(at));
+    if (!instruction) return false;  // data after the code
+    const auto target = DirectTarget(*instruction, at);
+    if (target && *target > 0 && *target <= last) return true;
+    at += instruction->info.length;
   }
   return false;
 }
@@ -119,23 +62,23 @@ bool JumpsInto(const Decoder& decoder, std::span<const uint8_t> code,
 }  // namespace
 
 bool IsEmulatedByKernel(std::span<const uint8_t> code) {
-  const Decoder decoder;
-  const auto d = decoder.Decode(code);
-  return d && IsEmulated(d->instruction, code);
+  const auto instruction = Disassembler().Decode(code);
+  return instruction && IsEmulated(instruction->info, code);
 }
 
 ProbeSite ChooseProbeSite(std::span<const uint8_t> code, int arguments) {
-  const Decoder decoder;
+  const Disassembler disassembler;
   size_t at = 0;
   for (int n = 0; n < kMaxPrologueInstructions && at < code.size(); ++n) {
-    const auto d = decoder.Decode(code.subspan(at));
-    if (!d) break;
-    if (IsEmulated(d->instruction, code.subspan(at))) {
-      if (at > 0 && JumpsInto(decoder, code, at)) break;
+    const auto instruction = disassembler.Decode(code.subspan(at));
+    if (!instruction) break;
+    if (IsEmulated(instruction->info, code.subspan(at))) {
+      if (at > 0 && JumpsInto(disassembler, code, at)) break;
       return {.offset = at, .cost = core::ProbeCost::kEmulated};
     }
-    if (Branches(d->instruction) || WritesArgument(*d, arguments)) break;
-    at += d->instruction.length;
+    if (Branches(*instruction) || WritesArgument(*instruction, arguments))
+      break;
+    at += instruction->info.length;
   }
   return {};
 }

@@ -171,7 +171,7 @@ AllocatorTables TablesInProcess(const InterpreterBinary& binary, uint64_t bias,
                                 const VersionLayout& v, uint64_t runtime) {
   if (v.runtime_allocators != core::kAbsent) {
     const uint64_t raw = runtime + v.runtime_allocators;
-    return {.object = raw + 80, .raw = raw};  // raw, mem, obj of 40 bytes each
+    return {.object = raw + kObjectTable, .raw = raw};
   }
   if (binary.object_allocator == 0 || binary.raw_allocator == 0) return {};
   return {.object = bias + binary.object_allocator,

@@ -20,6 +20,9 @@ namespace plimsoll::python {
 inline constexpr int kOldestMinor = 7;
 inline constexpr int kNewestMinor = 13;
 
+// _PyRuntime.allocators.standard is {raw, mem, obj}, tables of 40 bytes.
+inline constexpr uint64_t kObjectTable = 80;
+
 struct VersionLayout {
   core::ObjectLayout objects;
   core::FrameLayout frames;  // without thread_state_address

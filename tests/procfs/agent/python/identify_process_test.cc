@@ -218,9 +218,14 @@ TEST_P(SupportedPythonTest, EveryProbeOfTheIssueHasAPlace) {
   const auto* start = FindProbe(python->build, core::ProbeKind::kGcStart);
   const auto* done = FindProbe(python->build, core::ProbeKind::kGcDone);
   const auto* collect = FindProbe(python->build, core::ProbeKind::kGcCollect);
-  // USDT where the build has it, the function else, never both.
+  // The function in every build, USDT where the build has it.
   EXPECT_EQ(start != nullptr, done != nullptr);
-  EXPECT_NE(start != nullptr, collect != nullptr);
+  EXPECT_NE(collect, nullptr);
+  // From 3.9; before, by name why not.
+  EXPECT_EQ(FindProbe(python->build, core::ProbeKind::kNewPool) != nullptr,
+            python->build.version.minor >= 9);
+  EXPECT_EQ(python->build.new_pool_refusal.empty(),
+            python->build.version.minor >= 9);
   if (start != nullptr) {
     EXPECT_EQ(start->cost, core::ProbeCost::kEmulated) << "a nop";
     EXPECT_NE(start->semaphore_offset, 0u);

@@ -47,7 +47,8 @@ TEST(AnalyzeInterpreter, ProbesAndWhyTheCollectorHasNone) {
       AnalyzeInterpreter(File(InterpreterElf(9, "3.9.18")), "/opt/app");
   ASSERT_TRUE(binary.ok());
   EXPECT_EQ(binary->build.probe_refusal, "");
-  EXPECT_THAT(binary->build.gc_probe_refusal, HasSubstr("stripped"));
+  EXPECT_THAT(binary->build.gc_probe_refusal, HasSubstr("no .eh_frame"));
+  EXPECT_THAT(binary->build.new_pool_refusal, HasSubstr("no .eh_frame"));
   ASSERT_EQ(binary->build.probes.size(), 2u);
   const core::ProbePoint& malloc = binary->build.probes[0];
   EXPECT_EQ(malloc.symbol, "PyObject_Malloc");
@@ -84,7 +85,8 @@ TEST(AnalyzeInterpreter, UsdtGoesBeforeTheSymbol) {
   elf.Usdt("other", "gc__done", "-8@%r12", ElfBuilder::kCode + 3, 0);
   const auto binary = AnalyzeInterpreter(File(elf), "/opt/app");
   ASSERT_TRUE(binary.ok());
-  ASSERT_EQ(binary->build.probes.size(), 4u);
+  ASSERT_EQ(binary->build.probes.size(), 5u);
+  EXPECT_EQ(binary->build.probes[4].kind, core::ProbeKind::kGcCollect);
   const core::ProbePoint& start = binary->build.probes[2];
   EXPECT_EQ(start.kind, core::ProbeKind::kGcStart);
   EXPECT_EQ(start.semaphore_offset, 0x2004u);

@@ -1,0 +1,21 @@
+// The pointers that a file's data starts with, once the dynamic linker has
+// relocated it: known without a process. Any thread.
+#ifndef PLIMSOLL_AGENT_PYTHON_ELF_RELOCATION_H_
+#define PLIMSOLL_AGENT_PYTHON_ELF_RELOCATION_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "agent/python/elf_file.h"
+
+namespace plimsoll::python {
+
+// The pointer at a linked address, as linked: the addend of its relative
+// relocation (R_X86_64_RELATIVE of .rela.dyn), else the word in the file, which
+// is right for programs at fixed addresses and for packed relocations (RELR).
+// Nothing when it depends on another file's symbol, or is not in the file.
+std::optional<uint64_t> InitialPointer(const ElfFile& elf, uint64_t address);
+
+}  // namespace plimsoll::python
+
+#endif  // PLIMSOLL_AGENT_PYTHON_ELF_RELOCATION_H_
