@@ -56,14 +56,11 @@ std::vector<TierStatus> TiersOf(
     AddLaterTiers(tiers);
     return tiers;
   }
-  tiers.push_back(python->gc.generation_stats != core::kAbsent
+  tiers.push_back(python->gc.refusal.empty()
                       ? Seen(Tier::kGc)
-                      : NotSeen(Tier::kGc,
-                                "the collector's state is not at a "
-                                "place that is known"));
-  const bool pools = python->allocator == "pymalloc";
-  const std::string no_pools =
-      absl::StrCat("its allocator is ", python->allocator, ", not pymalloc");
+                      : NotSeen(Tier::kGc, python->gc.refusal));
+  const std::string& no_pools = python->heap_refusal;
+  const bool pools = no_pools.empty();
   for (const Tier tier : {Tier::kHeaders, Tier::kCensus}) {
     tiers.push_back(pools ? Seen(tier) : NotSeen(tier, no_pools));
   }

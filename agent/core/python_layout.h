@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/core/python_probe.h"
+
 namespace plimsoll::core {
 
 inline constexpr int32_t kAbsent = -1;
@@ -29,6 +31,9 @@ struct ObjectLayout {
   // Candidates for the distance from a block to its object, most likely first:
   // 0 (no GC), gc_head, gc_head + pre-header.
   std::vector<uint32_t> object_offsets;
+  // What the debug hooks put before what they hand out; object_offsets include
+  // it. 0 without them.
+  uint32_t block_prefix_bytes = 0;
   // PyTypeObject.
   int32_t tp_name = 24;
   int32_t tp_basicsize = 32;
@@ -100,55 +105,11 @@ struct GcLayout {
   int32_t permanent_generation = kAbsent;
   int32_t generation_stats = kAbsent;  // 3 x {collections, collected,
                                        //      uncollectable}, Py_ssize_t
-};
-
-// The kinds of instruction under a uprobe: what decides its cost.
-enum class ProbeCost : uint8_t {
-  kEmulated,       // push, nop, jmp, call: the kernel emulates it
-  kSingleStepped,  // all else: stepped out of line, 2x on metal, 35x in a VM
-};
-
-enum class ProbeKind : uint8_t {
-  kObjectMalloc = 1,      // PyObject_Malloc(size)
-  kObjectFree = 2,        // PyObject_Free(ptr)
-  kTypeGenericAlloc = 3,  // PyType_GenericAlloc(type, nitems)
-  kGcNew = 4,             // _PyObject_GC_New(type)
-  kGcNewVar = 5,          // _PyObject_GC_NewVar(type, nitems)
-  kObjectNew = 6,         // _PyObject_New(type)
-  // gc_collect_main(tstate, generation, ...): argument_register is that of the
-  // generation; -1 when the compiler changed the function's parameters. The
-  // compiler may have made clones: one point each, all of them to be probed.
-  kGcCollect = 7,
-  kObjectRealloc = 8,  // PyObject_Realloc(ptr, size)
-  kObjectCalloc = 9,   // PyObject_Calloc(n, size)
-  kGcStart = 10,       // USDT gc__start(generation)
-  kGcDone = 11,        // USDT gc__done(collected)
-  // allocate_from_new_pool: pymalloc takes a pool for a size class, a fresh one
-  // or one that was empty. Every inlined copy of the allocator passes it.
-  kNewPool = 12,
-};
-
-// One place to probe. The address may lie a few bytes into the function, at
-// the first instruction that the kernel emulates, provided that no argument
-// register is overwritten before it and no jump target lies between.
-struct ProbePoint {
-  ProbeKind kind = ProbeKind::kObjectMalloc;
-  std::string symbol;        // for people
-  uint64_t file_offset = 0;  // in PythonBuild.object_path
-  ProbeCost cost = ProbeCost::kSingleStepped;
-  uint64_t semaphore_offset = 0;  // USDT reference counter; 0: none
-  // Which argument register holds the first argument here: the System V order
-  // unless a USDT note says otherwise. -1: not in a register.
-  int argument_register = 0;  // index into {di, si, dx, cx, r8, r9, ax, bx,
-                              // bp, r10, r11, r12, r13, r14, r15, sp}
-  // A USDT argument in memory: argument_register is -1 and the value is at
-  // [argument_base_register + argument_displacement]. -1: not so.
-  int argument_base_register = -1;  // the same indices
-  int32_t argument_displacement = 0;
-  // Bytes of the argument, negative when signed: 4 means the low half of the
-  // register or a 4-byte load.
-  int argument_bytes = 8;
-  uint64_t entry_offset = 0;  // file offset of the function's first byte
+  // 3.15: pointer to struct gc_stats, rings of the last 11, 3 and 3
+  // collections; generation_stats is absent.
+  int32_t generation_stats_rings = kAbsent;
+  // Why the state is not read; empty when it is.
+  std::string refusal;
 };
 
 // One interpreter binary, cached per build.
@@ -184,7 +145,16 @@ struct PythonProcess {
   GcLayout gc;
   uint64_t runtime_address = 0;    // _PyRuntime
   uint64_t type_type_address = 0;  // PyType_Type
-  std::string allocator;           // "pymalloc", "malloc", "debug", "unknown"
+  // Of objects, from the live allocator tables: "pymalloc", "malloc", each of
+  // them "..._debug" under the debug hooks, "mimalloc", "other" (a function of
+  // none of them) or "unknown" (the tables are not found).
+  std::string allocator;
+  // The malloc of the process, by the libraries it maps: "glibc", "jemalloc",
+  // "tcmalloc", "mimalloc", "musl" or "unknown".
+  std::string native_allocator;
+  // Why the heap is not read (tiers 2, 3 and what needs them); empty when it
+  // is.
+  std::string heap_refusal;
   // A path that opens the interpreter's file from here, whatever the target's
   // mount namespace and even when the file was replaced:
   // /proc/PID/map_files/START-END, else /proc/PID/root/PATH.

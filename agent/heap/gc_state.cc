@@ -1,6 +1,7 @@
 #include "agent/heap/gc_state.h"
 
 #include <array>
+#include <optional>
 
 #include "agent/heap/words.h"
 
@@ -16,6 +17,66 @@ struct GenerationStats {
 };
 static_assert(sizeof(GenerationStats) == 24);
 
+// struct gc_generation_stats of 3.15
+// (Include/internal/pycore_interp_structs.h); each collection's counts include
+// those before it.
+struct CollectionStats {
+  int64_t ts_start, ts_stop;
+  GenerationStats totals;
+  int64_t candidates;
+  double duration;
+  int64_t heap_size;
+};
+static_assert(sizeof(CollectionStats) == 64);
+
+template <size_t kItems>
+struct StatsRing {
+  std::array<CollectionStats, kItems> items;
+  int8_t index;  // the last one
+};
+
+struct GcStats315 {
+  StatsRing<11> young;
+  std::array<StatsRing<3>, 2> old;
+  uint32_t update_seq;
+};
+static_assert(sizeof(GcStats315) == 1120);
+
+using AllStats = std::array<GenerationStats, kGenerations>;
+
+template <size_t kItems>
+bool TakeLast(const StatsRing<kItems>& ring, GenerationStats& out) {
+  if (ring.index < 0 || static_cast<size_t>(ring.index) >= kItems) return false;
+  out = ring.items[static_cast<size_t>(ring.index)].totals;
+  return true;
+}
+
+std::optional<AllStats> ReadRings(const core::MemorySource& memory,
+                                  uint64_t pointer) {
+  const auto address = ReadValue<uint64_t>(memory, pointer);
+  if (!address) return std::nullopt;
+  const auto stats = ReadValue<GcStats315>(memory, *address);
+  AllStats last;
+  if (!stats || !TakeLast(stats->young, last[0]) ||
+      !TakeLast(stats->old[0], last[1]) || !TakeLast(stats->old[1], last[2])) {
+    return std::nullopt;
+  }
+  return last;
+}
+
+std::optional<AllStats> ReadStats(const core::MemorySource& memory,
+                                  const core::GcLayout& layout) {
+  if (layout.generation_stats_rings >= 0) {
+    return ReadRings(memory,
+                     layout.state_address +
+                         static_cast<uint64_t>(layout.generation_stats_rings));
+  }
+  if (layout.generation_stats < 0) return std::nullopt;
+  return ReadValue<AllStats>(
+      memory,
+      layout.state_address + static_cast<uint64_t>(layout.generation_stats));
+}
+
 }  // namespace
 
 core::GcState ReadGcState(const core::MemorySource& memory,
@@ -29,10 +90,7 @@ core::GcState ReadGcState(const core::MemorySource& memory,
       state.enabled = *enabled == 1;
     }
   }
-  if (layout.generation_stats < 0) return state;
-  const auto stats = ReadValue<std::array<GenerationStats, kGenerations>>(
-      memory,
-      layout.state_address + static_cast<uint64_t>(layout.generation_stats));
+  const auto stats = ReadStats(memory, layout);
   if (!stats) return state;
   for (const GenerationStats& s : *stats) {
     if (s.collections < 0 || s.collected < 0 || s.uncollectable < 0) {

@@ -10,7 +10,7 @@
 namespace plimsoll::heap {
 namespace {
 
-// PyASCIIObject.state: interned:2, kind:3, compact:1, ascii:1 in 3.7-3.13.
+// PyASCIIObject.state: interned:2, kind:3, compact:1, ascii:1 in 3.7-3.15.
 constexpr uint32_t kKindShift = 2;
 constexpr uint32_t kKindMask = 7;
 constexpr uint32_t kCompact = 1 << 5;

@@ -138,7 +138,12 @@ Tally::Found Tally::FindObject(std::span<const std::byte> block) {
     if (offset + kObjectHeadBytes > block.size()) continue;
     const auto refcount = Load<uint64_t>(block.data() + offset);
     const auto type = Load<uint64_t>(block.data() + offset + 8);
-    if (!IsLiveRefcount(refcount) || type % 8 != 0 || !PlausibleAddress(type)) {
+    if (type % 8 != 0 || !PlausibleAddress(type)) continue;
+    if (!IsLiveRefcount(refcount)) {
+      // An object on the free list of its type: what else is in the block (a
+      // bound method of a class: its table, the class) must not be taken for
+      // an object of that class.
+      if (types_.IsKnown(type)) return {};
       continue;
     }
     const int32_t index = types_.Find(type);

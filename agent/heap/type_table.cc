@@ -10,7 +10,7 @@
 namespace plimsoll::heap {
 namespace {
 
-// Include/object.h: the same bits in 3.7-3.13.
+// Include/object.h: the same bits in 3.7-3.15.
 constexpr uint64_t kFlagHeapType = uint64_t{1} << 9;
 constexpr uint64_t kFlagReady = uint64_t{1} << 12;
 constexpr uint64_t kFlagTypeSubclass = uint64_t{1} << 31;

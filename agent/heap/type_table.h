@@ -27,9 +27,11 @@ namespace plimsoll::heap {
 
 // Zero: freed, or on a free list of its type. The immortal counts of 3.12+ are
 // below 2^32; a word that holds a user-space address of the mmap area is not
-// below 2^40.
-inline bool IsLiveRefcount(uint64_t count) {
-  return count - 1 < (uint64_t{1} << 40) - 1;
+// below 2^40. From 3.14 the upper 16 bits are flags, of which there are few.
+inline bool IsLiveRefcount(uint64_t word) {
+  constexpr uint64_t kMostFlags = 0xff;
+  const uint64_t count = word & ((uint64_t{1} << 48) - 1);
+  return word >> 48 <= kMostFlags && count - 1 < (uint64_t{1} << 40) - 1;
 }
 
 struct TypeObject {
@@ -58,6 +60,9 @@ class TypeTable {
     if (slot.address != address) slot = {address, Decide(address, 0)};
     return slot.index;
   }
+
+  // Whether the type at `address` has been met already; looks at no memory.
+  bool IsKnown(uint64_t address) const { return known_.contains(address); }
 
   // What its instances own outside their block: bits of Owns.
   uint8_t owns(int32_t index) const { return owns_[index]; }

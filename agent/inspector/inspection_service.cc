@@ -119,6 +119,9 @@ absl::Status InspectionService::TakeCensus(const v1::TakeCensus& request,
                                            v1::Response& response) {
   PLIMSOLL_ASSIGN_OR_RETURN(const core::PythonProcess python,
                             DecodePython(request.python()));
+  if (!python.heap_refusal.empty()) {
+    return absl::UnimplementedError(python.heap_refusal);
+  }
   PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
   const int64_t began = now_ns_();
   PLIMSOLL_ASSIGN_OR_RETURN(

@@ -17,10 +17,10 @@ constexpr int kMostProbes = 256;
 static_assert(sizeof(core::ObjectLayout) == 112, "see VisitObjects");
 static_assert(sizeof(core::FrameLayout) == 56, "see VisitFrames");
 static_assert(sizeof(core::CodeLayout) == 40, "see VisitCode");
-static_assert(sizeof(core::GcLayout) == 32, "see VisitGc");
+static_assert(sizeof(core::GcLayout) == 64, "see VisitGc");
 static_assert(sizeof(core::ProbePoint) == 88, "see EncodeBuild, DecodeProbe");
-static_assert(sizeof(core::PythonBuild) == 224, "see EncodeBuild");
-static_assert(sizeof(core::PythonProcess) == 560, "see EncodePython");
+static_assert(sizeof(core::PythonBuild) == 256, "see EncodeBuild");
+static_assert(sizeof(core::PythonProcess) == 688, "see EncodePython");
 
 // Each Visit names the integers of one struct once, for both directions.
 template <typename Layout, typename F>
@@ -32,6 +32,7 @@ void VisitObjects(Layout& o, F&& f) {
   f(o.dict_ma_keys), f(o.dict_ma_values), f(o.dict_keys_log2);
   f(o.dict_keys_size), f(o.dict_keys_index_bytes_log2), f(o.dict_keys_kind);
   f(o.dict_keys_nentries), f(o.dict_keys_indices);
+  f(o.block_prefix_bytes);
 }
 
 template <typename Layout, typename F>
@@ -51,6 +52,7 @@ template <typename Layout, typename F>
 void VisitGc(Layout& l, F&& f) {
   f(l.enabled), f(l.generations), f(l.generation_stride);
   f(l.permanent_generation), f(l.generation_stats);
+  f(l.generation_stats_rings);
 }
 
 template <typename Field>
@@ -109,7 +111,8 @@ void EncodeBuild(const core::PythonBuild& build, v1::PythonBuild& out) {
 
 absl::StatusOr<core::ProbePoint> DecodeProbe(const v1::ProbePoint& in) {
   if (in.kind() < static_cast<int>(core::ProbeKind::kObjectMalloc) ||
-      in.kind() > static_cast<int>(core::ProbeKind::kNewPool) || in.cost() < 0 ||
+      in.kind() > static_cast<int>(core::ProbeKind::kNewPool) ||
+      in.cost() < 0 ||
       in.cost() > static_cast<int>(core::ProbeCost::kSingleStepped)) {
     return absl::InvalidArgumentError(
         absl::StrCat("probe of kind ", in.kind(), ", cost ", in.cost()));
@@ -171,6 +174,9 @@ void EncodePython(const core::PythonProcess& python, v1::PythonProcess& out) {
   out.set_type_type_address(python.type_type_address);
   out.set_allocator(python.allocator);
   out.set_open_path(python.open_path);
+  out.set_gc_refusal(python.gc.refusal);
+  out.set_native_allocator(python.native_allocator);
+  out.set_heap_refusal(python.heap_refusal);
 }
 
 absl::StatusOr<core::PythonProcess> DecodePython(const v1::PythonProcess& in) {
@@ -200,6 +206,9 @@ absl::StatusOr<core::PythonProcess> DecodePython(const v1::PythonProcess& in) {
   python.type_type_address = in.type_type_address();
   python.allocator = in.allocator();
   python.open_path = in.open_path();
+  python.gc.refusal = in.gc_refusal();
+  python.native_allocator = in.native_allocator();
+  python.heap_refusal = in.heap_refusal();
   return python;
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <set>
 
+#include "absl/strings/str_cat.h"
 #include "agent/python/remote_values.h"
 
 namespace plimsoll::python {
@@ -93,41 +94,68 @@ AllocatorTables FindAllocatorTables(const ElfFile& elf) {
   return tables;
 }
 
-std::string ReadAllocator(const core::MemorySource& memory,
-                          const AllocatorTables& tables) {
-  if (tables.object == 0 || tables.raw == 0) return "unknown";
-  auto object = ReadValue<AllocatorEx>(memory, tables.object);
-  auto raw = ReadValue<AllocatorEx>(memory, tables.raw);
-  if (!object || !raw) return "unknown";
-  // tracemalloc wraps the tables too; below it is the one that matters.
-  const auto unwrap =
-      [&memory](AllocatorEx table) -> std::optional<AllocatorEx> {
-    if (table.context == 0) return table;
-    return ReadValue<AllocatorEx>(memory, table.context);
-  };
-  if (object->context != 0) {
-    const auto head = ReadWord(memory, object->context);
-    const auto wrapped =
-        ReadValue<AllocatorEx>(memory, object->context + kDebugInnerTable);
+namespace {
+
+// One domain's table without what wraps it: the debug hooks, and hooks such as
+// tracemalloc's and those of profilers, whose context is the table they call.
+struct Base {
+  AllocatorEx table;
+  bool debug = false;
+};
+
+std::optional<Base> Unwrap(const core::MemorySource& memory, uint64_t address) {
+  constexpr int kMostHooks = 4;
+  Base base;
+  auto table = ReadValue<AllocatorEx>(memory, address);
+  for (int hooks = 0; table && table->context != 0; ++hooks) {
+    if (hooks == kMostHooks) return std::nullopt;
+    const auto head = ReadWord(memory, table->context);
+    if (!head) return std::nullopt;
     // The debug hooks' context starts with an id byte where a table would have
     // a context pointer, which is NULL or aligned.
-    if (head && IsDebugId(*head) && (*head & 7) != 0 && wrapped &&
-        wrapped->malloc != 0) {
-      return "debug";
-    }
-    object = unwrap(*object);
-    if (object && object->context != 0) {
-      const auto inner = ReadWord(memory, object->context);
-      return inner && IsDebugId(*inner) && (*inner & 7) != 0 ? "debug"
-                                                             : "unknown";
-    }
+    const bool debug = IsDebugId(*head) && (*head & 7) != 0;
+    base.debug = base.debug || debug;
+    table = ReadValue<AllocatorEx>(
+        memory, table->context + (debug ? kDebugInnerTable : 0));
   }
-  raw = unwrap(*raw);
-  if (!object || !raw || object->malloc == 0 || raw->malloc == 0 ||
-      object->free == 0) {
-    return "unknown";
+  if (!table || table->malloc == 0 || table->free == 0) return std::nullopt;
+  base.table = *table;
+  return base;
+}
+
+std::string NameOf(const Base& object, const Base& raw,
+                   const KnownAllocators& known) {
+  if (object.table.malloc == raw.table.malloc) return "malloc";
+  if (known.object_malloc == 0) return "pymalloc";  // not malloc's: the default
+  if (object.table.malloc == known.object_malloc) return "pymalloc";
+  const bool built_in = object.table.malloc >= known.code_begin &&
+                        object.table.malloc < known.code_end;
+  // The only other allocator inside an interpreter (PYTHONMALLOC=mimalloc).
+  return built_in ? "mimalloc" : "other";
+}
+
+}  // namespace
+
+ObjectAllocator ReadAllocator(const core::MemorySource& memory,
+                              const AllocatorTables& tables,
+                              const KnownAllocators& known) {
+  ObjectAllocator allocator;
+  if (tables.object == 0 || tables.raw == 0) return allocator;
+  const auto object = Unwrap(memory, tables.object);
+  const auto raw = Unwrap(memory, tables.raw);
+  if (!object || !raw) return allocator;
+  allocator.name = NameOf(*object, *raw, known);
+  allocator.debug_hooks = object->debug;
+  if (object->debug) allocator.name += "_debug";
+  if (allocator.name.substr(0, 8) != "pymalloc") {
+    allocator.heap_refusal = absl::StrCat(
+        "its objects are not in pymalloc's pools: the allocator is ",
+        allocator.name,
+        allocator.name.substr(0, 5) == "other"
+            ? " than CPython's own (PyMem_SetAllocator)"
+            : " (PYTHONMALLOC)");
   }
-  return object->malloc == raw->malloc ? "malloc" : "pymalloc";
+  return allocator;
 }
 
 }  // namespace plimsoll::python

@@ -33,10 +33,25 @@ AllocatorTables FindAllocatorTables(const ElfFile& elf);
 std::optional<uint64_t> FindTableInCode(std::span<const uint8_t> code,
                                         uint64_t address);
 
-// "pymalloc", "malloc", "debug" or "unknown", from the tables in the process
-// (absolute addresses).
-std::string ReadAllocator(const core::MemorySource& memory,
-                          const AllocatorTables& tables);
+// What the tables may point to, absolute.
+struct KnownAllocators {
+  // The malloc of the object domain as the file initialises it: pymalloc's;
+  // 0: not known.
+  uint64_t object_malloc = 0;
+  uint64_t code_begin = 0;  // the interpreter's own code
+  uint64_t code_end = 0;
+};
+
+struct ObjectAllocator {
+  std::string name = "unknown";  // PythonProcess::allocator
+  bool debug_hooks = false;
+  std::string heap_refusal;  // PythonProcess::heap_refusal
+};
+
+// From the tables in the process (absolute addresses).
+ObjectAllocator ReadAllocator(const core::MemorySource& memory,
+                              const AllocatorTables& tables,
+                              const KnownAllocators& known);
 
 }  // namespace plimsoll::python
 

@@ -6,7 +6,7 @@
 // kUnknownFunction and nothing else.
 //
 // Instructions: up to 3.10 f_lasti (3.10 counts 2-byte units); 3.11 and 3.12
-// the address in prev_instr, the instruction executed last; 3.13 that in
+// the address in prev_instr, the instruction executed last; from 3.13 that in
 // instr_ptr, the one being executed. Both are the same distance from
 // co_code_adaptive (_PyInterpreterFrame_LASTI in pycore_frame.h).
 //

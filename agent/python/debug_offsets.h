@@ -1,6 +1,6 @@
 // _Py_DebugOffsets: from 3.13 on, the first bytes of _PyRuntime say where
 // things are in this very build. Source: Include/internal/pycore_runtime.h of
-// 3.13. Any thread.
+// 3.13, pycore_debug_offsets.h of 3.14 and 3.15. Any thread.
 #ifndef PLIMSOLL_AGENT_PYTHON_DEBUG_OFFSETS_H_
 #define PLIMSOLL_AGENT_PYTHON_DEBUG_OFFSETS_H_
 
@@ -13,9 +13,9 @@
 namespace plimsoll::python {
 
 // Overrides `layout` by what the process publishes at `runtime_address`, for a
-// 3.13 interpreter of version `expected`. kUnimplemented, in words, when the
-// cookie or the version is another or the build is free-threaded; kUnavailable
-// when the memory cannot be read.
+// interpreter of version `expected`, 3.13 or later. kUnimplemented, in words,
+// when the cookie or the version is another or the build is free-threaded;
+// kUnavailable when the memory cannot be read.
 absl::Status ApplyDebugOffsets(const core::MemorySource& memory,
                                uint64_t runtime_address,
                                const core::PythonVersion& expected,

@@ -24,6 +24,24 @@ bool HasInterpreterName(const core::Mapping& mapping) {
          absl::StartsWith(name, "libpython") || absl::StartsWith(name, "uwsgi");
 }
 
+// The malloc that the process calls: a library of one that was preloaded or
+// linked goes before libc's.
+std::string NativeAllocatorOf(const std::vector<core::Mapping>& mappings) {
+  static constexpr std::pair<std::string_view, std::string_view> kLibraries[] =
+      {{"libjemalloc", "jemalloc"}, {"libtcmalloc", "tcmalloc"},
+       {"libmimalloc", "mimalloc"}, {"libc.so", "glibc"},
+       {"libc-2.", "glibc"},        {"ld-musl", "musl"}};
+  for (const auto& [file, name] : kLibraries) {
+    for (const core::Mapping& m : mappings) {
+      if (m.executable && absl::StartsWith(m.path.substr(m.path.rfind('/') + 1),
+                                           std::string(file))) {
+        return std::string(name);
+      }
+    }
+  }
+  return "unknown";
+}
+
 // One mapping with code per mapped file; the likeliest interpreters first.
 std::vector<core::Mapping> CandidateFiles(
     const std::vector<core::Mapping>& mappings) {
@@ -116,6 +134,7 @@ absl::StatusOr<core::PythonProcess> IdentifyProcess(
     process->build.device = mapping.device;
     process->build.inode = mapping.inode;
     process->open_path = file->open_path;
+    process->native_allocator = NativeAllocatorOf(mappings);
     return process;
   }
   return worst;

@@ -40,7 +40,8 @@ absl::Status CheckImplementation(const SymbolMap& s) {
                               s.find("PyObject_GetIter")->second.is_function;
   if (!is_interpreter) return absl::NotFoundError("not Python");
   if (s.contains("PyString_FromString")) {
-    return absl::UnimplementedError("Python 2: 3.7 to 3.13 can be read");
+    return absl::UnimplementedError(absl::StrCat(
+        "Python 2: 3.", kOldestMinor, " to 3.", kNewestMinor, " can be read"));
   }
   if (!s.contains("_PyRuntime")) {
     return absl::UnimplementedError(
@@ -131,8 +132,9 @@ absl::StatusOr<InterpreterBinary> AnalyzeInterpreter(const OpenedFile& file,
       file.bytes
           ->ReadBytes(0, std::min<uint64_t>(file.bytes->size(), 4096), 4096)
           .value_or("");
-  ProbePoints probes = FindProbePoints(*elf, binary.build.version,
-                                       InitialMallocOf(*elf, binary));
+  binary.object_malloc = InitialMallocOf(*elf, binary);
+  ProbePoints probes =
+      FindProbePoints(*elf, binary.build.version, binary.object_malloc);
   binary.build.probes = std::move(probes.points);
   binary.build.probe_refusal = std::move(probes.refusal);
   binary.build.gc_probe_refusal = std::move(probes.gc_refusal);

@@ -38,6 +38,9 @@ struct InterpreterBinary {
   // PyMem_RawMalloc; 0: not found.
   uint64_t object_allocator = 0;
   uint64_t raw_allocator = 0;
+  // What the object domain's table starts with: pymalloc's malloc; 0: not
+  // known.
+  uint64_t object_malloc = 0;
   // The file's first bytes: what the process must have mapped.
   std::string head;
 };

@@ -12,6 +12,7 @@
 #include "agent/python/elf_note.h"
 #include "agent/python/internal_functions.h"
 #include "agent/python/prologue.h"
+#include "agent/python/version_layouts.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::python {
@@ -178,6 +179,24 @@ absl::StatusOr<std::vector<core::ProbePoint>> GcFunctionPoints(
   return points;
 }
 
+void AddGcPoints(const ElfFile& elf, const CodeIndex& index,
+                 const core::PythonVersion& version, ProbePoints& result) {
+  result.gc_refusal = CollectorRefusal(version);
+  if (!result.gc_refusal.empty()) return;
+  const auto add = [&result](std::vector<core::ProbePoint> points) {
+    std::move(points.begin(), points.end(), std::back_inserter(result.points));
+  };
+  std::vector<core::ProbePoint> usdt = GcUsdtPoints(elf);
+  auto functions = GcFunctionPoints(elf, index, version);
+  if (usdt.empty() && !functions.ok()) {
+    result.gc_refusal =
+        absl::StrCat("no USDT probes gc__start and gc__done, and ",
+                     functions.status().message());
+  }
+  add(std::move(usdt));
+  if (functions.ok()) add(*std::move(functions));
+}
+
 absl::StatusOr<core::ProbePoint> NewPoolPoint(
     const ElfFile& elf, const CodeIndex& index,
     const core::PythonVersion& version, uint64_t object_malloc) {
@@ -220,17 +239,7 @@ ProbePoints FindProbePoints(const ElfFile& elf,
   if (missing == kAllocators.size()) {
     result.refusal = "the interpreter exports none of its allocators";
   }
-  const auto add = [&result](std::vector<core::ProbePoint> points) {
-    std::move(points.begin(), points.end(), std::back_inserter(result.points));
-  };
-  std::vector<core::ProbePoint> usdt = GcUsdtPoints(elf);
-  auto gc = GcFunctionPoints(elf, index, version);
-  if (usdt.empty() && !gc.ok()) {
-    result.gc_refusal = absl::StrCat(
-        "no USDT probes gc__start and gc__done, and ", gc.status().message());
-  }
-  add(std::move(usdt));
-  if (gc.ok()) add(*std::move(gc));
+  AddGcPoints(elf, index, version, result);
   auto new_pool = NewPoolPoint(elf, index, version, object_malloc);
   if (new_pool.ok()) {
     result.points.push_back(*std::move(new_pool));

@@ -95,7 +95,7 @@ absl::StatusOr<Roots> FindRoots(const core::MemorySource& memory,
 }
 
 // struct _gil_runtime_state {unsigned long interval; address last_holder; int
-// locked; ...} of 3.12 and 3.13. The main interpreter's is inside it. The
+// locked; ...} of 3.12 to 3.15. The main interpreter's is inside it. The
 // holder itself proves nothing: the state of a thread that ended is freed.
 bool IsMainGil(const core::MemorySource& memory, uint64_t interpreter,
                uint64_t gil) {
@@ -136,7 +136,7 @@ absl::StatusOr<uint64_t> FindThreadStateWord(const core::MemorySource& memory,
 
 // A ring of GC heads: head.next.prev leads back to head.
 bool IsRing(const core::MemorySource& memory, uint64_t head) {
-  constexpr uint64_t kPointerBits = ~uint64_t{7};  // low bits hold flags
+  constexpr uint64_t kPointerBits = ~uint64_t{3};  // low bits hold flags
   const auto next = ReadWord(memory, head);
   const auto last = ReadWord(memory, head + 8);
   if (!next || !last) return false;
@@ -144,17 +144,13 @@ bool IsRing(const core::MemorySource& memory, uint64_t head) {
   return back && (*back & kPointerBits) == head;
 }
 
-absl::StatusOr<uint64_t> FindGcState(const core::MemorySource& memory,
-                                     const VersionLayout& v,
-                                     const Roots& roots) {
-  const uint64_t address = v.runtime_gc != core::kAbsent
-                               ? roots.runtime + v.runtime_gc
-                               : roots.interpreter + v.interpreter_gc;
+// That the collector's three lists are rings. OK, or which is none.
+absl::Status CheckGenerations(const core::MemorySource& memory,
+                              uint64_t generations, int32_t stride) {
   // The youngest list changes while we look; try a few times.
   for (int generation = 0; generation < 3; ++generation) {
     const uint64_t head =
-        address + v.gc.generations +
-        static_cast<uint64_t>(generation * v.gc.generation_stride);
+        generations + static_cast<uint64_t>(generation * stride);
     bool ring = false;
     for (int attempt = 0; attempt < 50 && !ring; ++attempt) {
       ring = IsRing(memory, head);
@@ -164,13 +160,65 @@ absl::StatusOr<uint64_t> FindGcState(const core::MemorySource& memory,
                                       " is not a ring"));
     }
   }
-  return address;
+  return absl::OkStatus();
+}
+
+void SetGcState(const core::MemorySource& memory, const VersionLayout& v,
+                const Roots& roots, const core::PythonVersion& version,
+                core::GcLayout& gc) {
+  gc = v.gc;
+  gc.refusal = CollectorRefusal(version);
+  if (!gc.refusal.empty()) return;
+  const uint64_t address = v.runtime_gc != core::kAbsent
+                               ? roots.runtime + v.runtime_gc
+                               : roots.interpreter + v.interpreter_gc;
+  absl::Status proof =
+      CheckGenerations(memory, address + gc.generations, gc.generation_stride);
+  if (!proof.ok() && v.gc_generations_packed != core::kAbsent &&
+      CheckGenerations(memory, address + v.gc_generations_packed,
+                       gc.generation_stride)
+          .ok()) {
+    gc.generations = v.gc_generations_packed;
+    proof = absl::OkStatus();
+  }
+  if (proof.ok()) {
+    gc.state_address = address;
+  } else {
+    gc.refusal = std::string(proof.message());
+  }
+}
+
+KnownAllocators KnownIn(const InterpreterBinary& binary, uint64_t bias) {
+  KnownAllocators known;
+  if (binary.object_malloc != 0) {
+    known.object_malloc = bias + binary.object_malloc;
+  }
+  for (const ElfSegment& s : binary.segments) {
+    if (!s.executable) continue;
+    known.code_begin = bias + s.address;
+    known.code_end = known.code_begin + s.memory_bytes;
+  }
+  return known;
+}
+
+// The debug hooks put the size and an id before what they hand out, and bytes
+// to check after (_PyMem_DebugRawAlloc in obmalloc.c).
+void PutDebugPrefix(core::ObjectLayout& objects) {
+  objects.block_prefix_bytes = 16;
+  for (uint32_t& offset : objects.object_offsets) {
+    offset += objects.block_prefix_bytes;
+  }
 }
 
 AllocatorTables TablesInProcess(const InterpreterBinary& binary, uint64_t bias,
                                 const VersionLayout& v, uint64_t runtime) {
   if (v.runtime_allocators != core::kAbsent) {
     const uint64_t raw = runtime + v.runtime_allocators;
+    // Where the code of PyObject_Malloc tells too, it must tell the same.
+    if (binary.object_allocator != 0 &&
+        bias + binary.object_allocator != raw + kObjectTable) {
+      return {};
+    }
     return {.object = raw + kObjectTable, .raw = raw};
   }
   if (binary.object_allocator == 0 || binary.raw_allocator == 0) return {};
@@ -223,7 +271,6 @@ absl::StatusOr<core::PythonProcess> ResolveRuntime(
     process.code.code_type_address = bias + binary.code_type;
   }
   process.frames = v.frames;
-  process.gc = v.gc;
   // Stacks and collector state are extras: without them the census still works.
   const auto word = FindThreadStateWord(memory, v, roots);
   if (word.ok()) {
@@ -231,11 +278,13 @@ absl::StatusOr<core::PythonProcess> ResolveRuntime(
   } else {
     process.build.probe_refusal = std::string(word.status().message());
   }
-  if (const auto gc = FindGcState(memory, v, roots); gc.ok()) {
-    process.gc.state_address = *gc;
-  }
-  process.allocator = ReadAllocator(
-      memory, TablesInProcess(binary, bias, v, process.runtime_address));
+  SetGcState(memory, v, roots, version, process.gc);
+  ObjectAllocator allocator = ReadAllocator(
+      memory, TablesInProcess(binary, bias, v, process.runtime_address),
+      KnownIn(binary, bias));
+  process.allocator = std::move(allocator.name);
+  process.heap_refusal = std::move(allocator.heap_refusal);
+  if (allocator.debug_hooks) PutDebugPrefix(process.objects);
   return process;
 }
 

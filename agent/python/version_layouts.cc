@@ -13,7 +13,8 @@ void SetObjects(int minor, core::ObjectLayout& o) {
   o.object_offsets = {0, o.gc_head_bytes};
   // From 3.11 two words (dict, weak references) may stand before the GC head.
   if (minor >= 11) o.object_offsets.push_back(o.gc_head_bytes + 16);
-  static constexpr int32_t kQualname[] = {848, 864, 856, 864, 864, 872, 872};
+  static constexpr int32_t kQualname[] = {848, 864, 856, 864, 864,
+                                          872, 872, 872, 880};
   o.ht_qualname = kQualname[minor - kOldestMinor];
   o.unicode_ascii_data = minor >= 12 ? 40 : 48;
   if (minor >= 11) {
@@ -26,7 +27,8 @@ void SetObjects(int minor, core::ObjectLayout& o) {
 }
 
 void SetFrames(int minor, core::FrameLayout& f) {
-  static constexpr int32_t kThreadId[] = {176, 176, 176, 176, 152, 136, 152};
+  static constexpr int32_t kThreadId[] = {176, 176, 176, 176, 152,
+                                          136, 152, 152, 176};
   f.tstate_thread_id = kThreadId[minor - kOldestMinor];
   if (minor <= 10) {  // PyFrameObject
     f.tstate_frame = 24;
@@ -37,16 +39,18 @@ void SetFrames(int minor, core::FrameLayout& f) {
     return;
   }
   // _PyInterpreterFrame
-  f.tstate_frame = minor == 13 ? 72 : 56;
+  f.tstate_frame = minor >= 13 ? 72 : 56;
   f.frame_code = minor == 11 ? 32 : 0;
   f.frame_previous = minor == 11 ? 48 : 8;
   f.frame_instruction = 56;
   if (minor == 11) f.cframe_current_frame = 8;
   if (minor == 12) f.cframe_current_frame = 0;
   if (minor >= 12) {
-    f.frame_owner = 70;
-    f.owner_c_stack = 3;  // FRAME_OWNED_BY_CSTACK
+    f.frame_owner = minor >= 14 ? 74 : 70;
+    // FRAME_OWNED_BY_CSTACK; from 3.14 FRAME_OWNED_BY_INTERPRETER, and above.
+    f.owner_c_stack = 3;
   }
+  if (minor >= 14) f.code_tag_mask = ~uint64_t{3};  // Py_TAG_BITS
 }
 
 void SetCode(int minor, core::CodeLayout& c) {
@@ -63,23 +67,32 @@ void SetCode(int minor, core::CodeLayout& c) {
   c.qualname = 128;
   c.linetable = 136;
   c.firstlineno = minor == 11 ? 72 : 68;
-  c.code_adaptive = minor == 11 ? 184 : minor == 12 ? 192 : 200;
+  static constexpr int32_t kAdaptive[] = {184, 192, 200, 208, 208};
+  c.code_adaptive = kAdaptive[minor - 11];
   c.line_table = LineTable::kPep657;
 }
 
 void SetGc(int minor, core::GcLayout& g) {
   const bool wide = minor == 7;  // 32-byte GC heads in the generations
+  g.generation_stride = wide ? 48 : 24;
+  if (minor >= 15) {
+    g.enabled = 0;
+    g.generations = 8;
+    g.permanent_generation = 80;
+    g.generation_stats_rings = 104;
+    return;
+  }
   g.enabled = 12;
   g.generations = wide ? 32 : 24;
-  g.generation_stride = wide ? 48 : 24;
-  g.permanent_generation = wide ? 192 : 104;
-  g.generation_stats = wide ? 240 : 128;
+  // 3.8-3.13 have a pointer, generation0, before it.
+  g.permanent_generation = wide ? 192 : minor == 14 ? 96 : 104;
+  g.generation_stats = wide ? 240 : minor == 14 ? 120 : 128;
 }
 
 void SetRuntime(int minor, VersionLayout& v) {
-  static constexpr int32_t kMain[] = {32, 40, 40, 40, 48, 48, 640};
+  static constexpr int32_t kMain[] = {32, 40, 40, 40, 48, 48, 640, 816, 944};
   v.runtime_interpreters_main = kMain[minor - kOldestMinor];
-  static constexpr int32_t kThreads[] = {8, 8, 8, 8, 16, 72, 7344};
+  static constexpr int32_t kThreads[] = {8, 8, 8, 8, 16, 72, 7344, 7344, 7336};
   v.interpreter_threads_head = kThreads[minor - kOldestMinor];
   if (minor <= 11) {
     static constexpr int32_t kCurrent[] = {1480, 1368, 568, 568, 576};
@@ -90,22 +103,26 @@ void SetRuntime(int minor, VersionLayout& v) {
   } else {
     v.interpreter_gil = minor == 12 ? 384 : 16;
     v.gil_last_holder = 8;
-    v.runtime_allocators = minor == 12 ? 96 : 704;
+    static constexpr int32_t kAllocators[] = {96, 704, 880, 1008};
+    v.runtime_allocators = kAllocators[minor - 12];
   }
+  if (minor == 13) v.gc_generations_packed = 20;
   if (minor <= 8) {
     v.runtime_gc = minor == 7 ? 320 : 344;
   } else {
-    static constexpr int32_t kGc[] = {616, 616, 648, 112, 7400};
+    static constexpr int32_t kGc[] = {616, 616, 648, 112, 7400, 7408, 7400};
     v.interpreter_gc = kGc[minor - 9];
   }
 }
 
 void SetTypeSizes(int minor, VersionLayout& v) {
   // sizeof PyHeapTypeObject
-  static constexpr int32_t kType[] = {864, 880, 880, 888, 904, 920, 928};
+  static constexpr int32_t kType[] = {864, 880, 880, 888, 904,
+                                      920, 928, 936, 944};
   v.type_basicsize = kType[minor - kOldestMinor];
   // sizeof PyCodeObject; from 3.11 offsetof co_code_adaptive
-  static constexpr int32_t kCode[] = {144, 176, 176, 176, 184, 192, 200};
+  static constexpr int32_t kCode[] = {144, 176, 176, 176, 184,
+                                      192, 200, 208, 208};
   v.code_basicsize = kCode[minor - kOldestMinor];
   v.unicode_basicsize = minor >= 12 ? 64 : 80;
 }
@@ -121,6 +138,15 @@ VersionLayout LayoutOfMinor(int minor) {
   SetRuntime(minor, v);
   SetTypeSizes(minor, v);
   return v;
+}
+
+std::string CollectorRefusal(const core::PythonVersion& version) {
+  // Replaced by that of 3.13 in 3.14.5 (python/cpython#148726).
+  if (version.minor == 14 && version.micro < 5) {
+    return "the incremental collector of 3.14.0 to 3.14.4 is not read: no such "
+           "build was there to verify it on";
+  }
+  return "";
 }
 
 }  // namespace plimsoll::python

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/heap/gc_state.h"
 #include "agent/python/remote_values.h"
 #include "tests/procfs/agent/python/supported_pythons.h"
 #include "tests/support/python_target.h"
@@ -101,11 +102,11 @@ TEST_P(IdentifyProcessTest, LayoutsAreWhatTheInterpreterSays) {
                     sscanf(truth["version"].c_str(), "2.%d", &minor) >
                 0,
             true);
-  if (truth["version"][0] == '2' || minor < 7 || minor > 13) {
+  if (truth["version"][0] == '2' || minor < 7 || minor > 15) {
     ASSERT_EQ(python.status().code(), absl::StatusCode::kUnimplemented);
     EXPECT_THAT(std::string(python.status().message()),
                 ::testing::AnyOf(HasSubstr("older than 3.7"),
-                                 HasSubstr("Python 2"), HasSubstr("3.14")));
+                                 HasSubstr("Python 2"), HasSubstr("3.16")));
     return;
   }
   ASSERT_TRUE(python.ok()) << python.status();
@@ -114,6 +115,8 @@ TEST_P(IdentifyProcessTest, LayoutsAreWhatTheInterpreterSays) {
                 std::to_string(v.micro),
             truth["version"]);
   EXPECT_EQ(python->allocator, "pymalloc");
+  EXPECT_EQ(python->native_allocator, "glibc");
+  EXPECT_EQ(python->heap_refusal, "");
   EXPECT_EQ(python->type_type_address, Number(truth, "type"));
   EXPECT_EQ(python->code.code_type_address, Number(truth, "code_type"));
   EXPECT_EQ(python->build.probe_refusal, "");
@@ -132,12 +135,12 @@ TEST_P(IdentifyProcessTest, LayoutsAreWhatTheInterpreterSays) {
 
   // The collector.
   ASSERT_NE(python->gc.state_address, 0u);
+  EXPECT_EQ(python->gc.refusal, "");
   std::ostringstream stats;
-  for (int i = 0; i < 9; ++i) {
-    stats << (i == 0 ? "" : " ")
-          << ReadWord(memory, python->gc.state_address +
-                                  python->gc.generation_stats + 8 * i)
-                 .value_or(-1);
+  for (const core::GcGeneration& g :
+       heap::ReadGcState(memory, python->gc).generations) {
+    stats << (stats.str().empty() ? "" : " ") << g.collections << " "
+          << g.collected << " " << g.uncollectable;
   }
   EXPECT_EQ(stats.str(), truth["stats"]);
   const auto enabled = [&] {
@@ -168,8 +171,8 @@ TEST_P(IdentifyProcessTest, LayoutsAreWhatTheInterpreterSays) {
 TEST_P(SupportedPythonTest, NamesTheAllocator) {
   for (const auto& [setting, expected] :
        std::map<std::string, std::string>{{"malloc", "malloc"},
-                                          {"debug", "debug"},
-                                          {"malloc_debug", "debug"},
+                                          {"debug", "pymalloc_debug"},
+                                          {"malloc_debug", "malloc_debug"},
                                           {"pymalloc", "pymalloc"}}) {
     PythonTarget target(GetParam(), kTruth, {{"PYTHONMALLOC", setting}});
     ASSERT_FALSE(ReadTruth(target).empty());
@@ -178,6 +181,9 @@ TEST_P(SupportedPythonTest, NamesTheAllocator) {
         IdentifyProcess(target.pid(), "/proc", LiveMemory(target.pid()), cache);
     ASSERT_TRUE(python.ok()) << python.status();
     EXPECT_EQ(python->allocator, expected) << "PYTHONMALLOC=" << setting;
+    EXPECT_EQ(python->heap_refusal.empty(), expected.starts_with("pymalloc"));
+    EXPECT_EQ(python->objects.block_prefix_bytes,
+              expected.ends_with("_debug") ? 16u : 0u);
   }
   PythonTarget traced(GetParam(), kTruth, {{"PYTHONTRACEMALLOC", "1"}});
   ASSERT_FALSE(ReadTruth(traced).empty());

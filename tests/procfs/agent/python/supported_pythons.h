@@ -20,7 +20,7 @@ inline std::vector<std::string> SupportedPythons() {
     int minor = 0;
     const std::string name = path.substr(path.rfind('/') + 1);
     if (std::sscanf(name.c_str(), "python3.%d", &minor) == 1 && minor >= 7 &&
-        minor <= 13) {
+        minor <= 15) {
       supported.push_back(path);
     }
   }

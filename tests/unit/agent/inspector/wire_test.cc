@@ -47,6 +47,7 @@ void NumberOffsets(core::PythonProcess& p) {
   int32_t next = 100;
   core::ObjectLayout& o = p.objects;
   o.pool_bytes = next++, o.arena_bytes = next++, o.gc_head_bytes = next++;
+  o.block_prefix_bytes = next++;
   o.object_offsets = {0, 16, 32};
   for (int32_t* field : {&o.tp_name,
                          &o.tp_basicsize,
@@ -82,7 +83,8 @@ void NumberOffsets(core::PythonProcess& p) {
                          &p.gc.generations,
                          &p.gc.generation_stride,
                          &p.gc.permanent_generation,
-                         &p.gc.generation_stats}) {
+                         &p.gc.generation_stats,
+                         &p.gc.generation_stats_rings}) {
     *field = next++;
   }
 }
@@ -119,7 +121,12 @@ core::PythonProcess Python() {
   p.gc.state_address = 13;
   p.runtime_address = 14;
   p.type_type_address = 15;
-  p.allocator = "pymalloc";
+  p.allocator = "other";
+  p.native_allocator = "jemalloc";
+  p.heap_refusal = "not pymalloc";
+  p.gc.refusal = "not a ring";
+  p.build.gc_probe_refusal = "stripped";
+  p.build.new_pool_refusal = "inlined";
   p.open_path = "/proc/42/map_files/x";
   return p;
 }
@@ -137,6 +144,13 @@ TEST(PythonCodecTest, EveryFieldSurvives) {
   EncodePython(*back, again);
   EXPECT_EQ(again.SerializeAsString(), message.SerializeAsString());
   EXPECT_EQ(back->objects.dict_keys_indices, python.objects.dict_keys_indices);
+  EXPECT_EQ(back->objects.block_prefix_bytes,
+            python.objects.block_prefix_bytes);
+  EXPECT_EQ(back->gc.generation_stats_rings, python.gc.generation_stats_rings);
+  EXPECT_EQ(back->gc.refusal, "not a ring");
+  EXPECT_EQ(back->heap_refusal, "not pymalloc");
+  EXPECT_EQ(back->native_allocator, "jemalloc");
+  EXPECT_EQ(back->build.new_pool_refusal, "inlined");
   EXPECT_EQ(back->objects.object_offsets, python.objects.object_offsets);
   EXPECT_EQ(back->frames.owner_c_stack, python.frames.owner_c_stack);
   EXPECT_EQ(back->gc.generation_stats, python.gc.generation_stats);

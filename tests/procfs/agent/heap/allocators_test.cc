@@ -1,0 +1,151 @@
+// The census where objects are not in plain pymalloc: the debug hooks, malloc,
+// a preloaded malloc, and interpreters within the interpreter.
+#include <sys/stat.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/heap/census.h"
+#include "agent/inspector/target_memory.h"
+#include "agent/procfs/proc_root.h"
+#include "agent/python/identify_process.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/heap_target.h"
+
+namespace plimsoll::heap {
+namespace {
+
+using ::plimsoll::testing::PythonTarget;
+using ::testing::HasSubstr;
+
+constexpr int kCount = 5000;
+
+// Of each kind that has another distance from block to object: without GC head,
+// with one, with words before it (a dict of attributes).
+constexpr char kFleet[] = R"(
+import sys
+class Boat(object):
+    def __init__(self): self.name = 'a'
+class Buoy(object):
+    __slots__ = ('name', '__weakref__')
+class Light(float):
+    __slots__ = ()
+fleet = [Boat() for i in range(5000)], [Buoy() for i in range(5000)]
+lights = [Light(i) for i in range(5000)]
+)";
+constexpr char kReady[] = R"(
+sys.stdout.write('ready\n'); sys.stdout.flush()
+sys.stdin.readline()
+)";
+
+class AllocatorsTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  void Run(const std::string& script,
+           const PythonTarget::Environment& environment) {
+    target_ = std::make_unique<PythonTarget>(GetParam(), script, environment);
+    said_ = target_->ReadLine();
+    if (said_ != "ready") return;
+    python::BuildCache cache;
+    const inspector::TargetMemory memory(target_->pid());
+    auto python =
+        python::IdentifyProcess(target_->pid(), "/proc", memory, cache);
+    ASSERT_TRUE(python.ok()) << python.status();
+    python_ = *std::move(python);
+    const auto maps = procfs::ProcRoot().ReadMaps(target_->pid());
+    ASSERT_TRUE(maps.ok()) << maps.status();
+    census_ = TakeCensus(memory, *maps, python_, {.max_types = 0});
+  }
+  int64_t Objects(const std::string& type) const {
+    if (!census_.ok()) return -1;
+    for (const core::TypeCount& row : census_->types) {
+      if (row.type == type) return row.objects;
+    }
+    return 0;
+  }
+  void ExpectFleet() {
+    ASSERT_TRUE(census_.ok()) << census_.status();
+    for (const char* type :
+         {"__main__.Boat", "__main__.Buoy", "__main__.Light"}) {
+      EXPECT_EQ(Objects(type), kCount) << type;
+    }
+  }
+
+  std::unique_ptr<PythonTarget> target_;
+  std::string said_;
+  core::PythonProcess python_;
+  absl::StatusOr<core::HeapCensus> census_ = absl::UnknownError("not taken");
+};
+
+TEST_P(AllocatorsTest, DebugHooksMoveTheObjects) {
+  Run(std::string(kFleet) + kReady, {{"PYTHONMALLOC", "debug"}});
+  ASSERT_EQ(said_, "ready");
+  EXPECT_EQ(python_.allocator, "pymalloc_debug");
+  EXPECT_EQ(python_.objects.block_prefix_bytes, 16u);
+  ExpectFleet();
+}
+
+TEST_P(AllocatorsTest, MallocIsRefusedByName) {
+  for (const char* setting : {"malloc", "malloc_debug"}) {
+    Run(std::string(kFleet) + kReady, {{"PYTHONMALLOC", setting}});
+    ASSERT_EQ(said_, "ready");
+    EXPECT_EQ(python_.allocator, setting);
+    EXPECT_THAT(python_.heap_refusal, HasSubstr("not in pymalloc's pools"));
+    EXPECT_THAT(python_.heap_refusal, HasSubstr(setting));
+  }
+}
+
+TEST_P(AllocatorsTest, PreloadedJemallocLeavesThePools) {
+  // In a root directory of its own (another libc) the target may have none.
+  constexpr char kLibrary[] = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2";
+  struct stat ignored;
+  if (::stat(kLibrary, &ignored) != 0) {
+    GTEST_SKIP() << "libjemalloc2 is not installed";
+  }
+  Run(std::string(kFleet) + kReady, {{"LD_PRELOAD", kLibrary}});
+  ASSERT_EQ(said_, "ready");
+  if (python_.native_allocator != "jemalloc") {
+    GTEST_SKIP() << "the target could not load " << kLibrary;
+  }
+  EXPECT_EQ(python_.allocator, "pymalloc");
+  EXPECT_EQ(python_.heap_refusal, "");
+  ExpectFleet();
+}
+
+TEST_P(AllocatorsTest, InterpretersWithinAreCounted) {
+  // From 3.12 on each may have arenas of its own.
+  Run(std::string(R"(
+import sys
+try:
+    import _interpreters as inner
+except ImportError:
+    try:
+        import _xxsubinterpreters as inner
+    except ImportError:
+        sys.stdout.write('none\n'); sys.stdout.flush()
+        sys.exit()
+kept = [inner.create() for i in range(2)]
+code = '''
+class Inner(object): pass
+crew = [Inner() for i in range(5000)]
+'''
+for one in kept: inner.run_string(one, code)
+)") + kFleet +
+          kReady,
+      {});
+  if (said_ == "none") GTEST_SKIP() << "no interpreters module before 3.8";
+  ASSERT_EQ(said_, "ready");
+  ExpectFleet();
+  EXPECT_EQ(Objects("__main__.Inner"), 2 * kCount);
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(AllocatorsTest);
+INSTANTIATE_TEST_SUITE_P(Pythons, AllocatorsTest,
+                         ::testing::ValuesIn(testing::FindSupportedPythons()),
+                         [](const auto& info) {
+                           return testing::TestNameOf(info.param);
+                         });
+
+}  // namespace
+}  // namespace plimsoll::heap
