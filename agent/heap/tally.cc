@@ -142,8 +142,9 @@ Tally::Found Tally::FindObject(std::span<const std::byte> block) {
     if (!IsLiveRefcount(refcount)) {
       // An object on the free list of its type: what else is in the block (a
       // bound method of a class: its table, the class) must not be taken for
-      // an object of that class.
-      if (types_.IsKnown(type)) return {};
+      // an object of that class. Not at the first place, where 3.7 leaves what
+      // was in the block before in the head of an untracked object.
+      if (offset != offsets_.front() && types_.IsKnown(type)) return {};
       continue;
     }
     const int32_t index = types_.Find(type);

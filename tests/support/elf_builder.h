@@ -16,6 +16,7 @@ namespace plimsoll::testing {
 
 class ElfBuilder {
  public:
+  static constexpr uint64_t kEhFrame = 0x800;
   static constexpr uint64_t kCode = 0x1000;  // linked address and file offset
   static constexpr uint64_t kData = 0x3000;  // linked address; file 0x2000
 
@@ -53,6 +54,11 @@ class ElfBuilder {
     stapsdt_ += Note("stapsdt", 3, desc);
     return *this;
   }
+  // Loaded at kEhFrame, file and address.
+  ElfBuilder& EhFrame(std::string_view bytes) {
+    eh_frame_ = bytes;
+    return *this;
+  }
   ElfBuilder& FixedAddress() {
     type_ = ET_EXEC;
     return *this;
@@ -62,6 +68,7 @@ class ElfBuilder {
     std::string file(0x2000, '\0');
     std::memcpy(file.data() + kReadOnlyAt, read_only_.data(),
                 read_only_.size());
+    std::memcpy(file.data() + kEhFrame, eh_frame_.data(), eh_frame_.size());
     std::memcpy(file.data() + kCode, code_.data(), code_.size());
     file.append(0x1000, '\0');  // data
     std::vector<Elf64_Shdr> sections(1);
@@ -87,6 +94,11 @@ class ElfBuilder {
     }
     if (!build_id_.empty()) add(".note.gnu.build-id", SHT_NOTE, build_id_, 0);
     if (!stapsdt_.empty()) add(".note.stapsdt", SHT_NOTE, stapsdt_, 0);
+    if (!eh_frame_.empty()) {
+      add(".eh_frame", SHT_PROGBITS, "", 0);
+      sections.back().sh_addr = sections.back().sh_offset = kEhFrame;
+      sections.back().sh_size = eh_frame_.size();
+    }
     const auto shstrndx = static_cast<uint16_t>(sections.size());
     // The table of names names itself, so its text must be whole first.
     names.append(".shstrtab");
@@ -166,7 +178,7 @@ class ElfBuilder {
   }
 
   uint16_t type_ = ET_DYN;
-  std::string code_, read_only_, build_id_, stapsdt_;
+  std::string code_, read_only_, build_id_, stapsdt_, eh_frame_;
   Table dynamic_, local_;
 };
 

@@ -11,6 +11,13 @@
 
 namespace {
 
+// One that is absolute, of 4 bytes, by the CIE at 0. `id_at` is where its id
+// field is in the section.
+std::string Fde(uint32_t id_at, uint32_t begin, uint32_t size) {
+  const uint32_t words[] = {12, id_at, begin, size};
+  return {reinterpret_cast<const char*>(words), sizeof(words)};
+}
+
 std::string ValidFile() {
   using plimsoll::testing::ElfBuilder;
   auto elf = plimsoll::testing::InterpreterElf(11, "3.11.2");
@@ -20,6 +27,19 @@ std::string ValidFile() {
            ElfBuilder::kData + 4);
   elf.Usdt("python", "gc__done", "-8@%r12", ElfBuilder::kCode + 3,
            ElfBuilder::kData + 6);
+  // The collector's messages, and a function that mentions both and stores a
+  // pool's head, so that the search for internal functions gets somewhere.
+  elf.ReadOnly(std::string("gc: collecting generation %d\0gc: done\0", 38));
+  elf.Export("PyGC_Collect", ElfBuilder::kCode + 26, true, 16);
+  elf.Code(std::string("\xe8\x0b\0\0\0\xc3", 6) + std::string(10, '\x90') +
+           std::string("\xbf\x08\x04\0\0\xbf\x25\x04\0\0", 10) +
+           std::string("\xc7\x40\x24\xff\xff\0\0\x89\x50\x2c\xc3", 11));
+  elf.FixedAddress();
+  elf.EhFrame(std::string("\x14\0\0\0\0\0\0\0\x01zR\0\x01\x78\x10\x01\x03"
+                          "\0\0\0\0\0\0\0",
+                          24) +
+              Fde(28, ElfBuilder::kCode + 26, 16) +
+              Fde(44, ElfBuilder::kCode + 42, 21));
   return elf.Build();
 }
 

@@ -8,13 +8,20 @@ namespace {
 
 using testing::HeapBuilder;
 
+core::GcLayout LayoutAt(uint64_t address) {
+  core::GcLayout layout;
+  layout.state_address = address;
+  layout.enabled = 12;
+  layout.generation_stats = 128;
+  return layout;
+}
+
 TEST(GcStateTest, ReadsStatsAndWhetherItIsEnabled) {
   HeapBuilder heap(11);
   const uint64_t at = heap.Allocate(256);
   heap.Set<int32_t>(at + 12, 1);
   for (int i = 0; i < 9; ++i) heap.Set<int64_t>(at + 128 + 8 * i, 10 + i);
-  const core::GcLayout layout{
-      .state_address = at, .enabled = 12, .generation_stats = 128};
+  const core::GcLayout layout = LayoutAt(at);
   auto state = ReadGcState(heap.memory(), layout);
   EXPECT_EQ(state.enabled, true);
   ASSERT_EQ(state.generations.size(), 3u);
@@ -26,11 +33,37 @@ TEST(GcStateTest, ReadsStatsAndWhetherItIsEnabled) {
   state = ReadGcState(heap.memory(), layout);
   EXPECT_FALSE(state.enabled.has_value());
   EXPECT_TRUE(state.generations.empty());
-  EXPECT_TRUE(
-      ReadGcState(heap.memory(), core::GcLayout{.state_address = 4096,
-                                                .enabled = 12,
-                                                .generation_stats = 128})
-          .generations.empty());
+  EXPECT_TRUE(ReadGcState(heap.memory(), LayoutAt(4096)).generations.empty());
+}
+
+// struct gc_stats of 3.15: 11 young collections of 64 bytes and an index, then
+// 3 and an index, twice.
+TEST(GcStateTest, ReadsTheLastOfEachRing) {
+  HeapBuilder heap(11);
+  const uint64_t at = heap.Allocate(256);
+  const uint64_t stats = heap.Allocate(1120);
+  core::GcLayout layout;
+  layout.state_address = at;
+  layout.enabled = 0;
+  layout.generation_stats_rings = 104;
+  heap.Set<int32_t>(at, 1);
+  heap.Set<uint64_t>(at + 104, stats);
+  const uint64_t rings[] = {stats, stats + 712, stats + 912};
+  const uint64_t index_at[] = {704, 192, 192};
+  for (int g = 0; g < 3; ++g) {
+    heap.Set<int8_t>(rings[g] + index_at[g], 2);
+    for (int i = 0; i < 3; ++i) {
+      heap.Set<int64_t>(rings[g] + 2 * 64 + 16 + 8 * i, 100 * g + i);
+    }
+  }
+  auto state = ReadGcState(heap.memory(), layout);
+  EXPECT_EQ(state.enabled, true);
+  ASSERT_EQ(state.generations.size(), 3u);
+  EXPECT_EQ(state.generations[1].collections, 100);
+  EXPECT_EQ(state.generations[2].uncollectable, 202);
+  // An index past the ring.
+  heap.Set<int8_t>(rings[1] + 192, 3);
+  EXPECT_TRUE(ReadGcState(heap.memory(), layout).generations.empty());
 }
 
 }  // namespace
