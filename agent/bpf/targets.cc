@@ -104,12 +104,10 @@ absl::StatusOr<plimsoll_target> MakeTarget(const core::PythonProcess& python,
                               static_cast<uint64_t>(python.gc.generation_stats);
   }
   // Without pymalloc there are no pools: no size classes, no shape to check.
-  target.pool_bytes = python.heap_refusal.empty() ? pool : 0;
+  target.pool_bytes = python.allocator.starts_with("malloc") ? 0 : pool;
   for (const uint32_t offset : objects.object_offsets) {
     if (target.object_offset_count == PLIMSOLL_OBJECT_OFFSETS) break;
-    // From what the allocator hands out, past what the debug hooks put before.
-    target.object_offsets[target.object_offset_count++] =
-        offset - std::min(offset, objects.block_prefix_bytes);
+    target.object_offsets[target.object_offset_count++] = offset;
   }
   target.type_basicsize = objects.tp_basicsize;
   target.type_itemsize = objects.tp_itemsize;

@@ -31,9 +31,6 @@ struct ObjectLayout {
   // Candidates for the distance from a block to its object, most likely first:
   // 0 (no GC), gc_head, gc_head + pre-header.
   std::vector<uint32_t> object_offsets;
-  // What the debug hooks put before what they hand out; object_offsets include
-  // it. 0 without them.
-  uint32_t block_prefix_bytes = 0;
   // PyTypeObject.
   int32_t tp_name = 24;
   int32_t tp_basicsize = 32;

@@ -144,7 +144,7 @@ Tally::Found Tally::FindObject(std::span<const std::byte> block) {
       // bound method of a class: its table, the class) must not be taken for
       // an object of that class. Not at the first place, where 3.7 leaves what
       // was in the block before in the head of an untracked object.
-      if (offset != offsets_.front() && types_.IsKnown(type)) return {};
+      if (offset != block_offsets_.front() && types_.IsKnown(type)) return {};
       continue;
     }
     const int32_t index = types_.Find(type);

@@ -32,7 +32,6 @@ void VisitObjects(Layout& o, F&& f) {
   f(o.dict_ma_keys), f(o.dict_ma_values), f(o.dict_keys_log2);
   f(o.dict_keys_size), f(o.dict_keys_index_bytes_log2), f(o.dict_keys_kind);
   f(o.dict_keys_nentries), f(o.dict_keys_indices);
-  f(o.block_prefix_bytes);
 }
 
 template <typename Layout, typename F>

@@ -136,26 +136,33 @@ std::string NameOf(const Base& object, const Base& raw,
 
 }  // namespace
 
-ObjectAllocator ReadAllocator(const core::MemorySource& memory,
-                              const AllocatorTables& tables,
-                              const KnownAllocators& known) {
-  ObjectAllocator allocator;
-  if (tables.object == 0 || tables.raw == 0) return allocator;
+std::string ReadAllocator(const core::MemorySource& memory,
+                          const AllocatorTables& tables,
+                          const KnownAllocators& known) {
+  if (tables.object == 0 || tables.raw == 0) return "unknown";
   const auto object = Unwrap(memory, tables.object);
   const auto raw = Unwrap(memory, tables.raw);
-  if (!object || !raw) return allocator;
-  allocator.name = NameOf(*object, *raw, known);
-  allocator.debug_hooks = object->debug;
-  if (object->debug) allocator.name += "_debug";
-  if (allocator.name.substr(0, 8) != "pymalloc") {
-    allocator.heap_refusal = absl::StrCat(
-        "its objects are not in pymalloc's pools: the allocator is ",
-        allocator.name,
-        allocator.name.substr(0, 5) == "other"
-            ? " than CPython's own (PyMem_SetAllocator)"
-            : " (PYTHONMALLOC)");
+  if (!object || !raw) return "unknown";
+  return NameOf(*object, *raw, known) + (object->debug ? "_debug" : "");
+}
+
+std::string HeapRefusal(std::string_view allocator, std::string_view native) {
+  const auto is = [allocator](std::string_view prefix) {
+    return allocator.substr(0, prefix.size()) == prefix;
+  };
+  if (is("malloc") && native != "glibc") {
+    return absl::StrCat(
+        "its objects are malloc's (PYTHONMALLOC), and malloc is ",
+        std::string(native), ", not glibc's");
   }
-  return allocator;
+  if (is("mimalloc")) {
+    return "its objects are mimalloc's (PYTHONMALLOC), not pymalloc's";
+  }
+  if (is("other")) {
+    return "its objects are those of another allocator than CPython's own "
+           "(PyMem_SetAllocator)";
+  }
+  return "";
 }
 
 }  // namespace plimsoll::python

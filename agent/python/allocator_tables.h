@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "agent/core/ports.h"
 #include "agent/python/elf_file.h"
@@ -42,16 +43,14 @@ struct KnownAllocators {
   uint64_t code_end = 0;
 };
 
-struct ObjectAllocator {
-  std::string name = "unknown";  // PythonProcess::allocator
-  bool debug_hooks = false;
-  std::string heap_refusal;  // PythonProcess::heap_refusal
-};
+// PythonProcess::allocator, from the tables in the process (absolute
+// addresses).
+std::string ReadAllocator(const core::MemorySource& memory,
+                          const AllocatorTables& tables,
+                          const KnownAllocators& known);
 
-// From the tables in the process (absolute addresses).
-ObjectAllocator ReadAllocator(const core::MemorySource& memory,
-                              const AllocatorTables& tables,
-                              const KnownAllocators& known);
+// PythonProcess::heap_refusal, for an allocator and the malloc below it.
+std::string HeapRefusal(std::string_view allocator, std::string_view native);
 
 }  // namespace plimsoll::python
 

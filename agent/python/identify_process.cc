@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "agent/python/allocator_tables.h"
 #include "agent/python/remote_values.h"
 #include "agent/python/runtime_state.h"
 #include "plimsoll/base/status_macros.h"
@@ -135,6 +136,8 @@ absl::StatusOr<core::PythonProcess> IdentifyProcess(
     process->build.inode = mapping.inode;
     process->open_path = file->open_path;
     process->native_allocator = NativeAllocatorOf(mappings);
+    process->heap_refusal =
+        HeapRefusal(process->allocator, process->native_allocator);
     return process;
   }
   return worst;

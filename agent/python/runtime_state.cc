@@ -201,15 +201,6 @@ KnownAllocators KnownIn(const InterpreterBinary& binary, uint64_t bias) {
   return known;
 }
 
-// The debug hooks put the size and an id before what they hand out, and bytes
-// to check after (_PyMem_DebugRawAlloc in obmalloc.c).
-void PutDebugPrefix(core::ObjectLayout& objects) {
-  objects.block_prefix_bytes = 16;
-  for (uint32_t& offset : objects.object_offsets) {
-    offset += objects.block_prefix_bytes;
-  }
-}
-
 AllocatorTables TablesInProcess(const InterpreterBinary& binary, uint64_t bias,
                                 const VersionLayout& v, uint64_t runtime) {
   if (v.runtime_allocators != core::kAbsent) {
@@ -279,12 +270,9 @@ absl::StatusOr<core::PythonProcess> ResolveRuntime(
     process.build.probe_refusal = std::string(word.status().message());
   }
   SetGcState(memory, v, roots, version, process.gc);
-  ObjectAllocator allocator = ReadAllocator(
+  process.allocator = ReadAllocator(
       memory, TablesInProcess(binary, bias, v, process.runtime_address),
       KnownIn(binary, bias));
-  process.allocator = std::move(allocator.name);
-  process.heap_refusal = std::move(allocator.heap_refusal);
-  if (allocator.debug_hooks) PutDebugPrefix(process.objects);
   return process;
 }
 

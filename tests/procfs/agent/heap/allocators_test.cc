@@ -1,7 +1,5 @@
 // The census where objects are not in plain pymalloc: the debug hooks, malloc,
 // a preloaded malloc, and interpreters within the interpreter.
-#include <sys/stat.h>
-
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +19,8 @@ using ::plimsoll::testing::PythonTarget;
 using ::testing::HasSubstr;
 
 constexpr int kCount = 5000;
+// Debian's libjemalloc2; a target in a root directory of its own has none.
+constexpr char kJemalloc[] = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2";
 
 // Of each kind that has another distance from block to object: without GC head,
 // with one, with words before it (a dict of attributes).
@@ -64,11 +64,12 @@ class AllocatorsTest : public ::testing::TestWithParam<std::string> {
     }
     return 0;
   }
-  void ExpectFleet() {
+  void ExpectFleet(int more_at_most = 0) {
     ASSERT_TRUE(census_.ok()) << census_.status();
     for (const char* type :
          {"__main__.Boat", "__main__.Buoy", "__main__.Light"}) {
-      EXPECT_EQ(Objects(type), kCount) << type;
+      EXPECT_GE(Objects(type), kCount) << type;
+      EXPECT_LE(Objects(type), kCount + more_at_most) << type;
     }
   }
 
@@ -82,31 +83,38 @@ TEST_P(AllocatorsTest, DebugHooksMoveTheObjects) {
   Run(std::string(kFleet) + kReady, {{"PYTHONMALLOC", "debug"}});
   ASSERT_EQ(said_, "ready");
   EXPECT_EQ(python_.allocator, "pymalloc_debug");
-  EXPECT_EQ(python_.objects.block_prefix_bytes, 16u);
   ExpectFleet();
 }
 
-TEST_P(AllocatorsTest, MallocIsRefusedByName) {
+TEST_P(AllocatorsTest, MallocIsWalked) {
   for (const char* setting : {"malloc", "malloc_debug"}) {
     Run(std::string(kFleet) + kReady, {{"PYTHONMALLOC", setting}});
     ASSERT_EQ(said_, "ready");
     EXPECT_EQ(python_.allocator, setting);
-    EXPECT_THAT(python_.heap_refusal, HasSubstr("not in pymalloc's pools"));
-    EXPECT_THAT(python_.heap_refusal, HasSubstr(setting));
+    EXPECT_EQ(python_.heap_refusal, "");
+    // Where the program is at a fixed address, its brk heap is so low that a
+    // pointer before a class (in a method on a free list) may be taken for a
+    // count of references.
+    ExpectFleet(2);
   }
 }
 
-TEST_P(AllocatorsTest, PreloadedJemallocLeavesThePools) {
-  // In a root directory of its own (another libc) the target may have none.
-  constexpr char kLibrary[] = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2";
-  struct stat ignored;
-  if (::stat(kLibrary, &ignored) != 0) {
-    GTEST_SKIP() << "libjemalloc2 is not installed";
-  }
-  Run(std::string(kFleet) + kReady, {{"LD_PRELOAD", kLibrary}});
+TEST_P(AllocatorsTest, JemallocsObjectsAreRefusedByName) {
+  Run(std::string(kFleet) + kReady,
+      {{"LD_PRELOAD", kJemalloc}, {"PYTHONMALLOC", "malloc"}});
   ASSERT_EQ(said_, "ready");
   if (python_.native_allocator != "jemalloc") {
-    GTEST_SKIP() << "the target could not load " << kLibrary;
+    GTEST_SKIP() << "the target could not load " << kJemalloc;
+  }
+  EXPECT_EQ(python_.allocator, "malloc");
+  EXPECT_THAT(python_.heap_refusal, HasSubstr("malloc is jemalloc"));
+}
+
+TEST_P(AllocatorsTest, PreloadedJemallocLeavesThePools) {
+  Run(std::string(kFleet) + kReady, {{"LD_PRELOAD", kJemalloc}});
+  ASSERT_EQ(said_, "ready");
+  if (python_.native_allocator != "jemalloc") {
+    GTEST_SKIP() << "the target could not load " << kJemalloc;
   }
   EXPECT_EQ(python_.allocator, "pymalloc");
   EXPECT_EQ(python_.heap_refusal, "");

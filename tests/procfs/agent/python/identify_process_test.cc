@@ -181,9 +181,7 @@ TEST_P(SupportedPythonTest, NamesTheAllocator) {
         IdentifyProcess(target.pid(), "/proc", LiveMemory(target.pid()), cache);
     ASSERT_TRUE(python.ok()) << python.status();
     EXPECT_EQ(python->allocator, expected) << "PYTHONMALLOC=" << setting;
-    EXPECT_EQ(python->heap_refusal.empty(), expected.starts_with("pymalloc"));
-    EXPECT_EQ(python->objects.block_prefix_bytes,
-              expected.ends_with("_debug") ? 16u : 0u);
+    EXPECT_EQ(python->heap_refusal, "");
   }
   PythonTarget traced(GetParam(), kTruth, {{"PYTHONTRACEMALLOC", "1"}});
   ASSERT_FALSE(ReadTruth(traced).empty());

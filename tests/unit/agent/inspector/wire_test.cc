@@ -47,7 +47,6 @@ void NumberOffsets(core::PythonProcess& p) {
   int32_t next = 100;
   core::ObjectLayout& o = p.objects;
   o.pool_bytes = next++, o.arena_bytes = next++, o.gc_head_bytes = next++;
-  o.block_prefix_bytes = next++;
   o.object_offsets = {0, 16, 32};
   for (int32_t* field : {&o.tp_name,
                          &o.tp_basicsize,
@@ -144,8 +143,6 @@ TEST(PythonCodecTest, EveryFieldSurvives) {
   EncodePython(*back, again);
   EXPECT_EQ(again.SerializeAsString(), message.SerializeAsString());
   EXPECT_EQ(back->objects.dict_keys_indices, python.objects.dict_keys_indices);
-  EXPECT_EQ(back->objects.block_prefix_bytes,
-            python.objects.block_prefix_bytes);
   EXPECT_EQ(back->gc.generation_stats_rings, python.gc.generation_stats_rings);
   EXPECT_EQ(back->gc.refusal, "not a ring");
   EXPECT_EQ(back->heap_refusal, "not pymalloc");

@@ -103,8 +103,8 @@ TEST(AnalyzeInterpreter, RefusalsSayWhy) {
   ExpectRefusal(ElfBuilder(), Code::kNotFound, "not Python");
   ExpectRefusal(InterpreterElf(6, "3.6.15"), Code::kUnimplemented,
                 "older than 3.7");
-  ExpectRefusal(InterpreterElf(14, "3.14.0"), Code::kUnimplemented,
-                "Python 3.14.0");
+  ExpectRefusal(InterpreterElf(16, "3.16.0"), Code::kUnimplemented,
+                "Python 3.16.0");
   ExpectRefusal(ElfBuilder().Export("pypy_main_startup", 0x1000, true),
                 Code::kUnimplemented, "PyPy");
   auto two = InterpreterElf(6, "2.7.18");
