@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -74,6 +75,32 @@ absl::StatusOr<std::vector<core::Frame>> BlockingInspector::Symbolize(
   return Wait<std::vector<core::Frame>>([&](auto done) {
     client_->Symbolize(python, std::move(frames), std::move(done));
   });
+}
+
+absl::StatusOr<std::vector<core::NativeStack>> BlockingInspector::UnwindStacks(
+    const core::PythonProcess& python,
+    const std::vector<core::NativeSnapshot>& snapshots) {
+  std::vector<core::NativeStack> all;
+  for (size_t at = 0; at < snapshots.size();) {
+    const size_t end =
+        std::min(snapshots.size(), at + core::kMostSnapshotsAtOnce);
+    PLIMSOLL_ASSIGN_OR_RETURN(
+        std::vector<core::NativeStack> some,
+        Wait<std::vector<core::NativeStack>>([&](auto done) {
+          client_->UnwindStacks(
+              python, {snapshots.begin() + at, snapshots.begin() + end},
+              std::move(done));
+        }));
+    std::move(some.begin(), some.end(), std::back_inserter(all));
+    at = end;
+  }
+  return all;
+}
+
+absl::StatusOr<std::vector<core::PageRange>>
+BlockingInspector::ReadResidentPages(const core::PythonProcess& python) {
+  return Wait<std::vector<core::PageRange>>(
+      [&](auto done) { client_->ReadResidentPages(python, std::move(done)); });
 }
 
 }  // namespace plimsoll::inspector

@@ -37,6 +37,12 @@ class BlockingInspector {
                                               core::CensusOptions options);
   absl::StatusOr<std::vector<core::Frame>> Symbolize(
       const core::PythonProcess& python, std::vector<core::RawFrame> frames);
+  // Any number of snapshots, in as many requests as that takes.
+  absl::StatusOr<std::vector<core::NativeStack>> UnwindStacks(
+      const core::PythonProcess& python,
+      const std::vector<core::NativeSnapshot>& snapshots);
+  absl::StatusOr<std::vector<core::PageRange>> ReadResidentPages(
+      const core::PythonProcess& python);
 
   InspectorStats stats() const { return client_->stats(); }
 

@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "agent/heap/census.h"
 #include "agent/inspector/census_codec.h"
+#include "agent/inspector/native_codec.h"
+#include "agent/inspector/native_inspection.h"
 #include "agent/inspector/python_codec.h"
 #include "agent/inspector/resident_pages.h"
 #include "agent/inspector/start_ticks.h"
@@ -69,6 +71,10 @@ absl::Status InspectionService::Dispatch(const v1::Request& request,
       return TakeCensus(request.take_census(), response);
     case v1::Request::kSymbolize:
       return Symbolize(request.symbolize(), response);
+    case v1::Request::kUnwindStacks:
+      return UnwindStacks(request.unwind_stacks(), response);
+    case v1::Request::kReadResidentPages:
+      return ReadResidentPages(request.read_resident_pages(), response);
     case v1::Request::WHAT_NOT_SET:
       break;
   }
@@ -161,6 +167,31 @@ absl::Status InspectionService::Symbolize(const v1::Symbolize& request,
   const auto frames = SymbolizerOf(python).Symbolize(raw, memory);
   PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
   EncodeFrames(frames, *response.mutable_frames());
+  return absl::OkStatus();
+}
+
+absl::Status InspectionService::UnwindStacks(const v1::UnwindStacks& request,
+                                             v1::Response& response) {
+  PLIMSOLL_ASSIGN_OR_RETURN(const core::PythonProcess python,
+                            DecodePython(request.python()));
+  PLIMSOLL_ASSIGN_OR_RETURN(const auto snapshots, DecodeSnapshots(request));
+  PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
+  const auto stacks = inspector::UnwindStacks(proc_root_, python, snapshots);
+  PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
+  PLIMSOLL_RETURN_IF_ERROR(stacks.status());
+  EncodeNativeStacks(*stacks, *response.mutable_native_stacks());
+  return absl::OkStatus();
+}
+
+absl::Status InspectionService::ReadResidentPages(
+    const v1::ReadResidentPages& request, v1::Response& response) {
+  PLIMSOLL_ASSIGN_OR_RETURN(const core::PythonProcess python,
+                            DecodePython(request.python()));
+  PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
+  const auto pages = ResidentAnonymousPages(proc_root_, python.pid);
+  PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
+  PLIMSOLL_RETURN_IF_ERROR(pages.status());
+  EncodePages(*pages, *response.mutable_pages());
   return absl::OkStatus();
 }
 

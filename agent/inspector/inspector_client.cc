@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/inspector/census_codec.h"
+#include "agent/inspector/native_codec.h"
 #include "agent/inspector/python_codec.h"
 #include "plimsoll/base/status_macros.h"
 #include "plimsoll/inspector/v1/inspector.pb.h"
@@ -100,6 +101,38 @@ void InspectorClient::Symbolize(const core::PythonProcess& python,
             auto named = DecodeFrames((*r)->frames());
             if (named.size() != wanted) return done(WrongAnswer());
             done(std::move(named));
+          });
+}
+
+void InspectorClient::UnwindStacks(const core::PythonProcess& python,
+                                   std::vector<core::NativeSnapshot> snapshots,
+                                   UnwindDone done) {
+  v1::Request request;
+  auto& unwind = *request.mutable_unwind_stacks();
+  EncodePython(python, *unwind.mutable_python());
+  EncodeSnapshots(snapshots, unwind);
+  Enqueue(request, python.pid,
+          [done = std::move(done),
+           wanted = snapshots.size()](absl::StatusOr<v1::Response*> r) mutable {
+            if (!r.ok()) return done(r.status());
+            auto stacks = DecodeNativeStacks((*r)->native_stacks());
+            if (stacks.ok() && stacks->size() != wanted) {
+              return done(WrongAnswer());
+            }
+            done(std::move(stacks));
+          });
+}
+
+void InspectorClient::ReadResidentPages(const core::PythonProcess& python,
+                                        PagesDone done) {
+  v1::Request request;
+  EncodePython(python,
+               *request.mutable_read_resident_pages()->mutable_python());
+  Enqueue(request, python.pid,
+          [done = std::move(done)](absl::StatusOr<v1::Response*> r) mutable {
+            if (!r.ok()) return done(r.status());
+            if (!(*r)->has_pages()) return done(WrongAnswer());
+            done(DecodePages((*r)->pages()));
           });
 }
 

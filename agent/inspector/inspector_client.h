@@ -38,6 +38,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "agent/core/native_inspector.h"
 #include "agent/core/ports.h"
 #include "agent/inspector/child_process.h"
 #include "agent/inspector/framing.h"
@@ -70,7 +71,8 @@ struct InspectorStats {
   int32_t child_pid = 0;  // 0: none now
 };
 
-class InspectorClient final : public core::Inspector {
+class InspectorClient final : public core::Inspector,
+                              public core::NativeInspector {
  public:
   using Clock = std::function<int64_t()>;  // monotonic, ns
 
@@ -85,6 +87,11 @@ class InspectorClient final : public core::Inspector {
   void Symbolize(const core::PythonProcess& python,
                  std::vector<core::RawFrame> frames,
                  SymbolizeDone done) override;
+  void UnwindStacks(const core::PythonProcess& python,
+                    std::vector<core::NativeSnapshot> snapshots,
+                    UnwindDone done) override;
+  void ReadResidentPages(const core::PythonProcess& python,
+                         PagesDone done) override;
 
   int fd() const { return epoll_.get(); }
   void OnReadable();

@@ -101,7 +101,8 @@ constexpr int kAllowed[] = {
     SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(nanosleep),
     SCMP_SYS(clock_nanosleep), SCMP_SYS(restart_syscall),
     SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction),
-    SCMP_SYS(sigaltstack), SCMP_SYS(exit), SCMP_SYS(exit_group)};
+    SCMP_SYS(sigaltstack), SCMP_SYS(sysinfo) /* qsort */, SCMP_SYS(exit),
+    SCMP_SYS(exit_group)};
 
 int AddRules(scmp_filter_ctx filter, int channel_fd) {
   for (const int call : kAllowed) {

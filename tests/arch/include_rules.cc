@@ -39,11 +39,13 @@ struct Exception {
   std::string_view target;  // prefix of what it includes
   std::string_view reason;
 };
-constexpr std::array<Exception, 2> kExceptions = {{
+constexpr std::array<Exception, 3> kExceptions = {{
     {"agent/inspector/", "agent/heap/",
      "the sandboxed child is where the heap parser runs"},
     {"agent/inspector/", "agent/python/",
      "the sandboxed child is where ELF files and layouts are parsed"},
+    {"agent/inspector/", "agent/native/",
+     "the sandboxed child is where unwind tables are parsed"},
 }};
 
 bool IsExcepted(std::string_view directory, std::string_view target) {
@@ -65,8 +67,9 @@ std::string WhyNotOfSide(std::string_view side, std::string_view path,
   }
   if (directory.starts_with(core)) {
     if (IsProto(target)) return "core knows no protobuf";
-    if (target == "plimsoll/bpf_events.h") {
-      return "bpf_events.h stops at agent/bpf";
+    if (target == "plimsoll/bpf_events.h" ||
+        target == "plimsoll/bpf_native.h") {
+      return "the kernel ABI stops at agent/bpf";
     }
     if (target.starts_with(top) && !target.starts_with(core)) {
       return "core includes nothing above it";
@@ -124,6 +127,7 @@ std::string WhyNotAllowed(std::string_view path, const Include& include) {
   if (path.starts_with("bpf/")) {
     if (include.quoted && !target.starts_with("bpf/") &&
         target != "plimsoll/bpf_events.h" &&
+        target != "plimsoll/bpf_native.h" &&
         target != "plimsoll/drop_reasons.h") {
       return "bpf/ includes only its own headers and the kernel ABI";
     }

@@ -6,6 +6,7 @@
 
 #include "agent/inspector/census_codec.h"
 #include "agent/inspector/framing.h"
+#include "agent/inspector/native_codec.h"
 #include "agent/inspector/python_codec.h"
 
 namespace {
@@ -17,6 +18,8 @@ void Decode(const std::string& message) {
   if (response.ParseFromString(message)) {
     (void)DecodeStatus(response);
     (void)DecodeFrames(response.frames());
+    (void)DecodeNativeStacks(response.native_stacks());
+    (void)DecodePages(response.pages());
     if (const auto census = DecodeCensus(response.census()); census.ok()) {
       v1::HeapCensus again;
       EncodeCensus(*census, again);
@@ -30,6 +33,7 @@ void Decode(const std::string& message) {
   v1::Request request;
   if (request.ParseFromString(message)) {
     (void)DecodePython(request.take_census().python());
+    (void)DecodeSnapshots(request.unwind_stacks());
   }
 }
 
