@@ -74,9 +74,9 @@ void MarkRoles(const std::vector<ProcessWork>& works,
   }
   std::set<std::string> places;  // where another process serves
   std::set<std::pair<std::string, int32_t>> parents;
-  for (size_t i = 0; i < works.size(); ++i) {
-    if (works[i].serves) places.insert(works[i].place);
-    parents.emplace(works[i].place, works[i].parent_pid);
+  for (const auto& work : works) {
+    if (work.serves) places.insert(work.place);
+    parents.emplace(work.place, work.parent_pid);
   }
   for (size_t i = 0; i < works.size(); ++i) {
     processes[i].helper = !processes[i].leaking && !works[i].serves &&
