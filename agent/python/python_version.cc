@@ -94,14 +94,16 @@ VersionTexts FindVersionTexts(const ElfFile& elf) {
   return texts;
 }
 
-// The literal in read-only data whose minor is `minor`.
+// The literal in read-only data whose minor is `minor`; or a later one, where
+// that is the newest that exports tell: releases since export all that it does.
 void ReadVersionText(const ElfFile& elf, int minor, VersionEvidence& e) {
   const VersionTexts texts = FindVersionTexts(elf);
   for (const auto* set : {&texts.whole, &texts.tails}) {
     for (const std::string& text : *set) {
       bool prerelease = false;
       const auto version = ParseVersionText(text, &prerelease);
-      if (!version || version->minor != minor) continue;
+      if (!version || version->minor < minor) continue;
+      if (version->minor > minor && minor != kMarkers.back().minor) continue;
       if (e.text) e.text_ambiguous = true;
       e.text = version;
       e.text_prerelease = prerelease;

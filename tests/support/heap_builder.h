@@ -34,6 +34,7 @@ class BufferMemory final : public core::MemorySource {
     return n;
   }
   uint64_t base() const { return base_; }
+  size_t size() const { return bytes_.size(); }
   std::vector<std::byte>& bytes() { return bytes_; }
   mutable size_t read_limit = SIZE_MAX;
 
@@ -48,8 +49,8 @@ class HeapBuilder {
   // The first quarter holds types and names, the rest pools.
   static constexpr uint64_t kBytes = 1 << 20;
 
-  explicit HeapBuilder(int minor)
-      : memory_(kBase, std::vector<std::byte>(kBytes)) {
+  explicit HeapBuilder(int minor, uint64_t bytes = kBytes)
+      : memory_(kBase, std::vector<std::byte>(bytes)) {
     python_.pid = 1;
     core::ObjectLayout& o = python_.objects;
     o.pool_bytes = minor >= 10 ? 16384 : 4096;
@@ -66,7 +67,7 @@ class HeapBuilder {
       o.dict_keys_nentries = 24;
       o.dict_keys_indices = 32;
     }
-    next_pool_ = kBase + kBytes / 4;
+    next_pool_ = kBase + bytes / 4;
     python_.type_type_address = AddType("type", 0, 1u << 31);
     Set<uint64_t>(type() + 8, type());
   }
@@ -76,7 +77,7 @@ class HeapBuilder {
   BufferMemory& memory() { return memory_; }
   std::vector<core::Mapping> mappings() const {
     return {{.start = kBase,
-             .end = kBase + kBytes,
+             .end = kBase + memory_.size(),
              .readable = true,
              .writable = true,
              .path = ""}};

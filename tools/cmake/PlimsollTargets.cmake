@@ -40,9 +40,14 @@ function(plimsoll_test)
   set_target_properties(${target} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   add_test(NAME ${ARG_LABEL}/${ARG_NAME} COMMAND ${target})
+  set(environment "PLIMSOLL_BIN_DIR=${CMAKE_BINARY_DIR}/bin"
+    "PLIMSOLL_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+  if(PLIMSOLL_SANITIZER STREQUAL "thread")
+    list(APPEND environment
+      "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
+  endif()
   set_tests_properties(${ARG_LABEL}/${ARG_NAME} PROPERTIES
-    LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
-    ENVIRONMENT "PLIMSOLL_BIN_DIR=${CMAKE_BINARY_DIR}/bin;PLIMSOLL_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+    LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "${environment}")
   if(ARG_SERIAL)
     set_tests_properties(${ARG_LABEL}/${ARG_NAME} PROPERTIES
       RUN_SERIAL TRUE RESOURCE_LOCK machine)

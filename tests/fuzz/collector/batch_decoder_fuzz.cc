@@ -1,12 +1,18 @@
-// Bytes as an agent sends them.
+// Bytes as an agent sends them: any, or a batch of every tier that is damaged.
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "collector/rpc/batch_decoder.h"
+#include "tests/support/fuzz_input.h"
+#include "tests/support/golden_batch.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  static const std::string valid =
+      plimsoll::testing::Encode(plimsoll::testing::GoldenBatch(3));
+  const std::string bytes =
+      plimsoll::testing::ValidButDamaged(valid, data, size);
   auto batch = plimsoll::collector::rpc::DecodeBatch(bytes);
   // Views must be readable.
   size_t seen = 0;

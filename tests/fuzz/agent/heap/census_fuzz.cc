@@ -11,6 +11,9 @@ namespace {
 
 using plimsoll::testing::HeapBuilder;
 
+// A quarter of it is two pools of 16 KiB and more: small, to be quick.
+constexpr uint64_t kHeapBytes = 96 << 10;
+
 void Check(const plimsoll::core::HeapCensus& census) {
   for (const auto& row : census.types) {
     if (row.type.empty() || row.objects <= 0) std::abort();
@@ -22,7 +25,7 @@ void Check(const plimsoll::core::HeapCensus& census) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 9) return 0;
-  HeapBuilder heap(data[0] % 2 ? 9 : 11);
+  HeapBuilder heap(data[0] % 2 ? 9 : 11, kHeapBytes);
   const uint64_t type = heap.AddType("t", heap.type());
   const uint64_t cls =
       heap.AddClass("m", heap.AddStr(std::string_view("C")), data[0] % 16);

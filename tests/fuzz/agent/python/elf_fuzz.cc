@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/python/interpreter_binary.h"
+#include "tests/support/fuzz_input.h"
 #include "tests/support/interpreter_elf.h"
 
 namespace {
@@ -48,14 +49,7 @@ std::string ValidFile() {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace plimsoll::python;
   static const std::string valid = ValidFile();
-  std::string bytes(reinterpret_cast<const char*>(data), size);
-  if (size > 0 && data[0] % 2 == 1) {
-    bytes = valid;
-    for (size_t i = 1; i + 3 <= size; i += 3) {
-      const size_t at = data[i] | size_t{data[i + 1]} << 8;
-      bytes[at % bytes.size()] = static_cast<char>(data[i + 2]);
-    }
-  }
+  std::string bytes = plimsoll::testing::ValidButDamaged(valid, data, size);
   OpenedFile file;
   file.bytes = std::make_shared<BufferByteSource>(std::move(bytes));
   (void)AnalyzeInterpreter(file, "/usr/bin/python3.11");
