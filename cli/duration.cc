@@ -1,5 +1,6 @@
 #include "cli/duration.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -73,6 +74,10 @@ absl::StatusOr<int64_t> ParseDuration(std::string_view text) {
 std::string FormatDuration(int64_t duration_ns) {
   const double seconds = static_cast<double>(duration_ns) / 1e9;
   char text[64];
+  if (seconds > 0 && seconds < 0.1) {
+    return absl::StrCat(std::max<int64_t>(1, std::llround(seconds * 1e3)),
+                        " ms");
+  }
   if (seconds < 10 && std::fmod(seconds, 1.0) >= 0.05) {
     std::snprintf(text, sizeof text, "%.1f s", seconds);
     return text;

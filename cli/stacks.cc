@@ -44,7 +44,8 @@ bool WaitUntil(int64_t until_ns, int64_t end_ns, size_t windows,
     progress.Show(absl::StrCat(
         "measuring: ",
         FormatDuration(std::max<int64_t>(0, end_ns - BoottimeNs())), " left, ",
-        windows, " windows (Ctrl-C ends it early)"));
+        windows, windows == 1 ? " window" : " windows",
+        " (Ctrl-C ends it early)"));
     if (!session.interrupt.SleepUntil(
             std::min(until_ns, BoottimeNs() + kTickNs))) {
       return false;

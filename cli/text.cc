@@ -161,8 +161,8 @@ std::string FormatRate(double per_s) {
 
 std::string FormatShare(double share) {
   const double hundredths = std::floor(share * 10000 + 1e-9);
-  return Printf(hundredths >= 10000 ? "%.0f %s" : "%.2f %s", hundredths / 100,
-                "%");
+  const bool whole = std::fmod(hundredths, 100) == 0;
+  return Printf(whole ? "%.0f %s" : "%.2f %s", hundredths / 100, "%");
 }
 
 std::string FormatNanoseconds(int64_t ns) {

@@ -19,6 +19,8 @@ constexpr uint32_t kMaxStacks = 1 << 16;
 // What may stand before an object in its block beyond the GC head: the
 // pre-header of managed dicts and weak references (3.11+), two words.
 constexpr uint32_t kPreHeaderBytes = 16;
+// MANAGED_DICT, and MANAGED_WEAKREF from 3.12 (in 3.11 no type sets it).
+constexpr uint32_t kPreHeaderFlags = 3 << 3;
 // 3.13 puts an instance's attribute values into its block: a prefix and up to
 // 30 values (_PyInlineValuesSize, SHARED_KEYS_MAX_SIZE).
 constexpr uint32_t kInlineValuesBytes = 320;
@@ -114,6 +116,11 @@ absl::StatusOr<plimsoll_target> MakeTarget(const core::PythonProcess& python,
   target.gc_slack_bytes = objects.gc_head_bytes + kPreHeaderBytes;
   if (python.build.version >= core::PythonVersion{3, 13, 0}) {
     target.gc_slack_bytes += kInlineValuesBytes;
+  }
+  target.type_flags = objects.tp_flags;
+  target.gc_head_bytes = objects.gc_head_bytes;
+  if (python.build.version >= core::PythonVersion{3, 11, 0}) {
+    target.pre_header_flags = kPreHeaderFlags;
   }
   return target;
 }

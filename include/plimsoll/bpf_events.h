@@ -74,6 +74,13 @@ struct plimsoll_target {
   __s32 type_itemsize;
   __u32 gc_slack_bytes; /* what may stand before the object in its block */
   __u32 epoch;          /* a maximum is kept since this last changed */
+  /* What stands before an object in its block: the collector's head where the
+   * type is collected, two words more where it has a bit of pre_header_flags.
+   */
+  __s32 type_flags; /* offset in PyTypeObject */
+  __u32 gc_head_bytes;
+  __u32 pre_header_flags; /* 0 before 3.11 */
+  __u32 padding;
 };
 
 /* Written by BPF, read by user space; indexed by slot. */
@@ -182,7 +189,7 @@ enum {
 #endif
 PLIMSOLL_ASSERT_SIZE(plimsoll_frame_layout, 64);
 PLIMSOLL_ASSERT_SIZE(plimsoll_stack, 8 + 16 * PLIMSOLL_MAX_FRAMES);
-PLIMSOLL_ASSERT_SIZE(plimsoll_target, 64 + 16 + 8 + 16 + 16);
+PLIMSOLL_ASSERT_SIZE(plimsoll_target, 64 + 16 + 8 + 16 + 16 + 16);
 PLIMSOLL_ASSERT_SIZE(plimsoll_progress, 80 + 8 * PLIMSOLL_PROBE_KINDS);
 PLIMSOLL_ASSERT_SIZE(plimsoll_count_key, 24);
 PLIMSOLL_ASSERT_SIZE(plimsoll_count, 32);

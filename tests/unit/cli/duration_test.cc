@@ -39,6 +39,8 @@ TEST(ParseDuration, RefusesWhatCouldBeMisread) {
 TEST(FormatDuration, IsShort) {
   EXPECT_EQ(FormatDuration(0), "0 s");
   EXPECT_EQ(FormatDuration(500000000), "0.5 s");
+  EXPECT_EQ(FormatDuration(20000000), "20 ms");
+  EXPECT_EQ(FormatDuration(1), "1 ms");
   EXPECT_EQ(FormatDuration(60000000000), "60 s");
   EXPECT_EQ(FormatDuration(330000000000), "5 m 30 s");
   EXPECT_EQ(FormatDuration(7200000000000), "2 h");

@@ -40,7 +40,9 @@ TEST(FormatCount, GroupsThousands) {
 TEST(FormatShare, NeverRoundsUpToAll) {
   EXPECT_EQ(FormatShare(1), "100 %");
   EXPECT_EQ(FormatShare(0.99999), "99.99 %");
-  EXPECT_EQ(FormatShare(0), "0.00 %");
+  EXPECT_EQ(FormatShare(0), "0 %");
+  EXPECT_EQ(FormatShare(0.5), "50 %");
+  EXPECT_EQ(FormatShare(0.505), "50.50 %");
 }
 
 TEST(FormatRate, KeepsSmallRatesVisible) {

@@ -190,6 +190,12 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PlainAllocWindowTest);
 // These builds inline the allocator: only the typed counts hold.
 class StrippedAllocWindowTest : public AllocWindowTest {};
 
+// The size class of one instance, by what the target's sys.getsizeof says.
+int64_t BlockOf(const BpfTarget& target, const std::string& type) {
+  const auto bytes = static_cast<int64_t>(target.Number("bytes_of_" + type));
+  return (bytes + 15) / 16 * 16;
+}
+
 TEST_P(StrippedAllocWindowTest, TypedAllocatorsSeeEveryInstance) {
   BpfTarget target(GetParam(), kWindowScript);
   target.WaitIdle();
@@ -199,11 +205,11 @@ TEST_P(StrippedAllocWindowTest, TypedAllocatorsSeeEveryInstance) {
   EXPECT_EQ(SumOf(counts, {.probe = core::ProbeKind::kTypeGenericAlloc,
                            .type = target.Number("Vessel"),
                            .code = target.Number("make_vessels")}),
-            (Sum{400, 0}));
+            (Sum{400, 0, 400 * BlockOf(target, "Vessel")}));
   EXPECT_EQ(SumOf(counts, {.probe = core::ProbeKind::kTypeGenericAlloc,
                            .type = target.Number("Mast"),
                            .code = target.Number("make_masts")}),
-            (Sum{150, 0}));
+            (Sum{150, 0, 150 * BlockOf(target, "Mast")}));
   EXPECT_TRUE(counts.drops.empty());
 }
 

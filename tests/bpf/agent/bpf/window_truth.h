@@ -55,6 +55,7 @@ for t in (Vessel, Mast, list):
 jobs = dict((f.__name__, f) for f in
             (make_vessels, make_masts, make_lists, drop_all, churn, recurse))
 for f in (make_vessels, make_masts, make_lists, drop_all, churn): f(3)
+for o in (Vessel(0), Mast()): say('bytes_of_' + type(o).__name__, sys.getsizeof(o))
 say('free', 0)
 sys.stdout.write('done\n'); sys.stdout.flush()
 while True:
@@ -87,9 +88,15 @@ inline std::string CountingAllocator() {
 struct Sum {
   int64_t allocations = 0;
   int64_t frees = 0;
-  friend bool operator==(const Sum&, const Sum&) = default;
+  int64_t allocated_bytes = -1;  // compared when both sides name it
+  friend bool operator==(const Sum& a, const Sum& b) {
+    return a.allocations == b.allocations && a.frees == b.frees &&
+           (a.allocated_bytes < 0 || b.allocated_bytes < 0 ||
+            a.allocated_bytes == b.allocated_bytes);
+  }
   friend std::ostream& operator<<(std::ostream& out, const Sum& sum) {
-    return out << "+" << sum.allocations << " -" << sum.frees;
+    return out << "+" << sum.allocations << " -" << sum.frees << ", "
+               << sum.allocated_bytes << " bytes";
   }
 };
 
@@ -102,6 +109,7 @@ struct Filter {
 
 inline Sum SumOf(const bpf::WindowCounts& window, const Filter& filter) {
   Sum sum;
+  sum.allocated_bytes = 0;
   for (const core::StackCount& row : window.counts) {
     const core::RawStack& stack = window.stacks.at(row.stack_index);
     if (filter.probe && row.probe != *filter.probe) continue;
@@ -113,6 +121,7 @@ inline Sum SumOf(const bpf::WindowCounts& window, const Filter& filter) {
     }
     sum.allocations += row.allocations;
     sum.frees += row.frees;
+    sum.allocated_bytes += row.allocated_bytes;
   }
   return sum;
 }
