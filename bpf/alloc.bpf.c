@@ -160,9 +160,9 @@ static __always_inline void count_free(struct hit *hit, u64 type, u32 block) {
   __sync_fetch_and_add(&row->freed_bytes, block);
 }
 
-/* What pymalloc gives out for an object of `bytes`: its head and the words before
- * it (_PyType_PreHeaderSize), rounded to the size class. The values that 3.13
- * keeps behind some instances are not in it. */
+/* What pymalloc gives out for an object of `bytes`: its head and the words
+ * before it (_PyType_PreHeaderSize), rounded to the size class. The values
+ * that 3.13 keeps behind some instances are not in it. */
 static __always_inline u64 typed_block_bytes(struct hit *hit, u64 type,
                                              u64 bytes) {
   const u64 has_gc = 1 << 14; /* Py_TPFLAGS_HAVE_GC */

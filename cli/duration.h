@@ -16,7 +16,8 @@ namespace plimsoll::cli {
 // duration is written; more than 30 days is refused too.
 absl::StatusOr<int64_t> ParseDuration(std::string_view text);
 
-// The shortest spelling people would use: "90 s", "5 m 30 s", "3 h", "0.5 s", "20 ms".
+// The shortest spelling people would use: "90 s", "5 m 30 s", "3 h", "0.5 s",
+// "20 ms".
 std::string FormatDuration(int64_t duration_ns);
 
 }  // namespace plimsoll::cli
