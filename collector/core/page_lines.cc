@@ -108,7 +108,12 @@ std::string WhereLine(const Incident& incident) {
   }
   const RegionGrowth& other = incident.regions[1];
   const double slower = other.bytes_per_s.value;
-  if (other.leaking == 0 || slower <= 0) {
+  if (other.leaking == 0 && other.bytes_per_s.lo > 0) {
+    // A rate that is not zero is no "does not", though the rule wants more.
+    line = RegionName(worst.region) + " leaks; " + RegionName(other.region) +
+           " grows too, but is not judged a leak yet (" +
+           FormatRateWithInterval(other.bytes_per_s, "") + ")";
+  } else if (other.leaking == 0 || slower <= 0) {
     line = "only " + RegionName(worst.region) + " leaks, " +
            RegionName(other.region) + " does not (" +
            FormatRateWithInterval(other.bytes_per_s, "") + ")";

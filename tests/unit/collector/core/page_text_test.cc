@@ -1,5 +1,6 @@
 #include "collector/core/page_text.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "collector/core/format.h"
@@ -8,6 +9,8 @@
 
 namespace plimsoll::collector {
 namespace {
+
+using ::testing::HasSubstr;
 
 constexpr double kMinute = 60;
 
@@ -113,6 +116,17 @@ TEST(PageText, SaysEverythingThatIsKnown) {
       "trust     census coverage 99.4 %, typed 97.9 %, slope over the last 5 "
       "min, separable "
       "(VIF 3.1), rule: imminent (predicted, held at two looks)\n");
+}
+
+TEST(PageText, ARegionThatGrowsButIsNotJudgedIsNotCalledHealthy) {
+  Incident i = Full();
+  i.regions[1].leaking = 0;
+  EXPECT_THAT(WritePage(i, "http://c:7070").ToString(),
+              HasSubstr("ap-southeast-1 leaks; eu-west-3 grows too, but is not "
+                        "judged a leak yet (4.0 MiB/min (95 % CI 3.3-4.7))"));
+  i.regions[1].bytes_per_s = Rate(0.1, -0.4, 0.6);
+  EXPECT_THAT(WritePage(i, "http://c:7070").ToString(),
+              HasSubstr("only ap-southeast-1 leaks, eu-west-3 does not ("));
 }
 
 TEST(PageText, SaysOfEveryLineWhyItIsNotKnownYet) {
