@@ -125,9 +125,9 @@ int AddRules(scmp_filter_ctx filter, int channel_fd) {
     scmp_arg_cmp check;
   };
   const Rule rules[] = {
-      {SCMP_SYS(write), SCMP_A0(SCMP_CMP_EQ, fd)},
+      {SCMP_SYS(write), SCMP_A0(SCMP_CMP_EQ, fd, 0)},
       {SCMP_SYS(write), SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO)},
-      {SCMP_SYS(sendto), SCMP_A0(SCMP_CMP_EQ, fd)},
+      {SCMP_SYS(sendto), SCMP_A0(SCMP_CMP_EQ, fd, 0)},
       {SCMP_SYS(open), SCMP_A1(SCMP_CMP_MASKED_EQ, kWriting, O_RDONLY)},
       {SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, kWriting, O_RDONLY)},
       {SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},

@@ -213,7 +213,7 @@ TEST(Payload, FingerprintIsThatOfPrometheus) {
 TEST(Payload, BytesThatAreNoUtf8StayValidJson) {
   Notification n = Page();
   n.annotations["what"] = "type \xff\xfe\n\t\x01";
-  EXPECT_NO_THROW(json::parse(WebhookBody(n)));
+  EXPECT_TRUE(json::accept(WebhookBody(n)));
   EXPECT_NO_THROW(json::parse(AlertmanagerBody({n}, n.starts_at_ns)));
 }
 
