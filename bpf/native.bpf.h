@@ -15,9 +15,10 @@
 #define PLIMSOLL_REGISTERS(X)                                                 \
   X(0, r15)                                                                   \
   X(1, r14)                                                                   \
-  X(2, r13) X(3, r12) X(4, bp) X(5, bx) X(6, r11) X(7, r10) X(8, r9) X(9, r8) \
-      X(10, ax) X(11, cx) X(12, dx) X(13, si) X(14, di) X(15, orig_ax)        \
-          X(16, ip) X(17, cs) X(18, flags) X(19, sp) X(20, ss)
+  X(2, r13)                                                                   \
+  X(3, r12) X(4, bp) X(5, bx) X(6, r11) X(7, r10) X(8, r9) X(9, r8) X(10, ax) \
+      X(11, cx) X(12, dx) X(13, si) X(14, di) X(15, orig_ax) X(16, ip)        \
+          X(17, cs) X(18, flags) X(19, sp) X(20, ss)
 #define PLIMSOLL_TAKE_REGISTER(index, name) \
   *(volatile __u64 *)&out->registers[index] = ctx->regs.name;
 

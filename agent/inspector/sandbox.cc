@@ -126,16 +126,16 @@ int AddRules(scmp_filter_ctx filter, int channel_fd) {
   };
   const Rule rules[] = {
       {SCMP_SYS(write), SCMP_A0(SCMP_CMP_EQ, fd, 0)},
-      {SCMP_SYS(write), SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO)},
+      {SCMP_SYS(write), SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO, 0)},
       {SCMP_SYS(sendto), SCMP_A0(SCMP_CMP_EQ, fd, 0)},
       {SCMP_SYS(open), SCMP_A1(SCMP_CMP_MASKED_EQ, kWriting, O_RDONLY)},
       {SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, kWriting, O_RDONLY)},
       {SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
       {SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
-      {SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, kPagemapScan)},
+      {SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, kPagemapScan, 0)},
       // abort() of our own process.
       {SCMP_SYS(tgkill),
-       SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()))},
+       SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()), 0)},
   };
   for (const Rule& rule : rules) {
     if (const int e = ::seccomp_rule_add(filter, SCMP_ACT_ALLOW, rule.call, 1,

@@ -106,6 +106,20 @@ class ElfBuilder {
     const std::string all_names = names;
     add("", SHT_STRTAB, all_names, 0);
 
+    AddHeaders(sections, shstrndx, file);
+    return file;
+  }
+
+ private:
+  static constexpr uint64_t kReadOnlyAt = 0x400;
+  struct Table {
+    std::string symbols = std::string(sizeof(Elf64_Sym), '\0');
+    std::string names = std::string(1, '\0');
+  };
+
+  // What stands at the front of `file`, and the sections' table at its end.
+  void AddHeaders(const std::vector<Elf64_Shdr>& sections, uint16_t shstrndx,
+                  std::string& file) const {
     Elf64_Ehdr header{};
     std::memcpy(header.e_ident, ELFMAG, SELFMAG);
     header.e_ident[EI_CLASS] = ELFCLASS64;
@@ -129,15 +143,7 @@ class ElfBuilder {
     };
     std::memcpy(file.data() + sizeof(header), segments.data(),
                 sizeof(segments));
-    return file;
   }
-
- private:
-  static constexpr uint64_t kReadOnlyAt = 0x400;
-  struct Table {
-    std::string symbols = std::string(sizeof(Elf64_Sym), '\0');
-    std::string names = std::string(1, '\0');
-  };
 
   static Elf64_Phdr Segment(uint32_t flags, uint64_t offset, uint64_t address,
                             uint64_t size) {

@@ -17,9 +17,15 @@
 namespace plimsoll::collector::rpc {
 namespace {
 
+using plimsoll::testing::AddGoldenMemory;
+using plimsoll::testing::AddSnapshot;
+using plimsoll::testing::EmptyBatch;
+using plimsoll::testing::GoldenBatch;
+using plimsoll::testing::kGoldenUnixNs;
+using plimsoll::testing::kSecond;
+using plimsoll::testing::TempDir;
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
-using namespace plimsoll::testing;
 
 // The store, with a disk that can be full.
 class FullableStore : public BatchStore {

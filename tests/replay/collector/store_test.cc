@@ -18,10 +18,19 @@
 namespace plimsoll::collector::store {
 namespace {
 
+using plimsoll::testing::AddGoldenMemory;
+using plimsoll::testing::AddSnapshot;
+using plimsoll::testing::EmptyBatch;
+using plimsoll::testing::Encode;
+using plimsoll::testing::GoldenBatch;
+using plimsoll::testing::kGoldenBoottimeNs;
+using plimsoll::testing::kGoldenUnixNs;
+using plimsoll::testing::kGoldenWallOffsetNs;
+using plimsoll::testing::kSecond;
+using plimsoll::testing::TempDir;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
-using namespace plimsoll::testing;
 
 constexpr int64_t kForever = int64_t{1} << 62;
 

@@ -214,7 +214,7 @@ TEST(Payload, BytesThatAreNoUtf8StayValidJson) {
   Notification n = Page();
   n.annotations["what"] = "type \xff\xfe\n\t\x01";
   EXPECT_TRUE(json::accept(WebhookBody(n)));
-  EXPECT_NO_THROW(json::parse(AlertmanagerBody({n}, n.starts_at_ns)));
+  EXPECT_TRUE(json::accept(AlertmanagerBody({n}, n.starts_at_ns)));
 }
 
 }  // namespace
