@@ -75,13 +75,15 @@ class RangeSet {
   // What is in no range of `other`.
   RangeSet Without(const RangeSet& other) const {
     RangeSet rest;
+    auto cut = other.ranges_.begin();
     for (AddressRange range : ranges_) {
-      for (const AddressRange& cut : other.ranges_) {
-        if (cut.end <= range.start || cut.start >= range.end) continue;
-        if (cut.start > range.start) {
-          rest.ranges_.push_back({range.start, cut.start});
+      while (cut != other.ranges_.end() && cut->end <= range.start) ++cut;
+      for (auto it = cut; it != other.ranges_.end() && it->start < range.end;
+           ++it) {
+        if (it->start > range.start) {
+          rest.ranges_.push_back({range.start, it->start});
         }
-        range.start = std::min(cut.end, range.end);
+        range.start = std::min(it->end, range.end);
       }
       if (range.start < range.end) rest.ranges_.push_back(range);
     }

@@ -24,11 +24,12 @@ std::vector<AddressRange> MallocHeaps(
   for (const core::Mapping& m : mappings) {
     if (m.path == "[heap]") heaps.push_back({m.start, m.end});
   }
+  const RangeSet main_heap(heaps);
   for (const AddressRange& range : readable.ranges()) {
     for (uint64_t at = RoundUp(range.start, kThreadHeapBytes); at < range.end;
          at += kThreadHeapBytes) {
       std::array<std::byte, kHeapInfoBytes> head;
-      if (!ReadAll(memory, at, head)) continue;
+      if (main_heap.Contains(at) || !ReadAll(memory, at, head)) continue;
       const auto info = ParseHeapInfo(head, at);
       if (!info) continue;
       const uint64_t first = info->arena - info->arena % kThreadHeapBytes;
@@ -66,6 +67,11 @@ void ChunkWalk::Walk(const AddressRange& heap) {
     }
     in_chain = WalkPiece(at, piece);
     if (in_chain) continue;
+    if (++breaks_ >
+        kMostBreaks + read_bytes_ / static_cast<int64_t>(4 * kPieceBytes)) {
+      lost_bytes_ += static_cast<int64_t>(readable_.Overlap(at, heap.end - at));
+      return;
+    }
     lost_bytes_ += kChunkHeadBytes;
     at += kChunkHeadBytes;
   }

@@ -9,7 +9,9 @@
 // thread) count as in use.
 //
 // Pure; one owner, one thread; everything read is untrusted: addresses only
-// grow, and at most kMostLooks heads are read one by one.
+// grow, at most kMostLooks heads are read one by one, and where more than
+// kMostBreaks chains and one in four pieces break (each costs a piece that is
+// read again), the rest of the heap is lost.
 #ifndef PLIMSOLL_AGENT_HEAP_CHUNK_WALK_H_
 #define PLIMSOLL_AGENT_HEAP_CHUNK_WALK_H_
 
@@ -37,6 +39,7 @@ class ChunkWalk {
   static constexpr size_t kPayloadBytes = 192;  // shown, if the chunk has them
   static constexpr int kChain = 6;
   static constexpr int64_t kMostLooks = 1 << 18;
+  static constexpr int64_t kMostBreaks = 1 << 12;
 
   ChunkWalk(const core::MemorySource& memory, const RangeSet& readable,
             ChunkVisitor& visitor)
@@ -75,6 +78,7 @@ class ChunkWalk {
   int64_t read_bytes_ = 0;
   int64_t lost_bytes_ = 0;
   int64_t looks_ = 0;
+  int64_t breaks_ = 0;
 };
 
 }  // namespace plimsoll::heap

@@ -211,6 +211,25 @@ TEST(ChunkWalkTest, WithoutPoolsObjectsOfAllSizesAreInChunks) {
   EXPECT_EQ(census.unknown_blocks, 0);
 }
 
+// Each broken chain costs a piece that is read: 64 KiB for 200 bytes of heap.
+TEST(ChunkWalkTest, ChainsThatBreakAllTheTimeAreGivenUp) {
+  constexpr uint64_t kBase = 0x500000000000, kBytes = 4 << 20;
+  std::vector<std::byte> bytes(kBytes);
+  for (uint64_t at = 0; at + 16 <= kBytes; at += 32) {
+    const uint64_t word = at / 32 % 8 == 7 ? 77 : 33;
+    std::memcpy(bytes.data() + at + 8, &word, sizeof(word));
+  }
+  const testing::BufferMemory memory(kBase, std::move(bytes));
+  const RangeSet readable({{kBase, kBase + kBytes}});
+  Seen seen;
+  ChunkWalk walk(memory, readable, seen);
+  walk.Walk({kBase, kBase + kBytes});
+  EXPECT_LE(walk.read_bytes(), (ChunkWalk::kMostBreaks * 4 / 3 + 100) *
+                                   int64_t{ChunkWalk::kPieceBytes});
+  EXPECT_GT(walk.lost_bytes(), int64_t{kBytes / 2});
+  EXPECT_LE(seen.chunks.size(), ChunkWalk::kMostBreaks * 11u);
+}
+
 TEST(ChunkWalkTest, RandomWordsAreSurvived) {
   std::mt19937_64 random(4);
   for (int round = 0; round < 50; ++round) {
