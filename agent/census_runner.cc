@@ -14,6 +14,8 @@ constexpr int64_t kBurstNs = 3'000'000'000;
 constexpr double kRoutineShare = 0.16;
 constexpr int64_t kRoutineBurstNs = 150'000'000;
 constexpr int64_t kPatience = 10;  // periods
+// Of a larger heap a sample is read: some two seconds of CPU.
+constexpr int64_t kMostScanBytes = int64_t{4} << 30;
 
 int64_t LiveBytes(const core::HeapCensus& census) {
   int64_t bytes = 0;
@@ -117,6 +119,8 @@ void CensusRunner::Begin(const core::ProcessId& id, bool headers_only,
   process.deferred = false;
   core::CensusOptions options;
   options.headers_only = headers_only;
+  options.max_scan_bytes = kMostScanBytes;
+  options.seed = static_cast<uint64_t>(clock_->BoottimeNs());
   inspector_->TakeCensus(
       *process.python, options,
       [this, alive = alive_, id, headers_only, routine, begin_ns = cpu_ns_(),

@@ -1,7 +1,10 @@
 #include "cli/types_report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cli/text.h"
@@ -15,29 +18,58 @@ int64_t TypedBytes(const core::HeapCensus& census) {
   return sum;
 }
 
+// A few are of objects that changed while they were read.
+bool AreManyImplausible(const core::HeapCensus& census) {
+  return census.implausible_claims > 100 + census.coverage.total / 1000;
+}
+
+// Half of the interval that holds the truth in 95 of 100 samples.
+std::string Interval(double standard_error) {
+  return FormatCount(std::llround(1.96 * standard_error));
+}
+
 }  // namespace
 
 std::string CoverageLine(const core::HeapCensus& census) {
   const core::Coverage& coverage = census.coverage;
-  std::string line = absl::StrCat(FormatShare(coverage.share()), " of ",
-                                  FormatCount(coverage.total),
-                                  " live pymalloc blocks examined");
-  if (coverage.sampled) absl::StrAppend(&line, " (a sample)");
+  std::string line = absl::StrCat(
+      FormatShare(coverage.share()), " of ", FormatCount(coverage.total),
+      census.size_classes.empty() ? " live chunks of malloc examined"
+                                  : " live pymalloc blocks examined");
+  if (coverage.sampled) {
+    absl::StrAppend(&line, " (a random sample; ± is 95 %)");
+  }
   if (census.unknown_blocks > 0) {
     absl::StrAppend(
         &line, "; ", FormatCount(census.unknown_blocks),
         " hold no object of their own (", FormatBytes(census.unknown_bytes),
         ": shared keys of classes, buffers of extensions, free lists)");
   }
+  if (census.malloc.live_chunks == 0) {
+    absl::StrAppend(&line,
+                    "; objects over 512 bytes are not seen, as malloc "
+                    "is not glibc's");
+  }
+  if (AreManyImplausible(census)) {
+    absl::StrAppend(&line, "; ", FormatCount(census.implausible_claims),
+                    " claims of objects to own memory cannot be true and are "
+                    "left out: this heap was made up or is corrupt");
+  }
   return absl::StrCat(line, "; ", FormatBytes(census.scanned_bytes),
                       " read in ", FormatNanoseconds(census.duration_ns), ".");
 }
 
 std::string RenderTypes(const TypesReport& report, const Style& style) {
-  Table table({{.title = "OBJECTS", .right = true},
-               {.title = "BYTES", .right = true},
-               {.title = "SHARE", .right = true, .drop_order = 1},
-               {.title = "TYPE", .shrinks = true}});
+  const bool sampled = report.census.coverage.sampled;
+  std::vector<Column> columns = {
+      {.title = "OBJECTS", .right = true},
+      {.title = "BYTES", .right = true},
+      {.title = "SHARE", .right = true, .drop_order = 1},
+      {.title = "TYPE", .shrinks = true}};
+  if (sampled) {
+    columns.insert(columns.begin() + 1, {.title = "±", .right = true});
+  }
+  Table table(std::move(columns));
   const auto& types = report.census.types;
   const size_t limit = report.top == 0
                            ? types.size()
@@ -48,8 +80,13 @@ std::string RenderTypes(const TypesReport& report, const Style& style) {
     const double share = all_bytes == 0 ? 0
                                         : static_cast<double>(types[i].bytes) /
                                               static_cast<double>(all_bytes);
-    table.AddRow({FormatCount(types[i].objects), FormatBytes(types[i].bytes),
-                  FormatShare(share), types[i].type});
+    std::vector<std::string> cells = {FormatCount(types[i].objects),
+                                      FormatBytes(types[i].bytes),
+                                      FormatShare(share), types[i].type};
+    if (sampled) {
+      cells.insert(cells.begin() + 1, Interval(types[i].standard_error));
+    }
+    table.AddRow(std::move(cells));
   }
   std::string out;
   if (!report.quiet) out = SubjectLine(report.subject) + "\n";
@@ -72,6 +109,9 @@ std::string TypesJson(const TypesReport& report) {
     types.push_back({{"type", type.type},
                      {"objects", type.objects},
                      {"bytes", type.bytes}});
+    if (report.census.coverage.sampled) {
+      types.back()["objects_standard_error"] = type.standard_error;
+    }
   }
   const core::HeapCensus& census = report.census;
   document["coverage"] = {{"blocks_seen", census.coverage.seen},
@@ -80,7 +120,8 @@ std::string TypesJson(const TypesReport& report) {
                           {"sampled", census.coverage.sampled},
                           {"method", census.coverage.method},
                           {"unknown_blocks", census.unknown_blocks},
-                          {"unknown_bytes", census.unknown_bytes}};
+                          {"unknown_bytes", census.unknown_bytes},
+                          {"implausible_claims", census.implausible_claims}};
   document["arena_bytes"] = census.arena_bytes;
   document["scanned_bytes"] = census.scanned_bytes;
   document["duration_s"] = static_cast<double>(census.duration_ns) / 1e9;

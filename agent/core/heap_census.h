@@ -27,6 +27,7 @@ struct TypeCount {
   uint64_t type_address = 0;
   int64_t objects = 0;
   int64_t bytes = 0;
+  double standard_error = 0;  // of objects; 0: counted, not estimated
 };
 
 // Blocks of one pymalloc size class.
@@ -91,6 +92,10 @@ struct HeapCensus {
 struct CensusOptions {
   bool headers_only = false;  // tier 2: pool headers, no types
   int32_t max_types = 500;    // the rest is summed; 0: all
+  // Where there is more memory with pools than this, a random sample of pools
+  // of about this size is read, and counts have a standard error. 0: never.
+  int64_t max_scan_bytes = 0;
+  uint64_t seed = 1;  // of the sample; another one for each census
 };
 
 }  // namespace plimsoll::core

@@ -110,6 +110,7 @@ void EncodeTypes(const core::HeapCensus& census, size_t max_types,
     row.set_type_str(strings.Intern(types[i]->type));
     row.set_objects(types[i]->objects);
     row.set_bytes(types[i]->bytes);
+    row.set_standard_error(types[i]->standard_error);
   }
   if (types.size() > max_types) {
     out.set_other_types(static_cast<int64_t>(types.size() - max_types));

@@ -39,11 +39,24 @@ class BlockSizes {
     }
     return uint32_t{last_[address % kRegionBytes / pool_bytes_]} * 8;
   }
+  // visit(pool, block_bytes) for each pool known, by address.
+  template <typename Visit>
+  void ForEach(Visit&& visit) const {
+    for (const uint64_t region : SortedRegions()) {
+      const std::vector<uint8_t>& sizes = regions_.at(region);
+      for (size_t i = 0; i < sizes.size(); ++i) {
+        if (sizes[i] == 0 || sizes[i] * 8 == kNoPool) continue;
+        visit(region * kRegionBytes + i * pool_bytes_, uint32_t{sizes[i]} * 8);
+      }
+    }
+  }
   uint64_t PoolOf(uint64_t address) const {
     return address & ~(uint64_t{pool_bytes_} - 1);
   }
 
  private:
+  std::vector<uint64_t> SortedRegions() const;
+
   const uint32_t pool_bytes_;
   absl::flat_hash_map<uint64_t, std::vector<uint8_t>> regions_;
   // The heap of a vector does not move with the table.

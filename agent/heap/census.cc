@@ -1,6 +1,8 @@
 #include "agent/heap/census.h"
 
 #include <algorithm>
+#include <cmath>
+#include <random>
 #include <string>
 #include <utility>
 
@@ -40,6 +42,9 @@ void FillTypes(const core::MemorySource& memory,
     core::TypeCount& row = census.types[it->second];
     row.objects += count.objects;
     row.bytes += count.bytes;
+    // Types of one name: their variances add up.
+    row.standard_error =
+        std::sqrt(row.standard_error * row.standard_error + tally.variance(i));
     if (count.objects > most[it->second]) {
       most[it->second] = count.objects;
       row.type_address = type.address;
@@ -58,6 +63,9 @@ void FillTypes(const core::MemorySource& memory,
   }
   if (census.types.size() > keep) census.types.resize(keep);
 }
+
+// Of each size class, however few a sample has.
+constexpr int64_t kLeastPools = 30;
 
 // One look at the whole.
 class Look {
@@ -86,13 +94,18 @@ class Look {
       if (walk_.chunks() == 0) heaps.clear();
     }
     const RangeSet rest = readable_.Without(RangeSet(std::move(heaps)));
+    sampled_ = !options.headers_only && options.max_scan_bytes > 0 &&
+               rest.bytes() > static_cast<uint64_t>(options.max_scan_bytes);
     for (const AddressRange& range : rest.ranges()) {
       if (options.headers_only) {
         scan_.ScanHeaders(range.start, range.end);
+      } else if (sampled_) {
+        scan_.ScanHeads(range.start, range.end);
       } else {
         scan_.ScanRange(range.start, range.end);
       }
     }
+    if (sampled_) Sample();
     tally_.Finish();
   }
 
@@ -104,6 +117,7 @@ class Look {
   core::HeapCensus Result() const;
 
  private:
+  void Sample();
   std::string Method() const;
 
   const core::MemorySource& memory_;
@@ -118,10 +132,63 @@ class Look {
   Tally tally_;
   PoolScan scan_;
   ChunkWalk walk_;
+  bool sampled_ = false;
 };
+
+// Draws from each size class, without replacement (selection sampling: Knuth,
+// The Art of Computer Programming, 3.4.2, algorithm S), the same share of its
+// pools, but some of each.
+void Look::Sample() {
+  struct Draw {
+    int64_t left = 0, wanted = 0;
+    double weight = 1;
+  };
+  int64_t pools = 0;
+  for (uint32_t b = 0; b <= kLargestBlockBytes; b += kSmallestBlockBytes) {
+    pools += tally_.size_class(b).pools;
+  }
+  const double share = static_cast<double>(options_.max_scan_bytes) /
+                       (static_cast<double>(std::max<int64_t>(1, pools)) *
+                        python_.objects.pool_bytes);
+  std::vector<std::vector<uint64_t>> drawn(
+      kLargestBlockBytes / kSmallestBlockBytes + 1);
+  std::vector<Draw> draws(drawn.size());
+  for (size_t i = 0; i < draws.size(); ++i) {
+    const int64_t all =
+        tally_.size_class(static_cast<uint32_t>(i) * kSmallestBlockBytes).pools;
+    const auto wanted = static_cast<int64_t>(
+        std::ceil(std::min(1.0, share) * static_cast<double>(all)));
+    draws[i].left = all;
+    draws[i].wanted = std::min(all, std::max(wanted, kLeastPools));
+    if (draws[i].wanted > 0) {
+      draws[i].weight =
+          static_cast<double>(all) / static_cast<double>(draws[i].wanted);
+    }
+  }
+  std::mt19937_64 random(options_.seed);
+  sizes_.ForEach([&](uint64_t pool, uint32_t block_bytes) {
+    const size_t i = block_bytes / kSmallestBlockBytes;
+    Draw& draw = draws[i];
+    if (draw.left <= 0) return;
+    std::uniform_int_distribution<int64_t> among(0, draw.left - 1);
+    if (among(random) < draw.wanted) {
+      --draw.wanted;
+      drawn[i].push_back(pool);
+    }
+    --draw.left;
+  });
+  tally_.BeginSample();
+  for (size_t i = 0; i < drawn.size(); ++i) {
+    tally_.set_weight(draws[i].weight);
+    scan_.ScanPools(drawn[i]);
+  }
+}
 
 std::string Look::Method() const {
   if (options_.headers_only) return "pool headers";
+  if (sampled_) {
+    return "a random sample of pools; all pool headers, chunks of malloc";
+  }
   if (!rules_.pools) return "chunks of malloc (PYTHONMALLOC=malloc)";
   return tally_.found_chunks()
              ? "all pools, chunks of malloc"

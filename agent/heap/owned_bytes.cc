@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "agent/heap/pool.h"
 #include "agent/heap/read_scattered.h"
@@ -158,9 +159,8 @@ void OwnedBytes::CountBlocks(int32_t type, const ObjectCopy& object) {
     ++totals_.implausible;
     return;
   }
-  totals_.chunks += static_cast<int64_t>(blocks);
-  totals_.chunk_bytes += static_cast<int64_t>(bytes);
-  Charge(type, bytes);
+  totals_.chunks += std::llround(static_cast<double>(blocks) * weight_);
+  totals_.chunk_bytes += Charge(type, bytes);
 }
 
 void OwnedBytes::CountValues(int32_t type, const ObjectCopy& object) {
@@ -190,7 +190,7 @@ void OwnedBytes::AddRequest(int32_t type, uint64_t address, uint64_t request) {
     ++totals_.implausible;
     return;
   }
-  Wait({address, request, type, What::kRequest});
+  Wait({address, request, type, What::kRequest, static_cast<float>(weight_)});
 }
 
 void OwnedBytes::AddPointer(int32_t type, uint64_t address, What what,
@@ -204,25 +204,27 @@ void OwnedBytes::AddPointer(int32_t type, uint64_t address, What what,
     AddBlock(type, block);
     return;
   }
-  Wait({address, least, type, what});
+  Wait({address, least, type, what, static_cast<float>(weight_)});
 }
 
 void OwnedBytes::AddBlock(int32_t type, uint32_t block_bytes) {
-  ++totals_.pool_blocks;
-  totals_.pool_bytes += block_bytes;
-  Charge(type, block_bytes);
+  totals_.pool_blocks += std::llround(weight_);
+  totals_.pool_bytes += Charge(type, block_bytes);
 }
 
 void OwnedBytes::AddChunk(int32_t type, uint64_t chunk_bytes) {
-  ++totals_.chunks;
-  totals_.chunk_bytes += static_cast<int64_t>(chunk_bytes);
-  Charge(type, chunk_bytes);
+  totals_.chunks += std::llround(weight_);
+  totals_.chunk_bytes += Charge(type, chunk_bytes);
 }
 
-void OwnedBytes::Charge(int32_t type, uint64_t bytes) {
+int64_t OwnedBytes::Charge(int32_t type, uint64_t bytes) {
   const auto index = static_cast<size_t>(type);
   if (index >= bytes_.size()) bytes_.resize(index + 64);
-  bytes_[index] += static_cast<int64_t>(bytes);
+  const int64_t charged =
+      weight_ == 1 ? static_cast<int64_t>(bytes)
+                   : std::llround(static_cast<double>(bytes) * weight_);
+  bytes_[index] += charged;
+  return charged;
 }
 
 void OwnedBytes::Wait(const Waiting& waiting) {
@@ -231,9 +233,11 @@ void OwnedBytes::Wait(const Waiting& waiting) {
 }
 
 void OwnedBytes::Settle() {
+  const double weight = weight_;
   if (rules_.pools) LearnPools();
   std::vector<Waiting> chunks;
   for (const Waiting& w : waiting_) {
+    weight_ = w.weight;
     const bool by_pointer = w.what != What::kRequest;
     const uint32_t block = by_pointer ? sizes_.At(w.address) : 0;
     if (block != BlockSizes::kUnknown && block != BlockSizes::kNoPool) {
@@ -247,6 +251,7 @@ void OwnedBytes::Settle() {
   }
   waiting_.clear();
   ReadChunks(chunks);
+  weight_ = weight;
 }
 
 // Reads the headers of the pools that are not known yet.
@@ -284,6 +289,7 @@ void OwnedBytes::ReadChunks(std::vector<Waiting>& chunks) {
       [&](uint64_t head, std::span<const std::byte> bytes) {
         while (heads[next] != head) ++next;  // could not be read
         const Waiting& w = chunks[next++];
+        weight_ = w.weight;
         const auto word = Load<uint64_t>(bytes.data());
         const uint64_t request = RequestOf(w, bytes);
         if (request == 0) return;

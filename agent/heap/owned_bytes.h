@@ -75,6 +75,8 @@ class OwnedBytes {
              const RangeSet& extents, const RangeSet& readable,
              BlockSizes& sizes);
 
+  // How many objects each one counted from now on stands for.
+  void set_weight(double weight) { weight_ = weight; }
   // `owns` is not 0.
   void Count(uint8_t owns, int32_t type, const ObjectCopy& object);
   // Settles what waits: before bytes() and totals() are asked.
@@ -94,6 +96,7 @@ class OwnedBytes {
     uint64_t least = 0;  // bytes asked for; of an array: items
     int32_t type = 0;
     What what = What::kRequest;
+    float weight = 1;
   };
 
   void CountKeys(int32_t type, const ObjectCopy& object);
@@ -115,7 +118,8 @@ class OwnedBytes {
   uint64_t RequestOf(const Waiting& waiting,
                      std::span<const std::byte> bytes) const;
   uint64_t KeysBytes(std::span<const std::byte> keys) const;
-  void Charge(int32_t type, uint64_t bytes);
+  // `bytes` by the weight; returns what was charged.
+  int64_t Charge(int32_t type, uint64_t bytes);
 
   const core::MemorySource& memory_;
   const core::ObjectLayout& layout_;
@@ -125,6 +129,7 @@ class OwnedBytes {
   const RangeSet& readable_;
   BlockSizes& sizes_;
   std::vector<int64_t> bytes_;  // by type
+  double weight_ = 1;
   std::vector<Waiting> waiting_;
   Totals totals_;
 };

@@ -1,6 +1,7 @@
 #include "agent/heap/pool_scan.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "agent/heap/words.h"
@@ -51,43 +52,99 @@ void PoolScan::ScanRange(uint64_t start, uint64_t end) {
 }
 
 void PoolScan::ScanHeaders(uint64_t start, uint64_t end) {
+  ScanSlots(RoundUp(start), end, false);
+}
+
+void PoolScan::ScanHeads(uint64_t start, uint64_t end) {
+  start =
+      std::max((start + kPageBytes - 1) / kPageBytes * kPageBytes, skip_until_);
+  if (start >= end) return;
+  if (start % pool_bytes_ != 0) start = VisitPages(start);
+  ScanSlots(start, end, true);
+}
+
+void PoolScan::ScanSlots(uint64_t start, uint64_t end, bool find_chunks) {
   int faults = 0;
   std::vector<uint64_t> addresses;
-  for (uint64_t at = RoundUp(start);
-       at < end && end - at >= pool_bytes_ && faults < kMostFaultsInARow;) {
+  uint64_t at = start;
+  while (at < end && end - at >= pool_bytes_ && faults < kMostFaultsInARow) {
     addresses.clear();
     for (uint64_t next = at; addresses.size() < kHeadersAtOnce && next < end &&
                              end - next >= pool_bytes_;
          next += pool_bytes_) {
       addresses.push_back(next);
     }
-    const size_t read = memory_.ReadEach(
-        addresses, kPoolHeaderBytes,
-        std::span(piece_).first(addresses.size() * kPoolHeaderBytes));
-    VisitHeaders(std::span(addresses).first(std::min(read, addresses.size())));
-    at += read * pool_bytes_;
-    if (read == addresses.size()) {
+    const size_t read = std::min(
+        memory_.ReadEach(
+            addresses, kPoolHeaderBytes,
+            std::span(piece_).first(addresses.size() * kPoolHeaderBytes)),
+        addresses.size());
+    const uint64_t next =
+        VisitHeaders(std::span(addresses).first(read), find_chunks);
+    const uint64_t all = at + read * pool_bytes_;
+    at = read == 0 ? at : next;
+    if (read == addresses.size() || at > all) {
       faults = 0;
       continue;
     }
+    if (at < all) continue;
     // Go on behind the one that could not be read.
     ++totals_.read_faults;
     faults = read == 0 ? faults + 1 : 1;
     at += pool_bytes_;
   }
+  if (find_chunks && at > end) skip_until_ = at;
 }
 
-void PoolScan::VisitHeaders(std::span<const uint64_t> addresses) {
-  totals_.scanned_bytes +=
-      static_cast<int64_t>(addresses.size() * kPoolHeaderBytes);
+uint64_t PoolScan::VisitHeaders(std::span<const uint64_t> addresses,
+                                bool find_chunks) {
   for (size_t i = 0; i < addresses.size(); ++i) {
+    totals_.scanned_bytes += static_cast<int64_t>(kPoolHeaderBytes);
     const auto header = ParsePoolHeader(
         std::span(piece_).subspan(i * kPoolHeaderBytes, kPoolHeaderBytes),
         addresses[i], pool_bytes_);
-    if (!header) continue;
-    CountArena(*header, addresses[i]);
-    visitor_.VisitHeader(*header, addresses[i]);
+    if (header) {
+      CountArena(*header, addresses[i]);
+      visitor_.VisitHeader(*header, addresses[i]);
+      continue;
+    }
+    if (!find_chunks) continue;
+    const uint64_t next = VisitPages(addresses[i]);
+    if (next != addresses[i] + pool_bytes_) return next;
   }
+  return addresses.empty() ? 0 : addresses.back() + pool_bytes_;
+}
+
+uint64_t PoolScan::VisitPages(uint64_t address) {
+  std::array<std::byte, kChunkHeadBytes + kPayloadBytes> head;
+  do {
+    const size_t read = std::min(memory_.Read(address, head), head.size());
+    totals_.scanned_bytes += static_cast<int64_t>(read);
+    const uint64_t chunk = VisitMapped(std::span(head).first(read), address);
+    address += chunk != 0 ? chunk : kPageBytes;
+  } while (address % pool_bytes_ != 0);
+  return address;
+}
+
+void PoolScan::ScanPools(std::span<const uint64_t> pools) {
+  const int64_t arenas = totals_.arenas;
+  const size_t at_once = kPieceBytes / pool_bytes_;
+  for (size_t at = 0; at < pools.size();) {
+    const auto some = pools.subspan(at, std::min(pools.size() - at, at_once));
+    const size_t read = std::min(
+        memory_.ReadEach(some, pool_bytes_,
+                         std::span(piece_).first(some.size() * pool_bytes_)),
+        some.size());
+    totals_.scanned_bytes += static_cast<int64_t>(read * pool_bytes_);
+    for (size_t i = 0; i < read; ++i) {
+      VisitCopy(std::span<const std::byte>(piece_).subspan(i * pool_bytes_,
+                                                           pool_bytes_),
+                some[i]);
+    }
+    if (read < some.size()) ++totals_.read_faults;
+    at += read == some.size() ? read : read + 1;
+  }
+  totals_.arenas = arenas;
 }
 
 uint64_t PoolScan::ScanPiece(uint64_t address, size_t read, bool more) {
@@ -115,8 +172,10 @@ uint64_t PoolScan::VisitMapped(std::span<const std::byte> page,
   if (page.size() < kChunkHeadBytes) return 0;
   const auto word = Load<uint64_t>(page.data() + 8);
   if ((word & kChunkFlags) != kChunkMapped) return 0;
-  const auto bytes = MappedChunkBytes(Load<uint64_t>(page.data()), word,
-                                      extents_.EndOf(address) - address);
+  const uint64_t end = extents_.EndOf(address);
+  if (end == 0) return 0;
+  const auto bytes =
+      MappedChunkBytes(Load<uint64_t>(page.data()), word, end - address);
   if (!bytes) return 0;
   const size_t show =
       std::min<size_t>(page.size() - kChunkHeadBytes, kPayloadBytes);

@@ -58,11 +58,19 @@ class PoolScan {
   // Ranges must come by address.
   void ScanRange(uint64_t start, uint64_t end);
   void ScanHeaders(uint64_t start, uint64_t end);
+  // As ScanHeaders, and finds the chunks that malloc mapped alone.
+  void ScanHeads(uint64_t start, uint64_t end);
+  // These pools in full, by address; their arenas have been counted.
+  void ScanPools(std::span<const uint64_t> pools);
 
   const ScanTotals& totals() const { return totals_; }
 
  private:
-  void VisitHeaders(std::span<const uint64_t> addresses);
+  void ScanSlots(uint64_t start, uint64_t end, bool find_chunks);
+  // Returns where to go on: behind the last, or behind a chunk that was found.
+  uint64_t VisitHeaders(std::span<const uint64_t> addresses, bool find_chunks);
+  // Looks for chunks from a page on, up to the next place for a pool.
+  uint64_t VisitPages(uint64_t address);
   // The first `read` bytes of the piece; where to go on. `more`: what follows
   // can be read too.
   uint64_t ScanPiece(uint64_t address, size_t read, bool more);

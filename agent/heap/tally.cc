@@ -1,6 +1,7 @@
 #include "agent/heap/tally.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "agent/heap/words.h"
 
@@ -40,9 +41,11 @@ void Tally::CountPool(const PoolHeader& header, uint64_t address) {
   c.blocks_free += header.capacity - header.live;
   blocks_live_ += header.live;
   sizes_.Set(address, header.block_bytes);
+  sample_.AddHeader(header.block_bytes, header.live);
 }
 
 void Tally::VisitHeader(const PoolHeader& header, uint64_t address) {
+  if (sampling_) return;
   if (header.empty()) {
     ++pools_;
     ++pools_free_;
@@ -54,7 +57,11 @@ void Tally::VisitHeader(const PoolHeader& header, uint64_t address) {
 void Tally::VisitPool(const PoolHeader& header, uint64_t address,
                       std::span<const std::byte> pool,
                       const FreeBlocks& free_blocks, bool torn) {
-  CountPool(header, address);
+  if (sampling_) {
+    sample_.BeginPool(header.block_bytes, header.live);
+  } else {
+    CountPool(header, address);
+  }
   if (!torn) blocks_examined_ += header.live;
   const uint32_t size = header.block_bytes;
   for (uint32_t i = 0; i < header.carved; ++i) {
@@ -67,8 +74,14 @@ void Tally::VisitPool(const PoolHeader& header, uint64_t address,
       unknown_.bytes += size;
       continue;
     }
-    CountObject(found, size, block, address + at);
+    if (sampling_) {
+      sample_.AddObject(found.type);
+      CountOwned(found, block, address + at);
+    } else {
+      CountObject(found, size, block, address + at);
+    }
   }
+  if (sampling_) sample_.EndPool();
 }
 
 void Tally::CountObject(const Found& found, int64_t bytes,
@@ -77,6 +90,11 @@ void Tally::CountObject(const Found& found, int64_t bytes,
   if (counts_.size() <= index) counts_.resize(types_.size());
   ++counts_[index].objects;
   counts_[index].bytes += bytes;
+  CountOwned(found, block, address);
+}
+
+void Tally::CountOwned(const Found& found, std::span<const std::byte> block,
+                       uint64_t address) {
   if (const uint8_t owns = types_.owns(found.type); owns != 0) {
     owned_.Count(owns, found.type,
                  {.bytes = block.subspan(found.offset),
@@ -155,23 +173,44 @@ Tally::Found Tally::FindObject(std::span<const std::byte> block) {
 
 Tally::Count Tally::count(int32_t type) const {
   const auto index = static_cast<size_t>(type);
-  if (index >= counts_.size()) return {};
-  Count count = counts_[index];
+  Count count;
+  if (index < counts_.size()) count = counts_[index];
   count.bytes += owned_.bytes(type);
+  if (sampling_) {
+    const PoolSample::Estimate estimate = sample_.Of(type);
+    count.objects += std::llround(estimate.objects);
+    count.bytes += std::llround(estimate.block_bytes);
+  }
   return count;
+}
+
+double Tally::variance(int32_t type) const {
+  return sampling_ ? sample_.Of(type).variance : 0;
+}
+
+Tally::Count Tally::Unknown() const {
+  if (!sampling_) return unknown_;
+  const PoolSample::Estimate known = sample_.Of(PoolSample::kAnyType);
+  Count unknown{.objects = blocks_live_ - std::llround(known.objects),
+                .bytes = -std::llround(known.block_bytes)};
+  for (const core::SizeClass& c : classes_) {
+    unknown.bytes += c.blocks_live * c.block_bytes;
+  }
+  return unknown;
 }
 
 void Tally::Fill(core::HeapCensus& census) const {
   const OwnedBytes::Totals& owned = owned_.totals();
+  const Count unknown = Unknown();
   // What has an owner is not unknown. More than there is: the heap changed
   // while it was read, or two objects claim one buffer.
   census.unknown_blocks =
-      std::max<int64_t>(0, unknown_.objects - owned.pool_blocks);
-  census.unknown_bytes =
-      std::max<int64_t>(0, unknown_.bytes - owned.pool_bytes);
+      std::max<int64_t>(0, unknown.objects - owned.pool_blocks);
+  census.unknown_bytes = std::max<int64_t>(0, unknown.bytes - owned.pool_bytes);
   census.implausible_claims =
       owned.implausible +
-      std::max<int64_t>(0, owned.pool_blocks - unknown_.objects);
+      (sampling_ ? 0
+                 : std::max<int64_t>(0, owned.pool_blocks - unknown_.objects));
   census.pools_free = pools_free_;
   census.malloc = malloc_;
   census.malloc.buffer_bytes = owned.chunk_bytes;
@@ -180,6 +219,12 @@ void Tally::Fill(core::HeapCensus& census) const {
   }
   census.coverage.seen = blocks_examined_;
   census.coverage.total = blocks_live_;
+  if (sampling_) {
+    const PoolSample::Estimate any = sample_.Of(PoolSample::kAnyType);
+    census.coverage.sampled = true;
+    census.coverage.standard_error =
+        any.objects > 0 ? std::sqrt(any.variance) / any.objects : 0;
+  }
   if (!rules_.pools) {
     census.coverage.seen = census.coverage.total = malloc_.live_chunks;
   }

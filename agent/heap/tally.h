@@ -15,6 +15,7 @@
 #include "agent/heap/malloc_chunk.h"
 #include "agent/heap/object_size.h"
 #include "agent/heap/owned_bytes.h"
+#include "agent/heap/pool_sample.h"
 #include "agent/heap/pool_scan.h"
 #include "agent/heap/type_table.h"
 
@@ -39,10 +40,21 @@ class Tally final : public PoolVisitor, public ChunkVisitor {
   void VisitChunk(const Chunk& chunk,
                   std::span<const std::byte> payload) override;
 
+  // From now on pools are of a random sample of those whose headers were seen.
+  void BeginSample() { sampling_ = true; }
+  // How many pools each one of the sample stands for, by block size.
+  void set_weight(double weight) { owned_.set_weight(weight); }
+  // By block size, the pools that are not empty.
+  const core::SizeClass& size_class(uint32_t block_bytes) const {
+    return classes_[block_bytes / kSmallestBlockBytes];
+  }
+
   // Once, after the scan: counts what still waits.
   void Finish() { owned_.Settle(); }
   // By type index, what is owned included.
   Count count(int32_t type) const;
+  // Of the objects counted; 0 when all pools were read.
+  double variance(int32_t type) const;
   // Everything but the types.
   void Fill(core::HeapCensus& census) const;
   bool found_pools() const { return pools_ > 0; }
@@ -57,6 +69,9 @@ class Tally final : public PoolVisitor, public ChunkVisitor {
     uint32_t offset = 0;
   };
 
+  void CountOwned(const Found& found, std::span<const std::byte> block,
+                  uint64_t address);
+  Count Unknown() const;
   void CountPool(const PoolHeader& header, uint64_t address);
   void CountObject(const Found& found, int64_t bytes,
                    std::span<const std::byte> block, uint64_t address);
@@ -74,6 +89,8 @@ class Tally final : public PoolVisitor, public ChunkVisitor {
   const RequestRules rules_;
   const ObjectSizes object_sizes_;
   const RangeSet& readable_;
+  PoolSample sample_;
+  bool sampling_ = false;
   core::MallocUse malloc_;
   std::vector<Count> counts_;  // by type index
   Count unknown_;

@@ -58,6 +58,7 @@ void EncodeCensus(const core::HeapCensus& census, v1::HeapCensus& out) {
     type.set_address(t.type_address);
     type.set_objects(t.objects);
     type.set_bytes(t.bytes);
+    type.set_standard_error(t.standard_error);
   }
   out.set_other_types(census.other_types);
   out.set_other_objects(census.other_objects);
@@ -106,8 +107,12 @@ absl::StatusOr<core::HeapCensus> DecodeCensus(const v1::HeapCensus& in) {
   }
   core::HeapCensus census;
   for (const auto& t : in.types()) {
-    if (!AreCounts({t.objects(), t.bytes()})) return NoCount("a type");
-    census.types.push_back({t.name(), t.address(), t.objects(), t.bytes()});
+    if (!AreCounts({t.objects(), t.bytes()}) ||
+        !std::isfinite(t.standard_error())) {
+      return NoCount("a type");
+    }
+    census.types.push_back(
+        {t.name(), t.address(), t.objects(), t.bytes(), t.standard_error()});
   }
   for (const auto& c : in.size_classes()) {
     if (!AreCounts(

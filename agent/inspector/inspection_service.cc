@@ -139,7 +139,9 @@ absl::Status InspectionService::TakeCensus(const v1::TakeCensus& request,
   auto census = heap::TakeCensus(TargetMemory(python.pid), mappings,
                                  resident.ranges, python,
                                  {.headers_only = request.headers_only(),
-                                  .max_types = request.max_types()});
+                                  .max_types = request.max_types(),
+                                  .max_scan_bytes = request.max_scan_bytes(),
+                                  .seed = request.seed()});
   // What was read of a process that ended, or became another, is not of the
   // one that was meant, and no other reason for a failure holds.
   PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));

@@ -75,6 +75,8 @@ void InspectorClient::TakeCensus(const core::PythonProcess& python,
   EncodePython(python, *census.mutable_python());
   census.set_headers_only(options.headers_only);
   census.set_max_types(options.max_types);
+  census.set_max_scan_bytes(options.max_scan_bytes);
+  census.set_seed(options.seed);
   Enqueue(request, python.pid,
           [done = std::move(done)](absl::StatusOr<v1::Response*> r) mutable {
             if (!r.ok()) return done(r.status());

@@ -49,6 +49,7 @@ class FakeInspector final : public core::Inspector {
   int full = 0;
   int headers = 0;
   std::map<int32_t, int> looked_at;  // by pid
+  std::vector<core::CensusOptions> asked;
 
   void Identify(int32_t pid, IdentifyDone done) override {
     ++identified;
@@ -61,6 +62,7 @@ class FakeInspector final : public core::Inspector {
                   core::CensusOptions options, CensusDone done) override {
     ++(options.headers_only ? headers : full);
     ++looked_at[python.pid];
+    asked.push_back(options);
     auto it = censuses.find(python.pid);
     done(it == censuses.end()
              ? absl::StatusOr<core::HeapCensus>(absl::NotFoundError("gone"))

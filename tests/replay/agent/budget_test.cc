@@ -15,6 +15,19 @@ TEST_F(AgentTest, AnIdleHeapIsLeftAloneAfterItsFirstCensus) {
   EXPECT_GE(inspector_.headers, 4);
 }
 
+// One look at 20 GB must not cost what a hundred others do.
+TEST_F(AgentTest, OfALargeHeapEachLookTakesAnotherSample) {
+  AddPython(42, /*anon_kb=*/100'000);
+  Start();
+  time_.Advance(600 * kSecond);
+  ASSERT_GE(inspector_.asked.size(), 2u);
+  for (size_t i = 0; i < inspector_.asked.size(); ++i) {
+    EXPECT_EQ(inspector_.asked[i].max_scan_bytes, int64_t{4} << 30);
+    if (i == 0) continue;
+    EXPECT_NE(inspector_.asked[i].seed, inspector_.asked[i - 1].seed);
+  }
+}
+
 TEST_F(AgentTest, PastTheCpuBudgetHeapsAreLookedAtLessOften) {
   for (int32_t pid = 1; pid <= 20; ++pid) AddPython(100 + pid);
   Start();

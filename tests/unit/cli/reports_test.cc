@@ -38,6 +38,8 @@ TypesReport MakeTypes() {
       {.type = "str", .objects = 10, .bytes = 640},
       {.type = "bad\xff\x1b[2J", .objects = 1, .bytes = 16}};
   report.census.coverage = {.seen = 200011, .total = 200012};
+  report.census.size_classes = {{.block_bytes = 48, .blocks_live = 200012}};
+  report.census.malloc.live_chunks = 5;
   return report;
 }
 
@@ -63,6 +65,33 @@ TEST(TypesReport, TableStatesCoverageAndWhatItCuts) {
   EXPECT_THAT(text, HasSubstr("note: a note"));
   report.top = 0;
   EXPECT_THAT(RenderTypes(report, {}), Not(HasSubstr("\x1b")));
+}
+
+TEST(TypesReport, WhatIsEstimatedSaysHowWell) {
+  TypesReport report = MakeTypes();
+  report.census.coverage = {.seen = 2000, .total = 200012, .sampled = true};
+  report.census.types[0].standard_error = 1000;
+  const std::string text = RenderTypes(report, {});
+  EXPECT_THAT(text, HasSubstr("200,000  1,960  9.16 MiB"));
+  EXPECT_THAT(text, HasSubstr("a random sample; ± is 95 %"));
+  const json document = json::parse(TypesJson(report));
+  EXPECT_EQ(document["types"][0]["objects_standard_error"], 1000);
+  EXPECT_EQ(document["coverage"]["sampled"], true);
+}
+
+TEST(TypesReport, WhatIsNotSeenOrCannotBeIsSaid) {
+  TypesReport report = MakeTypes();
+  report.census.implausible_claims = 3;  // objects that changed meanwhile
+  EXPECT_THAT(RenderTypes(report, {}), Not(HasSubstr("cannot be true")));
+  report.census.implausible_claims = 12345;
+  EXPECT_THAT(CoverageLine(report.census), HasSubstr("12,345 claims"));
+  EXPECT_EQ(json::parse(TypesJson(report))["coverage"]["implausible_claims"],
+            12345);
+  EXPECT_THAT(CoverageLine(report.census), Not(HasSubstr("not glibc's")));
+  report.census.malloc.live_chunks = 0;
+  EXPECT_THAT(CoverageLine(report.census), HasSubstr("not glibc's"));
+  report.census.size_classes.clear();
+  EXPECT_THAT(CoverageLine(report.census), HasSubstr("chunks of malloc"));
 }
 
 TEST(PsReport, JsonGivesEachTierAWordOrAReason) {

@@ -178,7 +178,7 @@ TEST(PythonCodecTest, NonsenseIsRefused) {
 
 TEST(CensusCodecTest, EveryFieldSurvives) {
   core::HeapCensus census;
-  census.types = {{"a.B", 1, 2, 3}, {"\xff", 4, 5, 6}};
+  census.types = {{"a.B", 1, 2, 3, 0.5}, {"\xff", 4, 5, 6}};
   census.other_types = 7, census.other_objects = 8, census.other_bytes = 9;
   census.unknown_blocks = 10, census.unknown_bytes = 11;
   census.implausible_claims = 23, census.resident_bytes = 24;
@@ -201,6 +201,7 @@ TEST(CensusCodecTest, EveryFieldSurvives) {
   EXPECT_EQ(back->implausible_claims, 23);
   EXPECT_EQ(back->resident_bytes, 24);
   EXPECT_EQ(back->malloc.live_chunks, 25);
+  EXPECT_EQ(back->types[0].standard_error, 0.5);
   EXPECT_EQ(back->malloc.lost_bytes, 31);
   EXPECT_EQ(back->gc.enabled, false);
 }
