@@ -42,6 +42,7 @@ OwnedBytes::OwnedBytes(const core::MemorySource& memory,
       minor_(python.build.version.minor),
       rules_(rules),
       extents_(extents),
+      extents_bytes_(extents.bytes()),
       readable_(readable),
       sizes_(sizes) {
   waiting_.reserve(kMostWaiting);
@@ -155,12 +156,7 @@ void OwnedBytes::CountBlocks(int32_t type, const ObjectCopy& object) {
       std::max<uint64_t>(1, (*left + *size + kDequeItems - 1) / kDequeItems);
   const uint64_t bytes =
       blocks * ChunkBytesFor(kDequeBlockBytes + rules_.large_extra);
-  if (bytes > extents_.bytes()) {
-    ++totals_.implausible;
-    return;
-  }
-  totals_.chunks += std::llround(static_cast<double>(blocks) * weight_);
-  totals_.chunk_bytes += Charge(type, bytes);
+  AddChunks(type, bytes, blocks);
 }
 
 void OwnedBytes::CountValues(int32_t type, const ObjectCopy& object) {
@@ -208,13 +204,22 @@ void OwnedBytes::AddPointer(int32_t type, uint64_t address, What what,
 }
 
 void OwnedBytes::AddBlock(int32_t type, uint32_t block_bytes) {
-  totals_.pool_blocks += std::llround(weight_);
+  totals_.pool_blocks += weight_;
   totals_.pool_bytes += Charge(type, block_bytes);
 }
 
-void OwnedBytes::AddChunk(int32_t type, uint64_t chunk_bytes) {
-  totals_.chunks += std::llround(weight_);
-  totals_.chunk_bytes += Charge(type, chunk_bytes);
+void OwnedBytes::AddChunks(int32_t type, uint64_t bytes, uint64_t chunks) {
+  // Chunks do not overlap: all of them fit, or some are made up. What a sample
+  // stands for may be off.
+  const auto room =
+      static_cast<double>(extents_bytes_) * (weight_ == 1 ? 1 : 2) -
+      static_cast<double>(totals_.chunk_bytes);
+  if (static_cast<double>(bytes) * weight_ > room) {
+    ++totals_.implausible;
+    return;
+  }
+  totals_.chunks += static_cast<double>(chunks) * weight_;
+  totals_.chunk_bytes += Charge(type, bytes);
 }
 
 int64_t OwnedBytes::Charge(int32_t type, uint64_t bytes) {
@@ -245,7 +250,7 @@ void OwnedBytes::Settle() {
     } else if (readable_.Contains(w.address - 8 - rules_.large_before)) {
       chunks.push_back(w);
     } else if (!by_pointer) {
-      AddChunk(w.type, ChunkBytesFor(w.least + rules_.large_extra));
+      AddChunks(w.type, ChunkBytesFor(w.least + rules_.large_extra), 1);
     }
     // Else a static table, or memory that is not there.
   }
@@ -267,7 +272,7 @@ void OwnedBytes::LearnPools() {
   std::sort(pools.begin(), pools.end());
   pools.erase(std::unique(pools.begin(), pools.end()), pools.end());
   ReadScattered(
-      memory_, pools, kPoolHeaderBytes,
+      memory_, pools, kPoolHeaderBytes, failures_left_,
       [this](uint64_t pool, std::span<const std::byte> bytes) {
         const auto header = ParsePoolHeader(bytes, pool, layout_.pool_bytes);
         sizes_.Set(pool, header ? header->block_bytes : BlockSizes::kNoPool);
@@ -284,8 +289,8 @@ void OwnedBytes::ReadChunks(std::vector<Waiting>& chunks) {
   }
   size_t next = 0;
   const size_t read_bytes = kChunkReadBytes + rules_.large_before;
-  ReadScattered(
-      memory_, heads, read_bytes,
+  const size_t done = ReadScattered(
+      memory_, heads, read_bytes, failures_left_,
       [&](uint64_t head, std::span<const std::byte> bytes) {
         while (heads[next] != head) ++next;  // could not be read
         const Waiting& w = chunks[next++];
@@ -298,9 +303,11 @@ void OwnedBytes::ReadChunks(std::vector<Waiting>& chunks) {
           return;
         }
         const uint64_t least = request + rules_.large_extra;
-        AddChunk(w.type,
-                 ChunkThatHolds(word, least).value_or(ChunkBytesFor(least)));
+        AddChunks(w.type,
+                  ChunkThatHolds(word, least).value_or(ChunkBytesFor(least)),
+                  1);
       });
+  totals_.implausible += static_cast<int64_t>(chunks.size() - done);
 }
 
 uint64_t OwnedBytes::RequestOf(const Waiting& waiting,

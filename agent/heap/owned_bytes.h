@@ -19,7 +19,8 @@
 // static tables (of an empty dict) to nobody: neither is counted.
 //
 // Everything read is untrusted: what an object claims must lie in memory that
-// the target has, else it is counted in implausible() and owns nothing.
+// the target has, and all claims together in as much as it has, else it is
+// counted in Totals::implausible and owns nothing.
 //
 // Pure; one owner, one thread.
 #ifndef PLIMSOLL_AGENT_HEAP_OWNED_BYTES_H_
@@ -59,11 +60,13 @@ struct ObjectCopy {
 class OwnedBytes {
  public:
   static constexpr size_t kMostWaiting = 8192;
+  // Reads that fail, in all: a pointer or two of a heap that changes.
+  static constexpr int64_t kMostFailures = 1 << 14;
 
   struct Totals {
-    int64_t pool_blocks = 0;
+    double pool_blocks = 0;  // by weight
     int64_t pool_bytes = 0;
-    int64_t chunks = 0;
+    double chunks = 0;
     int64_t chunk_bytes = 0;
     int64_t implausible = 0;
   };
@@ -110,7 +113,8 @@ class OwnedBytes {
   void AddPointer(int32_t type, uint64_t address, What what,
                   uint64_t least = 0);
   void AddBlock(int32_t type, uint32_t block_bytes);
-  void AddChunk(int32_t type, uint64_t chunk_bytes);
+  // `bytes` in that many chunks.
+  void AddChunks(int32_t type, uint64_t bytes, uint64_t chunks);
   void Wait(const Waiting& waiting);
   void LearnPools();
   void ReadChunks(std::vector<Waiting>& chunks);
@@ -126,10 +130,12 @@ class OwnedBytes {
   const int minor_;
   const RequestRules rules_;
   const RangeSet& extents_;
+  const uint64_t extents_bytes_;
   const RangeSet& readable_;
   BlockSizes& sizes_;
   std::vector<int64_t> bytes_;  // by type
   double weight_ = 1;
+  int64_t failures_left_ = kMostFailures;
   std::vector<Waiting> waiting_;
   Totals totals_;
 };

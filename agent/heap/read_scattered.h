@@ -13,14 +13,16 @@
 namespace plimsoll::heap {
 
 // Calls visit(address, bytes) for each address, in order, that can be read
-// whole. Bounded: one system call more for each that cannot.
+// whole. Each that cannot costs a system call more and one of `failures_left`;
+// when none is left, the rest is left out. Returns how many were gone through.
 template <typename Visit>
-void ReadScattered(const core::MemorySource& memory,
-                   std::span<const uint64_t> addresses, size_t bytes,
-                   Visit&& visit) {
+size_t ReadScattered(const core::MemorySource& memory,
+                     std::span<const uint64_t> addresses, size_t bytes,
+                     int64_t& failures_left, Visit&& visit) {
   constexpr size_t kAtOnce = 256;
   std::vector<std::byte> buffer(std::min(addresses.size(), kAtOnce) * bytes);
-  for (size_t at = 0; at < addresses.size();) {
+  size_t at = 0;
+  while (at < addresses.size() && failures_left > 0) {
     const auto some =
         addresses.subspan(at, std::min(addresses.size() - at, kAtOnce));
     const size_t read =
@@ -31,8 +33,12 @@ void ReadScattered(const core::MemorySource& memory,
       visit(some[i],
             std::span<const std::byte>(buffer).subspan(i * bytes, bytes));
     }
-    at += read == some.size() ? read : read + 1;
+    at += read;
+    if (read == some.size()) continue;
+    ++at;
+    --failures_left;
   }
+  return at;
 }
 
 }  // namespace plimsoll::heap

@@ -205,12 +205,13 @@ void Tally::Fill(core::HeapCensus& census) const {
   // What has an owner is not unknown. More than there is: the heap changed
   // while it was read, or two objects claim one buffer.
   census.unknown_blocks =
-      std::max<int64_t>(0, unknown.objects - owned.pool_blocks);
+      std::max<int64_t>(0, unknown.objects - std::llround(owned.pool_blocks));
   census.unknown_bytes = std::max<int64_t>(0, unknown.bytes - owned.pool_bytes);
-  census.implausible_claims =
-      owned.implausible +
-      (sampling_ ? 0
-                 : std::max<int64_t>(0, owned.pool_blocks - unknown_.objects));
+  census.implausible_claims = owned.implausible;
+  if (!sampling_) {
+    const int64_t blocks = std::llround(owned.pool_blocks) - unknown_.objects;
+    census.implausible_claims += std::max<int64_t>(0, blocks);
+  }
   census.pools_free = pools_free_;
   census.malloc = malloc_;
   census.malloc.buffer_bytes = owned.chunk_bytes;

@@ -47,6 +47,7 @@ std::optional<std::string> TypeNamer::ModuleOf(uint64_t dict_address) {
     }
   }
   for (const DictEntry& entry : entries) {
+    if (++looks_ > kMostLooks) return std::nullopt;
     if (IsModuleKey(entry.key)) {
       module_key_ = entry.key;
       return ReadStr(memory_, layout_, entry.value);

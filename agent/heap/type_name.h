@@ -19,6 +19,10 @@ namespace plimsoll::heap {
 
 class TypeNamer {
  public:
+  // Keys read in search of "__module__", by all calls; past it names have no
+  // module. Real classes mostly share one such key.
+  static constexpr int64_t kMostLooks = 1 << 17;
+
   TypeNamer(const core::MemorySource& memory, const core::ObjectLayout& layout)
       : memory_(memory), layout_(layout) {}
   std::string NameOf(const TypeObject& type);
@@ -31,6 +35,7 @@ class TypeNamer {
   const core::ObjectLayout& layout_;
   // "__module__" is interned: once seen, its address is enough.
   uint64_t module_key_ = 0;
+  int64_t looks_ = 0;
 };
 
 }  // namespace plimsoll::heap
