@@ -79,6 +79,7 @@ int32_t TypeTable::Decide(uint64_t address, int depth) {
   const int32_t index = Inspect(address, depth);
   if (index != kNotAType) {
     known_[address] = index;
+    marks_[Mark(address) / 64] |= uint64_t{1} << (Mark(address) % 64);
   } else {
     // Forgetting costs a second look, never a wrong answer.
     if (refused_.size() >= kMostRefusals) refused_.clear();

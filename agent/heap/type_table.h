@@ -62,7 +62,10 @@ class TypeTable {
   }
 
   // Whether the type at `address` has been met already; looks at no memory.
-  bool IsKnown(uint64_t address) const { return known_.contains(address); }
+  bool IsKnown(uint64_t address) const {
+    return (marks_[Mark(address) / 64] >> (Mark(address) % 64) & 1) &&
+           known_.contains(address);
+  }
 
   // What its instances own outside their block: bits of Owns.
   uint8_t owns(int32_t index) const { return owns_[index]; }
@@ -75,6 +78,9 @@ class TypeTable {
     uint64_t address = 0;
     int32_t index = kNotAType;
   };
+  // A bit for each known type, which few other addresses have.
+  static constexpr size_t kMarks = 1 << 16;
+  static size_t Mark(uint64_t address) { return (address >> 4) % kMarks; }
   struct Range {
     uint64_t start = 0;
     uint64_t end = 0;
@@ -93,6 +99,7 @@ class TypeTable {
   std::vector<TypeObject> types_;
   std::vector<uint8_t> owns_;  // of types_, close together
   absl::flat_hash_map<uint64_t, int32_t> known_;
+  std::array<uint64_t, kMarks / 64> marks_{};
   absl::flat_hash_map<uint64_t, int32_t> refused_;
   uint64_t reads_ = 0;
   std::array<Slot, 4096> cache_{};
