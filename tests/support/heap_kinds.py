@@ -2,7 +2,8 @@
 
 usage: heap_kinds.py COUNT        (with any PYTHONMALLOC)
 Prints "key value" lines, then "ready", and waits for a line on stdin: first
-before anything is made, then with the objects alive, until stdin ends. Keys:
+before anything is made, then with the objects alive (the facts about them come
+after the next line), then with all of them dropped. Keys:
 "count:TYPE" and "bytes:TYPE" say how many objects of that type were made since
 the first "ready" and what they cost by this rule: sys.getsizeof, with the GC
 head and what stands before it, split into the blocks that it consists of, each
@@ -254,3 +255,7 @@ say()
 fill(made, 1)
 say()
 say(facts_of(made))
+# Gone, but for what waits in free lists.
+for name in made:
+    made[name][:] = [None] * len(made[name])
+say()

@@ -2,6 +2,7 @@
 // big, against what each interpreter says that they cost.
 #include <cmath>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,6 +38,8 @@ class LiveBytes : public ::testing::TestWithParam<std::string> {
   }
 
   void ExpectKinds(bool exact);
+  void ExpectNoneAreLeft(const core::HeapCensus& before,
+                         const std::map<std::string, std::string>& facts);
 
   absl::StatusOr<core::HeapCensus> Census() {
     const auto maps = procfs::ProcRoot().ReadMaps(target_->pid());
@@ -66,7 +69,8 @@ void LiveBytes::ExpectKinds(bool exact) {
   ASSERT_TRUE(target_->WriteLine("go") && target_->Next());
 
   int kinds = 0;
-  for (const auto& [key, value] : target_->facts()) {
+  const std::map<std::string, std::string> facts = target_->facts();
+  for (const auto& [key, value] : facts) {
     if (!key.starts_with("count:")) continue;
     ++kinds;
     const std::string type = key.substr(6);
@@ -92,6 +96,7 @@ void LiveBytes::ExpectKinds(bool exact) {
     std::cout << "\n";
   }
   EXPECT_EQ(kinds, 17);
+  ExpectNoneAreLeft(*before, facts);
   // The debug hooks fill what is not written yet.
   EXPECT_LE(after->implausible_claims,
             python_.allocator == "pymalloc" ? 0 : 100);
@@ -103,6 +108,22 @@ void LiveBytes::ExpectKinds(bool exact) {
             << " of " << after->resident_bytes << "\n";
   EXPECT_GE(m.live_bytes, m.object_bytes);
   EXPECT_LT(m.lost_bytes, after->resident_bytes / 100);
+}
+
+// What the types keep in free lists for the next one is not alive.
+void LiveBytes::ExpectNoneAreLeft(
+    const core::HeapCensus& before,
+    const std::map<std::string, std::string>& facts) {
+  ASSERT_TRUE(target_->WriteLine("go") && target_->Next());
+  const auto dropped = Census();
+  ASSERT_TRUE(dropped.ok()) << dropped.status();
+  for (const auto& [key, value] : facts) {
+    if (!key.starts_with("count:")) continue;
+    const std::string type = key.substr(6);
+    EXPECT_NEAR(static_cast<double>(Row(*dropped, type).objects),
+                static_cast<double>(Row(before, type).objects), 2)
+        << type << ": " << value << " were made and dropped";
+  }
 }
 
 TEST_P(LiveBytes, TwelveKindsAreExactInCountAndWithinTwoPerCentInBytes) {
