@@ -48,6 +48,16 @@ void PoolSample::Flush(int32_t type, double y) {
   sums.y_live += y * live_;
 }
 
+// How far one pool more may be off that is like none that was drawn: where
+// nearly all pools are alike, the few that are not are often all missed.
+double PoolSample::UnseenPool(const Sums& sums, const Stratum& stratum) {
+  const double others = stratum.live - sums.y;
+  if (sums.y <= 0) return 0;
+  if (sums.y <= others) return sums.y_squared / sums.y;
+  if (others < 1) return stratum.live / stratum.sampled;
+  return (stratum.live_squared - 2 * sums.y_live + sums.y_squared) / others;
+}
+
 PoolSample::Estimate PoolSample::Of(int32_t type) const {
   Estimate estimate;
   for (size_t i = 0; i < strata_.size(); ++i) {
@@ -64,8 +74,10 @@ PoolSample::Estimate PoolSample::Of(int32_t type) const {
     if (s.sampled < 2 || s.sampled >= all) continue;
     const double spread = std::max(0.0, y.y_squared - 2 * ratio * y.y_live +
                                             ratio * ratio * s.live_squared);
+    const double unseen = UnseenPool(y, s);
     estimate.variance += all * all * (1 - s.sampled / all) /
-                         (s.sampled * (s.sampled - 1)) * spread;
+                         (s.sampled * (s.sampled - 1)) *
+                         (spread + unseen * unseen);
   }
   return estimate;
 }

@@ -9,6 +9,9 @@
 // sum(l) (W. G. Cochran, Sampling Techniques, 3rd ed., 6.3-6.4; strata: 5.9).
 // Pools are the clusters: neighbours in a pool were made together, and so the
 // error is taken from the spread between pools, not from the number of blocks.
+// To the sum of squares comes one pool that was not seen: as full of the rarer
+// of the type and all others as the pools that have it (mean by objects). Else
+// a type that is nearly alone in its class would seem to have no error at all.
 //
 // Pure; one owner, one thread. Memory: 50 bytes for each pair of type and size
 // class that was met.
@@ -65,6 +68,7 @@ class PoolSample {
   static size_t StratumOf(uint32_t block_bytes) {
     return block_bytes / 8 < kStrata ? block_bytes / 8 : 0;
   }
+  static double UnseenPool(const Sums& sums, const Stratum& stratum);
   void Flush(int32_t type, double y);
 
   std::vector<Stratum> strata_ = std::vector<Stratum>(kStrata);
