@@ -1,6 +1,6 @@
 // How exact and how fast the census is, on a live interpreter.
 //
-// usage: census_bench [--count N] [--repeat N] [PYTHON]
+// usage: census_bench [--count N] [--repeat N] [--dicts] [PYTHON]
 //
 // Starts PYTHON (/usr/bin/python3.11) with N (200,000) live instances of each
 // of five types, takes censuses while it is idle and while a thread makes and
@@ -43,7 +43,8 @@ struct Sample {
 
 // As the inspector takes it, in this process.
 absl::StatusOr<Sample> Take(const core::PythonProcess& python,
-                            bool headers_only) {
+                            core::CensusOptions options) {
+  options.max_types = 0;
   const double began = CpuSeconds();
   const auto mappings =
       python::ProcProcessFiles("/proc", python.pid).ReadMappings();
@@ -51,9 +52,8 @@ absl::StatusOr<Sample> Take(const core::PythonProcess& python,
   const auto resident = inspector::ReadResidentRanges(
       "/proc", python.pid, heap::PoolRanges(*mappings),
       python.objects.pool_bytes);
-  auto census = heap::TakeCensus(
-      inspector::TargetMemory(python.pid), *mappings, resident.ranges, python,
-      {.headers_only = headers_only, .max_types = 0});
+  auto census = heap::TakeCensus(inspector::TargetMemory(python.pid), *mappings,
+                                 resident.ranges, python, options);
   if (!census.ok()) return census.status();
   return Sample{*std::move(census), CpuSeconds() - began};
 }
@@ -72,7 +72,7 @@ bool PrintRows(const char* state, const core::PythonProcess& python,
   std::vector<int64_t> low(truth.size(), INT64_MAX), high(truth.size(), 0);
   double best = 1e9, bytes = 0, share = 1, blocks = 0;
   for (int i = 0; i < repeat; ++i) {
-    const auto sample = Take(python, false);
+    const auto sample = Take(python, {});
     if (!sample.ok()) {
       std::fprintf(stderr, "%s\n", sample.status().ToString().c_str());
       return false;
@@ -104,6 +104,48 @@ bool PrintRows(const char* state, const core::PythonProcess& python,
   }
   std::printf("\n");
   return true;
+}
+
+// A sample of a part of the heap, `repeat` times: how far the counts are off,
+// and whether their intervals say so.
+void PrintSamples(const core::PythonProcess& python,
+                  const std::vector<std::pair<std::string, int64_t>>& truth,
+                  int part, int repeat) {
+  const auto full = Take(python, {});
+  if (!full.ok()) return;
+  const int64_t most = full->census.scanned_bytes / part;
+  std::vector<double> squares(truth.size(), 0), errors(truth.size(), 0);
+  std::vector<int> covered(truth.size(), 0);
+  double best = 1e9, read = 0;
+  for (int i = 1; i <= repeat; ++i) {
+    const auto sample = Take(
+        python, {.max_scan_bytes = most, .seed = static_cast<uint64_t>(i)});
+    if (!sample.ok() || !sample->census.coverage.sampled) return;
+    best = std::min(best, sample->cpu_seconds);
+    read = static_cast<double>(sample->census.scanned_bytes);
+    for (const core::TypeCount& row : sample->census.types) {
+      for (size_t t = 0; t < truth.size(); ++t) {
+        if (row.type != truth[t].first) continue;
+        const double off = static_cast<double>(row.objects - truth[t].second);
+        squares[t] += off * off / repeat;
+        errors[t] += row.standard_error / repeat;
+        covered[t] += std::abs(off) <= 1.96 * row.standard_error;
+      }
+    }
+  }
+  for (size_t t = 0; t < truth.size(); ++t) {
+    const double percent = 100 / static_cast<double>(truth[t].second);
+    std::printf(
+        "sample 1/%-2d %-33s off by %.2f %% (root of mean square), "
+        "standard error %.2f %%, %d of %d intervals hold the truth\n",
+        part, truth[t].first.c_str(), percent * std::sqrt(squares[t]),
+        percent * errors[t], covered[t], repeat);
+  }
+  std::printf(
+      "sample 1/%-2d %.0f of %.0f MB read, %.4f s of CPU: %.2f GB of "
+      "heap/s\n",
+      part, read / 1e6, static_cast<double>(full->census.resident_bytes) / 1e6,
+      best, static_cast<double>(full->census.resident_bytes) / best / 1e9);
 }
 
 // The kernel's copying alone, by size of one read.
@@ -165,8 +207,21 @@ bool PrintInspector(int32_t pid) {
   return true;
 }
 
-int Run(const std::string& program, const std::string& count, int repeat) {
-  testing::HeapTarget target(program, {count},
+void PrintHeaders(const core::PythonProcess& python) {
+  double best = 1e9, bytes = 0;
+  for (int i = 0; i < 10; ++i) {
+    const auto headers = Take(python, {.headers_only = true});
+    if (!headers.ok()) return;
+    best = std::min(best, headers->cpu_seconds);
+    bytes = static_cast<double>(headers->census.arena_bytes);
+  }
+  std::printf("headers only: %.0f MB of arenas in %.4f s of CPU: %.1f GB/s\n",
+              bytes / 1e6, best, bytes / best / 1e9);
+}
+
+int Run(const std::string& program, std::vector<std::string> arguments,
+        int repeat) {
+  testing::HeapTarget target(program, std::move(arguments),
                              "tests/bench/heap_truth_bench.py");
   if (!target.running() || !target.Next()) {
     std::fprintf(stderr, "%s did not start the target\n", program.c_str());
@@ -190,10 +245,9 @@ int Run(const std::string& program, const std::string& count, int repeat) {
               "least", "most", "worst");
   const int64_t blocks = target.Number("allocated_blocks");
   if (!PrintRows("idle", *python, truth, blocks, repeat)) return 1;
-  if (const auto headers = Take(*python, true); headers.ok()) {
-    std::printf("headers only: %.0f MB of pools in %.4f s of CPU\n",
-                static_cast<double>(headers->census.arena_bytes) / 1e6,
-                headers->cpu_seconds);
+  PrintHeaders(*python);
+  for (const int part : {4, 20}) {
+    PrintSamples(*python, truth, part, std::max(repeat, 100));
   }
   if (!PrintInspector(target.pid())) return 1;
   PrintPieces(*python);
@@ -206,6 +260,7 @@ int Run(const std::string& program, const std::string& count, int repeat) {
 
 int main(int argc, char** argv) {
   std::string python = "/usr/bin/python3.11", count = "200000";
+  bool dicts = false;
   int repeat = 20;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
@@ -213,13 +268,18 @@ int main(int argc, char** argv) {
       count = argv[++i];
     } else if (word == "--repeat" && i + 1 < argc) {
       repeat = std::max(1, std::atoi(argv[++i]));
+    } else if (word == "--dicts") {
+      dicts = true;
     } else if (word.starts_with("-")) {
       std::fprintf(stderr,
-                   "usage: census_bench [--count N] [--repeat N] [PYTHON]\n");
+                   "usage: census_bench [--count N] [--repeat N] [--dicts] "
+                   "[PYTHON]\n");
       return 2;
     } else {
       python = word;
     }
   }
-  return plimsoll::Run(python, count, repeat);
+  std::vector<std::string> arguments = {count};
+  if (dicts) arguments.emplace_back("dicts");
+  return plimsoll::Run(python, std::move(arguments), repeat);
 }

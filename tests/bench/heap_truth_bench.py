@@ -1,6 +1,6 @@
 """The census bench's target: COUNT live instances of each of five types.
 
-usage: heap_truth_bench.py COUNT
+usage: heap_truth_bench.py COUNT [dicts]     dicts: a heap of dicts and lists too
 Prints "key value" lines and "ready", waits for a line; then makes and drops
 objects of the same five types in a thread, says "ready", until stdin ends.
 """
@@ -37,6 +37,11 @@ makers = (namespace["FloatingVehicle"],
           lambda i: namespace["Row"](a=i))
 count = int(sys.argv[1])
 gc.disable()
+# Rows as a JSON API holds them: dicts of dicts, lists, text of some length.
+rows = [{"id": i, "name": "vehicle %d" % i, "at": [i / 3, i / 7],
+         "tags": {"a": i, "b": str(i)}, "stops": list(range(i, i + 30)),
+         "wide": dict.fromkeys(range(40))}
+        for i in range(count if "dicts" in sys.argv else 0)]
 alive = [[make(i) for i in range(count)] for make in makers]
 
 
