@@ -12,12 +12,12 @@
 
 #define PLIMSOLL_IS_USER_CS(cs) (((cs)&3) == 3)
 
-/* clang-format off: it breaks this another way each time it is run */
-#define PLIMSOLL_REGISTERS(X)                                                  \
-  X(0, r15)                                                                    \
-  X(1, r14) X(2, r13) X(3, r12) X(4, bp) X(5, bx) X(6, r11) X(7, r10) X(8, r9) \
-      X(9, r8) X(10, ax) X(11, cx) X(12, dx) X(13, si) X(14, di)               \
-          X(15, orig_ax) X(16, ip) X(17, cs) X(18, flags) X(19, sp) X(20, ss)
+/* Each run of clang-format would break this in another way. */
+/* clang-format off */
+#define PLIMSOLL_REGISTERS(X) \
+  X(0, r15) X(1, r14) X(2, r13) X(3, r12) X(4, bp) X(5, bx) X(6, r11) \
+  X(7, r10) X(8, r9) X(9, r8) X(10, ax) X(11, cx) X(12, dx) X(13, si) \
+  X(14, di) X(15, orig_ax) X(16, ip) X(17, cs) X(18, flags) X(19, sp) X(20, ss)
 /* clang-format on */
 #define PLIMSOLL_TAKE_REGISTER(index, name) \
   *(volatile __u64 *)&out->registers[index] = ctx->regs.name;
