@@ -1,11 +1,8 @@
 // The real plimsoll-agent beside a live Python: what /metrics says of it, and
 // that it ends as asked.
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,13 +13,15 @@
 #include <vector>
 
 #include "agent/procfs/proc_root.h"
-#include "plimsoll/base/unique_fd.h"
+#include "tests/support/child_process.h"
 #include "tests/support/temp_dir.h"
 
 namespace plimsoll {
 namespace {
 
+using testing::FreePort;
 using ::testing::HasSubstr;
+using testing::HttpGet;
 using testing::TempDir;
 
 class Child {
@@ -65,45 +64,6 @@ class Child {
 std::string BinDir() {
   const char* dir = std::getenv("PLIMSOLL_BIN_DIR");
   return dir != nullptr ? dir : "";
-}
-
-int FreePort() {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof(address);
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 ||
-      ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) !=
-          0) {
-    return 0;
-  }
-  return ntohs(address.sin_port);
-}
-
-std::string Get(int port, const std::string& path) {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address),
-                sizeof(address)) != 0) {
-    return "";
-  }
-  std::string request = "GET " + path +
-                        " HTTP/1.1\r\nHost: localhost\r\n"
-                        "Connection: close\r\n\r\n";
-  if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
-    return "";
-  }
-  std::string answer;
-  char buffer[8192];
-  ssize_t got = 0;
-  while ((got = ::recv(fd.get(), buffer, sizeof(buffer), 0)) > 0) {
-    answer.append(buffer, static_cast<size_t>(got));
-  }
-  return answer;
 }
 
 // The value of a line `name value` of an exposition; -1 when it is not there.
@@ -159,7 +119,7 @@ TEST_F(AgentProgramTest, SeesALivePythonAndEndsAsAsked) {
   Child agent(AgentCommand(), log);
   std::string metrics;
   ASSERT_TRUE(WaitFor([&] {
-    metrics = Get(port_, "/metrics");
+    metrics = HttpGet(port_, "/metrics");
     return Value(metrics, "plimsoll_agent_processes") >= 1 &&
            Value(metrics, "plimsoll_agent_censuses_total{kind=\"full\"}") >=
                1 &&
@@ -171,8 +131,11 @@ TEST_F(AgentProgramTest, SeesALivePythonAndEndsAsAsked) {
             1);
   EXPECT_GT(Value(metrics, "plimsoll_agent_census_seconds_total"), 0);
   EXPECT_EQ(Value(metrics, "plimsoll_dropped_total{reason=\"spool_full\"}"), 0);
-  EXPECT_THAT(Get(port_, "/healthz"), HasSubstr("200 OK"));
-  EXPECT_THAT(Get(port_, "/nothing"), HasSubstr("404"));
+  int status = 0;
+  HttpGet(port_, "/healthz", &status);
+  EXPECT_EQ(status, 200);
+  HttpGet(port_, "/nothing", &status);
+  EXPECT_EQ(status, 404);
   ::kill(agent.pid(), SIGTERM);
   EXPECT_EQ(agent.Wait(), 0) << Slurp(log);
 }
