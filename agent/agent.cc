@@ -12,13 +12,15 @@ constexpr int64_t kScanPeriodNs = 5 * kNsPerSecond;
 // How often it is looked at whether a census is due.
 constexpr int64_t kCensusCheckNs = kNsPerSecond;
 
-DiscoveryEvents EventsOf(ProcessTable* table) {
+DiscoveryEvents EventsOf(ProcessTable* table,
+                         std::function<void()> take_events) {
   DiscoveryEvents events;
   events.on_python = [table](const core::ProcessId& id,
                              absl::StatusOr<core::PythonProcess> python) {
     table->Add(id, std::move(python));
   };
   events.on_gone = [table](const core::ProcessId& id) { table->Remove(id); };
+  events.before_gone = std::move(take_events);
   return events;
 }
 
@@ -41,8 +43,8 @@ Agent::Agent(const Config& config, AgentPorts ports, AgentIdentity identity,
                    Report(std::move(snapshots));
                  },
                  ports_.on_result}),
-      discovery_(std::move(proc), ports_.inspector, EventsOf(&table_),
-                 identity_.pid) {}
+      discovery_(std::move(proc), ports_.inspector,
+                 EventsOf(&table_, ports_.take_events), identity_.pid) {}
 
 void Agent::Start() {
   ScanLoop();
@@ -95,7 +97,9 @@ void Agent::CountLoss(const std::string& reason, int64_t count) {
 }
 
 void Agent::SampleAndReport() {
-  table_.SampleMemory();
+  const std::vector<core::ProcessId> gone = table_.SampleMemory();
+  if (!gone.empty() && ports_.take_events) ports_.take_events();
+  for (const core::ProcessId& id : gone) table_.Remove(id);
   std::vector<core::Snapshot> snapshots = table_.TakeSnapshots();
   for (core::Snapshot& snapshot : evidence_) {
     snapshots.push_back(std::move(snapshot));

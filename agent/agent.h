@@ -37,6 +37,10 @@ struct AgentPorts {
   // Takes the report; returns false when it was lost (and counted).
   std::function<void(const core::NodeReport&)> on_report;
   std::function<void(core::CommandResult)> on_result;
+  // Hands over the lifecycle events that wait (HandleExec, HandleExit,
+  // HandleOomVictim), before a process that is no longer in /proc is taken for
+  // ended: they may say that the OOM killer ended it. Empty: there are none.
+  std::function<void()> take_events;
 };
 
 struct AgentIdentity {

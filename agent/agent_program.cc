@@ -236,6 +236,9 @@ absl::Status AgentProgram::StartAgent() {
   ports.on_report = [this](const core::NodeReport& report) {
     HandleReport(report);
   };
+  ports.take_events = [this] {
+    if (lifecycle_) HandleLifecycle();
+  };
   ports.on_result = [this](core::CommandResult result) {
     spdlog::info("command ended id={} outcome={} reason=\"{}\"",
                  result.command_id, static_cast<int>(result.outcome),

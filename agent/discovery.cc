@@ -55,6 +55,7 @@ absl::Status Discovery::Scan() {
   for (const auto& [pid, known] : known_) {
     if (!std::binary_search(pids.begin(), pids.end(), pid)) gone.push_back(pid);
   }
+  if (!gone.empty() && events_.before_gone) events_.before_gone();
   for (int32_t pid : gone) Forget(pid);
   for (int32_t pid : pids) {
     if (pid == self_pid_) continue;
@@ -104,6 +105,8 @@ void Discovery::Forget(int32_t pid) {
 void Discovery::Look(int32_t pid, Known& known) {
   auto stat = proc_.ReadStat(pid);
   if (!stat.ok() || stat->state == 'Z' || stat->state == 'X') {
+    // May end `known`, which is not looked at again.
+    if (events_.before_gone) events_.before_gone();
     Forget(pid);
     return;
   }

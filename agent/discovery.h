@@ -34,6 +34,9 @@ struct DiscoveryEvents {
       on_python;
   // It ended, or runs another image now.
   std::function<void(const core::ProcessId&)> on_gone;
+  // A scan missed a process that no event told of yet: events that wait know
+  // more of its end, and come first. May be empty.
+  std::function<void()> before_gone;
 };
 
 class Discovery {

@@ -197,14 +197,14 @@ WatchedProcess* ProcessTable::Find(const core::ProcessId& id) {
   return it == processes_.end() ? nullptr : &it->second;
 }
 
-void ProcessTable::SampleMemory() {
+std::vector<core::ProcessId> ProcessTable::SampleMemory() {
   round_cgroups_.clear();
   std::vector<core::ProcessId> gone;
   for (auto& [id, process] : processes_) {
     if (!SampleOne(id, process)) gone.push_back(id);
   }
-  for (const core::ProcessId& id : gone) Remove(id);
   round_cgroups_.clear();
+  return gone;
 }
 
 std::optional<core::CgroupMemory> ProcessTable::ReadCgroup(

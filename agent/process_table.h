@@ -33,15 +33,16 @@ class ProcessTable {
 
   void Add(const core::ProcessId& id,
            absl::StatusOr<core::PythonProcess> python);
-  // The last snapshot of it: its last sample, marked as exited.
+  // The last snapshot of it: its last sample, marked as exited. Nothing when it
+  // is not (or no longer) in the table.
   void Remove(const core::ProcessId& id);
   void MarkOomVictim(int32_t pid);
 
   WatchedProcess* Find(const core::ProcessId& id);
   std::map<core::ProcessId, WatchedProcess>& processes() { return processes_; }
 
-  // Tier 0 of all, now.
-  void SampleMemory();
+  // Tier 0 of all, now. Returns those that are no longer there, for Remove.
+  std::vector<core::ProcessId> SampleMemory();
   // One snapshot per process of what came since the last call, the snapshots
   // of those that ended, and descriptions of those the collector does not know.
   std::vector<core::Snapshot> TakeSnapshots();

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -76,6 +77,9 @@ class AgentTest : public ::testing::Test {
     ports.on_result = [this](core::CommandResult result) {
       results_.push_back(std::move(result));
     };
+    ports.take_events = [this] {
+      if (auto events = std::exchange(waiting_events_, nullptr)) events();
+    };
     agent_ = std::make_unique<Agent>(
         config_, std::move(ports), AgentIdentity{"boot", "node-1", 9999, 100},
         procfs::ProcRoot(root_.proc()),
@@ -107,6 +111,7 @@ class AgentTest : public ::testing::Test {
   FakeInspector inspector_;
   int64_t cpu_ns_ = 0;
   int64_t census_cost_ns_ = 0;
+  std::function<void()> waiting_events_;  // what the kernel's ring holds
   std::vector<core::NodeReport> reports_;
   std::vector<core::CommandResult> results_;
   std::unique_ptr<Agent> agent_;

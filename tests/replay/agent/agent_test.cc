@@ -138,6 +138,53 @@ TEST_F(AgentTest, AProcessThatVanishesIsTakenOutByTheSample) {
   EXPECT_EQ(agent_->status().processes, 0);
 }
 
+// Events rest for up to 200 ms; a sample or a scan may see the end before them.
+TEST_F(AgentTest, AnOomKillThatTheSampleSeesBeforeItsEventIsStillOne) {
+  AddPython(42);
+  Start();
+  time_.Advance(11 * kSecond);
+  root_.RemoveProcess(42);
+  waiting_events_ = [this] {
+    agent_->HandleOomVictim(42);
+    agent_->HandleExit(42);
+  };
+  agent_->ReportNow();
+  ASSERT_TRUE(Last(42)->memory->exited);
+  EXPECT_TRUE(Last(42)->memory->oom_killed);
+  EXPECT_EQ(agent_->status().processes, 0);
+}
+
+TEST_F(AgentTest, AnOomKillThatTheScanSeesBeforeItsEventIsStillOne) {
+  AddPython(42);
+  Start();
+  time_.Advance(11 * kSecond);
+  root_.RemoveProcess(42);
+  waiting_events_ = [this] { agent_->HandleOomVictim(42); };
+  agent_->ScanNow();
+  agent_->ReportNow();
+  ASSERT_TRUE(Last(42)->memory->exited);
+  EXPECT_TRUE(Last(42)->memory->oom_killed);
+}
+
+// Its parent has not waited for it yet: /proc shows it as a zombie.
+TEST_F(AgentTest, AnOomKillOfAZombieIsStillOne) {
+  AddPython(42);
+  Start();
+  time_.Advance(11 * kSecond);
+  root_.AddProcess(42).File("stat",
+                            "42 (python3) Z 1 42 42 0 -1 4194304 900 0 7 0 11 "
+                            "5 0 0 20 0 1 0 1042 0 0 18446744073709551615 0 0 "
+                            "0 0 0 0 0 0 0 0 0 0\n");
+  waiting_events_ = [this] {
+    agent_->HandleOomVictim(42);
+    agent_->HandleExit(42);
+  };
+  agent_->ScanNow();
+  agent_->ReportNow();
+  ASSERT_TRUE(Last(42)->memory->exited);
+  EXPECT_TRUE(Last(42)->memory->oom_killed);
+}
+
 TEST_F(AgentTest, AnUnknownPythonStillGetsTierZero) {
   AddPython(42);
   inspector_.pythons.insert_or_assign(
