@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cli/byte_size.h"
 #include "cli/duration.h"
 
 namespace plimsoll::cli {
@@ -18,6 +19,9 @@ constexpr char kExitCodes[] =
     "Exit codes: 0 done; 1 it failed; 2 usage; 3 not permitted or not "
     "supported here;\n4 no such process; 5 not a Python that can be read.\n"
     "plimsoll VERB --help says more about a verb.";
+
+constexpr int kLastPid = 4194304;  // PID_MAX_LIMIT of 64-bit kernels
+constexpr int64_t kScanLimitBytes = int64_t{4} << 30;
 
 // Edit distance, for "did you mean".
 size_t Distance(std::string_view a, std::string_view b) {
@@ -67,6 +71,52 @@ CLI::Option* AddDuration(CLI::App& app, const char* name, int64_t& target_ns,
       ->type_name("DURATION");
 }
 
+void AddScanLimit(CLI::App& app, int64_t& target_bytes) {
+  app.add_option_function<std::string>(
+         "--scan-limit",
+         [&target_bytes](const std::string& text) {
+           auto parsed = ParseByteSize(text);
+           if (!parsed.ok()) {
+             throw CLI::ValidationError(std::string(parsed.status().message()));
+           }
+           target_bytes = *parsed;
+         },
+         "of a heap larger than this a random sample is read, and counts get "
+         "an interval; 0 reads all [4GiB]")
+      ->type_name("SIZE");
+}
+
+void AddMarksDir(CLI::App& app, Options& options) {
+  app.add_option("--dir", options.marks_dir,
+                 "where marks are kept [$XDG_STATE_HOME/plimsoll/marks, else "
+                 "/var/lib/plimsoll/marks for root]")
+      ->type_name("DIR");
+}
+
+void AddMark(CLI::App& app, Options& options) {
+  app.add_option("NAME", options.mark, "what to call this moment")
+      ->type_name("");
+  app.add_flag("--list", options.list, "show the marks, of PID or all");
+  app.add_flag("--remove", options.remove, "remove the mark NAME of PID");
+  app.add_flag("--prune", options.prune,
+               "remove the marks of processes that have ended");
+  AddMarksDir(app, options);
+}
+
+void AddMarks(CLI::App& app, Options& options) {
+  app.add_option("FROM", options.mark, "a mark of the process")
+      ->required()
+      ->type_name("");
+  app.add_option("TO", options.to_mark, "a later one [now]")->type_name("");
+  AddMarksDir(app, options);
+}
+
+CLI::Option* AddPid(CLI::App& app, Options& options) {
+  return app.add_option("PID", options.pid, "the process, as ps shows it")
+      ->check(CLI::Range(1, kLastPid).description(""))
+      ->type_name("");
+}
+
 CLI::Validator NonNegative() {
   return CLI::Validator(CLI::NonNegativeNumber).description("");
 }
@@ -74,10 +124,7 @@ CLI::Validator NonNegative() {
 void AddFlag(CLI::App& app, const Verb& verb, Flag flag, Options& options) {
   switch (flag) {
     case Flag::kPid:
-      app.add_option("PID", options.pid, "the process, as ps shows it")
-          ->required()
-          ->check(CLI::Range(1, 4194304).description(""))
-          ->type_name("");
+      AddPid(app, options)->required();
       break;
     case Flag::kFor:
       AddDuration(app, "--for", options.for_ns,
@@ -120,6 +167,18 @@ void AddFlag(CLI::App& app, const Verb& verb, Flag flag, Options& options) {
                                   options.collector_url, "]"))
           ->type_name("URL");
       break;
+    case Flag::kAnyPid:
+      AddPid(app, options);
+      break;
+    case Flag::kScanLimit:
+      AddScanLimit(app, options.scan_limit_bytes);
+      break;
+    case Flag::kMark:
+      AddMark(app, options);
+      break;
+    case Flag::kMarks:
+      AddMarks(app, options);
+      break;
   }
 }
 
@@ -135,6 +194,7 @@ void AddVerb(CLI::App& app, const Verb& verb, Options& options) {
 void SetDefaults(const Verb& verb, Options& options) {
   options.verb = std::string(verb.name);
   options.top = verb.default_top;
+  options.scan_limit_bytes = kScanLimitBytes;
   if (auto parsed = ParseDuration(verb.default_for); parsed.ok()) {
     options.for_ns = *parsed;
   }

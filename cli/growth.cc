@@ -11,10 +11,16 @@ namespace {
 
 constexpr size_t kLooksForInterval = 4;
 constexpr char kHowBytes[] =
-    "bytes by type are the pymalloc blocks that hold the objects themselves";
+    "bytes by type are what the objects cost: their blocks and what they own "
+    "outside of them";
 
 void AddNotes(const LookSeries& series, GrowthReport& report) {
   report.notes.push_back(kHowBytes);
+  if (report.sampled) {
+    report.notes.push_back(
+        "random samples of a large heap were counted: what is within its error "
+        "may be no change (--scan-limit 0 reads all)");
+  }
   if (series.interrupted) {
     report.notes.push_back("ended early by Ctrl-C");
   }
@@ -38,7 +44,9 @@ absl::Status RunGrowth(const Options& options, Session& session) {
   PLIMSOLL_ASSIGN_OR_RETURN(
       const LookSeries series,
       TakeLooks(target,
-                {.for_ns = options.for_ns, .interval_ns = options.interval_ns},
+                {.for_ns = options.for_ns,
+                 .interval_ns = options.interval_ns,
+                 .scan_limit_bytes = options.scan_limit_bytes},
                 session, progress));
   progress.Clear();
   if (series.looks.size() < 2) {
@@ -65,13 +73,16 @@ Verb GrowthVerb() {
       .help =
           "Takes a census at the start, at the end and in between, and fits a "
           "line to each\ntype. The process is not stopped.\n\n"
-          "  OBJECTS    the last census less the first\n"
+          "  OBJECTS    the last census less the first; with ±, half of the "
+          "95 %\n             interval, where a sample of a large heap was "
+          "read\n"
           "  OBJECTS/S  slope over all censuses\n"
           "  BYTES, BYTES/S  the same in bytes; in brackets the 95 % interval\n"
           "  TYPE       module.QualName; builtins bare\n\n"
           "The last line divides the change of anonymous memory.\n\n"
           "Example:  plimsoll growth 4711 --for 2m",
-      .flags = {Flag::kPid, Flag::kFor, Flag::kInterval, Flag::kTop},
+      .flags = {Flag::kPid, Flag::kFor, Flag::kInterval, Flag::kTop,
+                Flag::kScanLimit},
       .default_for = "60s",
       .default_top = 20,
       .run = &RunGrowth};

@@ -23,14 +23,20 @@ int64_t FirstInterval(const LookPlan& plan) {
 
 }  // namespace
 
-absl::StatusOr<Look> TakeLook(Target& target) {
+absl::StatusOr<Look> TakeLook(Target& target, int64_t scan_limit_bytes) {
   Look look;
   const int64_t begin_ns = BoottimeNs();
-  PLIMSOLL_ASSIGN_OR_RETURN(look.census,
-                            target.TakeCensus({.max_types = kMaxTypes}));
+  // Each look draws another sample.
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      look.census,
+      target.TakeCensus({.max_types = kMaxTypes,
+                         .max_scan_bytes = scan_limit_bytes,
+                         .seed = static_cast<uint64_t>(begin_ns)}));
   PLIMSOLL_ASSIGN_OR_RETURN(const core::MemorySample memory,
                             target.ReadMemory());
   look.anon_bytes = memory.anon_bytes;
+  look.python_bytes = PythonBytes(look.census);
+  look.free_bytes = FreeBytes(look.census, target.python().objects.pool_bytes);
   // A census is of a stretch of time; its middle is the best single moment.
   look.boottime_ns = begin_ns + (BoottimeNs() - begin_ns) / 2;
   return look;
@@ -43,7 +49,7 @@ absl::StatusOr<LookSeries> TakeLooks(Target& target, const LookPlan& plan,
   int64_t interval_ns = FirstInterval(plan);
   while (true) {
     const int64_t began_ns = BoottimeNs();
-    auto look = TakeLook(target);
+    auto look = TakeLook(target, plan.scan_limit_bytes);
     if (!look.ok()) {
       if (series.looks.empty()) return look.status();
       series.ended = look.status();
@@ -70,7 +76,7 @@ absl::StatusOr<LookSeries> TakeLooks(Target& target, const LookPlan& plan,
     }
     if (!series.interrupted) continue;
     // What was measured up to Ctrl-C counts too.
-    if (auto last = TakeLook(target); last.ok()) {
+    if (auto last = TakeLook(target, plan.scan_limit_bytes); last.ok()) {
       series.looks.push_back(*std::move(last));
     }
     return series;

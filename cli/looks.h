@@ -14,11 +14,13 @@
 
 namespace plimsoll::cli {
 
-absl::StatusOr<Look> TakeLook(Target& target);
+// Reads a sample of a heap that is larger than `scan_limit_bytes`; 0: all.
+absl::StatusOr<Look> TakeLook(Target& target, int64_t scan_limit_bytes = 0);
 
 struct LookPlan {
   int64_t for_ns = 0;
   int64_t interval_ns = 0;  // 0: a twelfth of for_ns, in [250 ms, 30 s]
+  int64_t scan_limit_bytes = 0;
 };
 
 struct LookSeries {

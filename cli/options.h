@@ -19,6 +19,13 @@ struct Options {
   int32_t top = 0;          // rows; 0: all
   int64_t count = 0;        // refreshes; 0: until interrupted
   std::string type;
+  int64_t scan_limit_bytes = 0;  // of a heap; 0: all is read
+  std::string mark;              // a saved moment
+  std::string to_mark;           // "": now
+  std::string marks_dir;         // "": the default one
+  bool list = false;
+  bool remove = false;
+  bool prune = false;
   std::string collector_url;
 };
 

@@ -16,6 +16,7 @@ namespace plimsoll::cli {
 
 enum class Flag : uint8_t {
   kPid,        // PID, required
+  kAnyPid,     // PID, may be left out
   kFor,        // --for DURATION
   kInterval,   // --interval DURATION
   kTop,        // --top N
@@ -23,6 +24,9 @@ enum class Flag : uint8_t {
   kCount,      // --count N
   kVerbose,    // --verbose
   kCollector,  // --collector URL
+  kScanLimit,  // --scan-limit SIZE
+  kMark,       // NAME and what else is done with marks
+  kMarks,      // FROM [TO]
 };
 
 struct Verb {
@@ -43,6 +47,8 @@ std::span<const Verb> AllVerbs();
 Verb PsVerb();
 Verb TypesVerb();
 Verb GrowthVerb();
+Verb MarkVerb();
+Verb DiffVerb();
 Verb GcVerb();
 Verb StacksVerb();
 Verb TopVerb();

@@ -5,9 +5,9 @@
 namespace plimsoll::cli {
 
 std::span<const Verb> AllVerbs() {
-  static const std::array<Verb, 8> verbs = {
-      {PsVerb(), TypesVerb(), GrowthVerb(), GcVerb(), StacksVerb(), TopVerb(),
-       IncidentsVerb(), WorkloadsVerb()}};
+  static const std::array<Verb, 10> verbs = {
+      {PsVerb(), TypesVerb(), GrowthVerb(), MarkVerb(), DiffVerb(), GcVerb(),
+       StacksVerb(), TopVerb(), IncidentsVerb(), WorkloadsVerb()}};
   return verbs;
 }
 

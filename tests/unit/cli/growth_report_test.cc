@@ -14,13 +14,15 @@ using ::testing::HasSubstr;
 Look MakeLook(int64_t second, int64_t leaked) {
   Look look;
   look.boottime_ns = second * 1000000000;
-  look.anon_bytes = 50000000 + second * 10000;
+  look.anon_bytes = 50000000 + second * 20000;
   look.census.types = {
       {.type = "v.Car", .objects = 100 + leaked, .bytes = (100 + leaked) * 64},
       {.type = "str", .objects = 7, .bytes = 448}};
   look.census.size_classes = {
       {.block_bytes = 64, .pools = 1, .blocks_live = 107 + leaked}};
-  look.census.arena_bytes = 1048576 + second * 8000;
+  look.census.pools_free = 63 + second;
+  look.python_bytes = PythonBytes(look.census);
+  look.free_bytes = FreeBytes(look.census, 16384);
   return look;
 }
 
@@ -43,10 +45,10 @@ TEST(CompareLooks, FindsTheRateAndDividesTheMemory) {
   ASSERT_TRUE(type.objects_per_s_ci.has_value());
   EXPECT_LE(type.objects_per_s_ci->first, 50 + 1e-6);
   EXPECT_GE(type.objects_per_s_ci->second, 50 - 1e-6);
-  EXPECT_EQ(report.memory.anon_delta_bytes, 600000);
+  EXPECT_EQ(report.memory.anon_delta_bytes, 1200000);
   EXPECT_EQ(report.memory.python_delta_bytes, 192000);
-  EXPECT_EQ(report.memory.free_delta_bytes, 480000 - 192000);
-  EXPECT_EQ(report.memory.native_delta_bytes, 600000 - 480000);
+  EXPECT_EQ(report.memory.free_delta_bytes, 60 * 16384 - 192000);
+  EXPECT_EQ(report.memory.native_delta_bytes, 1200000 - 60 * 16384);
 }
 
 TEST(CompareLooks, TwoLooksHaveARateAndNoInterval) {
@@ -68,6 +70,72 @@ TEST(CompareLooks, ATypeThatComesAndOneThatGoes) {
   EXPECT_EQ(report.types[0].type, "new.T");
   EXPECT_EQ(report.types[0].objects_delta, 4);
   EXPECT_EQ(report.types[1].objects_delta, -5);
+}
+
+TEST(MemoryParts, ObjectsAndBuffersOfMallocArePythons) {
+  core::HeapCensus census;
+  census.size_classes = {
+      {.block_bytes = 64, .pools = 2, .blocks_live = 100, .blocks_free = 400}};
+  census.pools_free = 1;
+  census.malloc = {.live_chunks = 10,
+                   .live_bytes = 9000,
+                   .free_bytes = 500,
+                   .objects = 2,
+                   .object_bytes = 3000,
+                   .buffer_bytes = 4000};
+  EXPECT_EQ(PythonBytes(census), 6400 + 3000 + 4000);
+  EXPECT_EQ(FreeBytes(census, 4096), 3 * 4096 - 6400 + 500);
+}
+
+// The error of a difference is that of both samples.
+TEST(CompareLooks, ASampledHeapHasIntervals) {
+  Look first = MakeLook(0, 0), last = MakeLook(10, 2000);
+  first.census.coverage.sampled = last.census.coverage.sampled = true;
+  first.census.types[0].standard_error = 3;
+  last.census.types[0].standard_error = 4;
+  last.census.types[1] = {
+      .type = "str", .objects = 4007, .bytes = 256448, .standard_error = 3000};
+  const GrowthReport report = CompareLooks({first, last});
+  EXPECT_TRUE(report.sampled);
+  ASSERT_EQ(report.types.size(), 2u);
+  const TypeGrowth& car = report.types[0];
+  EXPECT_EQ(car.type, "v.Car")
+      << "what is sure stands before what may be noise";
+  ASSERT_TRUE(car.objects_delta_ci.has_value());
+  EXPECT_NEAR(car.objects_delta_ci->first, 2000 - 1.96 * 5, 1e-6);
+  EXPECT_NEAR(car.objects_delta_ci->second, 2000 + 1.96 * 5, 1e-6);
+  ASSERT_TRUE(car.bytes_delta_ci.has_value());
+  EXPECT_NEAR(car.bytes_delta_ci->second, 64 * (2000 + 1.96 * 5), 1e-3);
+  ASSERT_TRUE(car.objects_per_s_ci.has_value());
+  EXPECT_NEAR(car.objects_per_s_ci->first, 200 - 0.98, 1e-6);
+  const json document = json::parse(GrowthJson(report));
+  EXPECT_EQ(document["sampled"], true);
+  EXPECT_EQ(document["types"][0]["objects_delta_ci"].size(), 2u);
+  EXPECT_THAT(RenderGrowth(report, {}), HasSubstr("±"));
+}
+
+TEST(CompareLooks, AWholeHeapHasNone) {
+  const GrowthReport report = CompareLooks({MakeLook(0, 0), MakeLook(9, 5)});
+  EXPECT_FALSE(report.sampled);
+  EXPECT_FALSE(report.types[0].objects_delta_ci.has_value());
+  EXPECT_FALSE(
+      json::parse(GrowthJson(report))["types"][0].contains("objects_delta_ci"));
+}
+
+TEST(GrowthReport, OfTwoMomentsIsADiff) {
+  GrowthReport report = CompareLooks({MakeLook(0, 0), MakeLook(90, 5)});
+  report.moments = {{.name = "before", .unix_s = 1700000000},
+                    {.unix_s = 1700000090}};
+  json document = json::parse(GrowthJson(report));
+  EXPECT_EQ(document["schema"], "plimsoll.diff/1");
+  EXPECT_EQ(document["from"]["name"], "before");
+  EXPECT_EQ(document["from"]["unix_s"], 1700000000);
+  EXPECT_TRUE(document["to"]["name"].is_null());
+  EXPECT_EQ(document["types"][0]["objects_delta"], 5);
+  EXPECT_THAT(RenderGrowth(report, {}),
+              HasSubstr("from before (2023-11-14 22:13:20 UTC) to now"));
+  report.moments->second.name = "after";
+  EXPECT_EQ(json::parse(GrowthJson(report))["to"]["name"], "after");
 }
 
 TEST(GrowthReport, JsonIsTheContract) {
