@@ -121,6 +121,36 @@ CLI::Validator NonNegative() {
   return CLI::Validator(CLI::NonNegativeNumber).description("");
 }
 
+void AddHistory(CLI::App& app, Options& options) {
+  CLI::Option* files =
+      app.add_option("--metrics", options.metrics_files,
+                     "OpenMetrics text with timestamps; - is stdin")
+          ->type_name("FILE...");
+  app.add_option("--prometheus", options.prometheus_url,
+                 "ask this Prometheus instead")
+      ->type_name("URL")
+      ->excludes(files);
+  AddDuration(app, "--since", options.since_ns,
+              "how far back to ask a Prometheus [14d]");
+}
+
+void AddRequests(CLI::App& app, Options& options) {
+  app.add_option("--requests", options.requests_metric,
+                 "a counter of requests, such as http_requests_total")
+      ->type_name("METRIC");
+  app.add_option("--attributes", options.attributes,
+                 "labels of that counter to blame, such as city,outcome")
+      ->delimiter(',')
+      ->type_name("LABELS");
+}
+
+void AddCollector(CLI::App& app, Options& options) {
+  app.add_option("--collector", options.collector_url,
+                 absl::StrCat("the collector's address, else PLIMSOLL_URL [",
+                              options.collector_url, "]"))
+      ->type_name("URL");
+}
+
 void AddFlag(CLI::App& app, const Verb& verb, Flag flag, Options& options) {
   switch (flag) {
     case Flag::kPid:
@@ -161,11 +191,13 @@ void AddFlag(CLI::App& app, const Verb& verb, Flag flag, Options& options) {
                    "also show how each figure was checked");
       break;
     case Flag::kCollector:
-      app.add_option("--collector", options.collector_url,
-                     absl::StrCat("the collector's address, else "
-                                  "PLIMSOLL_URL [",
-                                  options.collector_url, "]"))
-          ->type_name("URL");
+      AddCollector(app, options);
+      break;
+    case Flag::kHistory:
+      AddHistory(app, options);
+      break;
+    case Flag::kRequests:
+      AddRequests(app, options);
       break;
     case Flag::kAnyPid:
       AddPid(app, options);

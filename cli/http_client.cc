@@ -27,21 +27,21 @@ size_t Append(char* data, size_t size, size_t count, void* target) {
   return size * count;
 }
 
-absl::Status TransferError(CURLcode code, const std::string& url) {
+absl::Status TransferError(CURLcode code, const std::string& url,
+                           const HttpPeer& peer) {
   const std::string reason = curl_easy_strerror(code);
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "\"", url, "\" is not the address of a collector: ", reason));
+        "\"", url, "\" is not the address of ", peer.who, ": ", reason));
   }
   return absl::UnavailableError(absl::StrCat(
-      "the collector at ", url, " does not answer: ", reason,
-      "; start one (tools/run) or name another with --collector URL"));
+      peer.who, " at ", url, " does not answer: ", reason, peer.remedy));
 }
 
 absl::Status HttpError(long code, const std::string& url,
-                       const std::string& body) {
+                       const std::string& body, const HttpPeer& peer) {
   const std::string message =
-      absl::StrCat("the collector at ", url, " answered HTTP ", code, ": ",
+      absl::StrCat(peer.who, " at ", url, " answered HTTP ", code, ": ",
                    body.substr(0, kShownBodyBytes));
   return absl::InternalError(message);
 }
@@ -49,7 +49,8 @@ absl::Status HttpError(long code, const std::string& url,
 }  // namespace
 
 absl::StatusOr<std::string> HttpGet(const std::string& url,
-                                    const std::string& path) {
+                                    const std::string& path,
+                                    const HttpPeer& peer) {
   const std::unique_ptr<CURL, EasyDeleter> curl(curl_easy_init());
   if (curl == nullptr) return absl::InternalError("libcurl did not start");
   std::string base = url;
@@ -64,10 +65,10 @@ absl::StatusOr<std::string> HttpGet(const std::string& url,
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &Append);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &body);
   const CURLcode code = curl_easy_perform(curl.get());
-  if (code != CURLE_OK) return TransferError(code, url);
+  if (code != CURLE_OK) return TransferError(code, url, peer);
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
-  if (status != 200) return HttpError(status, url, body);
+  if (status != 200) return HttpError(status, url, body, peer);
   return body;
 }
 

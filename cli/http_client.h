@@ -1,4 +1,5 @@
-// One GET to a collector. Any thread; libcurl is set up on first use.
+// One GET to a collector or a Prometheus. Any thread; libcurl is set up on
+// first use.
 //
 // Errors: kUnavailable the collector does not answer (with how to start one or
 // name another); kInvalidArgument the URL is none; kInternal an HTTP status but
@@ -12,9 +13,17 @@
 
 namespace plimsoll::cli {
 
-// The body, 64 MiB at most. `url` is the collector's, `path` starts with "/".
+// Whom an error is about, and what to do when nobody answers.
+struct HttpPeer {
+  std::string who = "the collector";
+  std::string remedy =
+      "; start one (tools/run) or name another with --collector URL";
+};
+
+// The body, 64 MiB at most. `path` starts with "/".
 absl::StatusOr<std::string> HttpGet(const std::string& url,
-                                    const std::string& path);
+                                    const std::string& path,
+                                    const HttpPeer& peer = {});
 
 }  // namespace plimsoll::cli
 

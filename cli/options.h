@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace plimsoll::cli {
 
@@ -27,6 +28,13 @@ struct Options {
   bool remove = false;
   bool prune = false;
   std::string collector_url;
+
+  // Of backtest.
+  std::vector<std::string> metrics_files;
+  std::string prometheus_url;
+  int64_t since_ns = 0;
+  std::string requests_metric;
+  std::vector<std::string> attributes;
 };
 
 }  // namespace plimsoll::cli

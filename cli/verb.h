@@ -27,6 +27,8 @@ enum class Flag : uint8_t {
   kScanLimit,  // --scan-limit SIZE
   kMark,       // NAME and what else is done with marks
   kMarks,      // FROM [TO]
+  kHistory,    // --metrics FILE..., --prometheus URL, --since DURATION
+  kRequests,   // --requests METRIC --attributes A,B
 };
 
 struct Verb {
@@ -54,6 +56,7 @@ Verb StacksVerb();
 Verb TopVerb();
 Verb IncidentsVerb();
 Verb WorkloadsVerb();
+Verb BacktestVerb();
 
 }  // namespace plimsoll::cli
 

@@ -5,9 +5,10 @@
 namespace plimsoll::cli {
 
 std::span<const Verb> AllVerbs() {
-  static const std::array<Verb, 10> verbs = {
+  static const std::array<Verb, 11> verbs = {
       {PsVerb(), TypesVerb(), GrowthVerb(), MarkVerb(), DiffVerb(), GcVerb(),
-       StacksVerb(), TopVerb(), IncidentsVerb(), WorkloadsVerb()}};
+       StacksVerb(), TopVerb(), IncidentsVerb(), WorkloadsVerb(),
+       BacktestVerb()}};
   return verbs;
 }
 

@@ -1,0 +1,27 @@
+// The answer of Prometheus' HTTP API to a query (v1, resultType matrix or
+// vector), as samples of metrics text. The bytes are foreign. Pure.
+#ifndef PLIMSOLL_CLI_PROMETHEUS_ANSWER_H_
+#define PLIMSOLL_CLI_PROMETHEUS_ANSWER_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "collector/core/backtest/openmetrics.h"
+
+namespace plimsoll::cli {
+
+// Calls `sink` for each sample; how many there were. kInternal when the answer
+// is none of Prometheus', kUnavailable with its words when it is an error.
+absl::StatusOr<int64_t> ReadPrometheusAnswer(
+    std::string_view body,
+    const std::function<void(const collector::MetricSample&)>& sink);
+
+// The path and query of an instant query; `query` is escaped.
+std::string PrometheusQueryPath(std::string_view query, double at_unix_s);
+
+}  // namespace plimsoll::cli
+
+#endif  // PLIMSOLL_CLI_PROMETHEUS_ANSWER_H_

@@ -1,0 +1,62 @@
+// What a detector said of a made-up fleet, and how right it was.
+#ifndef PLIMSOLL_TESTS_BENCH_VERDICT_CLAIMS_H_
+#define PLIMSOLL_TESTS_BENCH_VERDICT_CLAIMS_H_
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/bench/verdict/fleet_maker.h"
+
+namespace plimsoll::bench {
+
+// One line: an incident that opens or is said again.
+struct Claim {
+  int workload = 0;  // in the fleet
+  double at_s = 0;
+  bool first = true;  // of its incident
+  bool page = false;
+  std::vector<std::string> pods;
+  double bytes_per_s = 0, lo = 0, hi = 0, window_s = 0;
+  bool has_interval = false;
+  std::optional<std::pair<double, double>> oom_s;  // in so long
+  std::string attribute;  // of the traffic that is blamed first; "" if none
+};
+
+struct ShapeScore {
+  int true_claims = 0, false_claims = 0;
+  int leaking = 0, found = 0;
+  int intervals = 0, held = 0;
+};
+
+// Sums over fleets.
+struct Score {
+  int true_claims = 0, false_claims = 0, false_pages = 0;
+  int false_on_healthy = 0, pages_on_healthy = 0;
+  int leaking = 0, found = 0;
+  int slow = 0, slow_found = 0;  // .15 to 1 % of the limit per hour
+  double healthy_pod_days = 0;
+  int intervals = 0, held = 0;
+  std::vector<double> headroom_used;  // at the first claim, deadly leaks
+  std::vector<double> oom_errors;     // relative, of claims at 30-70 % used
+  int city_leaks = 0, city_right = 0, city_wrong = 0;
+  std::map<std::string, ShapeScore> shapes, leaks;
+
+  double Precision() const;
+  double Recall() const;
+  double SlowRecall() const;
+  double FalsePerDay() const;
+};
+
+void AddScore(const std::vector<MadeWorkload>& fleet,
+              const std::vector<Claim>& claims, Score& score);
+
+// Upper 95 % bound of a Poisson rate after `events` in `days`.
+double UpperRate(int events, double days);
+double MedianOf(std::vector<double> values);
+
+}  // namespace plimsoll::bench
+
+#endif  // PLIMSOLL_TESTS_BENCH_VERDICT_CLAIMS_H_

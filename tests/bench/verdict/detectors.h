@@ -1,0 +1,39 @@
+// Plimsoll's judgement and its rivals over the same made-up series.
+#ifndef PLIMSOLL_TESTS_BENCH_VERDICT_DETECTORS_H_
+#define PLIMSOLL_TESTS_BENCH_VERDICT_DETECTORS_H_
+
+#include <functional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "collector/core/thresholds.h"
+#include "tests/bench/verdict/claims.h"
+
+namespace plimsoll::bench {
+
+// The collector's engine over the fleet as a recording, every five minutes.
+// `with_requests`: it is given the request counters too.
+std::vector<Claim> JudgeByPlimsoll(const std::vector<MadeWorkload>& fleet,
+                                   const collector::Thresholds& thresholds,
+                                   bool with_requests);
+
+// A rule looks at one pod's samples up to now, each hour, and fires or not.
+// A workload's claim opens when any pod fires and ends after two silent hours.
+struct Rival {
+  std::string name;
+  // Rate in bytes per second when it fires, with an interval if it has one.
+  std::function<bool(const Tick* first, const Tick* past, double limit_bytes,
+                     Claim& claim)>
+      fires;
+};
+std::vector<Rival> Rivals();
+std::vector<Claim> JudgeByRival(const std::vector<MadeWorkload>& fleet,
+                                const Rival& rival);
+
+// The fleet as OpenMetrics text, in time order.
+void Dump(const std::vector<MadeWorkload>& fleet, std::ostream& out);
+
+}  // namespace plimsoll::bench
+
+#endif  // PLIMSOLL_TESTS_BENCH_VERDICT_DETECTORS_H_

@@ -1,0 +1,151 @@
+#include "tests/bench/verdict/process_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace plimsoll::bench {
+namespace {
+
+constexpr double kDay_s = 86400;
+constexpr double kMiB = 1 << 20;
+
+size_t At(Shape shape) { return static_cast<size_t>(shape); }
+
+// Mean 1, heavy-tailed, at most 50.
+double ParetoSize(double tail, Random& random) {
+  const double u = std::max(1e-9, Uniform(random, 0, 1));
+  const double least = (tail - 1) / tail;
+  return std::min(50.0, least * std::pow(u, -1 / tail));
+}
+
+}  // namespace
+
+double Uniform(Random& random, double lo, double hi) {
+  return std::uniform_real_distribution<double>(lo, hi)(random);
+}
+double LogUniform(Random& random, double lo, double hi) {
+  return std::exp(Uniform(random, std::log(lo), std::log(hi)));
+}
+
+Traits DrawTraits(Shape shape, double hours, Random& random) {
+  Traits t;
+  t.limit = std::exp2(std::floor(Uniform(random, 28, 32)));  // .25 to 2 GiB
+  t.base = t.limit * Uniform(random, 0.15, 0.4);
+  t.noise = t.base * LogUniform(random, 0.001, 0.015);
+  t.noise_s = LogUniform(random, 30, 1800);
+  t.saw = t.limit * Uniform(random, 0.01, 0.12);
+  t.saw_s = LogUniform(random, 120, 3600);
+  t.warm = t.limit * Uniform(random, 0.03, 0.2);
+  t.warm_s = LogUniform(random, 120, 2400);
+  t.cache = t.limit * Uniform(random, 0.05, 0.35);
+  t.cache_linear = Uniform(random, 0, 1) < 0.4;
+  t.cache_s = t.cache_linear ? Uniform(random, 1, 6) * 3600
+                             : Uniform(random, 0.4, 2.2) * 3600;
+  t.pressure_per_s = t.limit * LogUniform(random, 0.02, 0.3) / 3600;
+  t.pressure_top = t.limit * Uniform(random, 0.75, 0.92);
+  t.pressure_given_back = Uniform(random, 0.3, 0.8);
+  t.step = t.limit * Uniform(random, 0.03, 0.15);
+  t.step_at_s = Uniform(random, 0.1, 0.9) * hours * 3600;
+  t.load_bytes = t.limit * Uniform(random, 0.05, 0.2);
+  t.high_water = t.limit * Uniform(random, 0.03, 0.15);
+  t.requests_per_s = LogUniform(random, 0.5, 20);
+  t.load_phase_s = Uniform(random, 0, kDay_s);
+  t.load_depth = Uniform(random, 0.2, 0.8);
+  t.has[At(shape)] = true;
+  if (shape == Shape::kMixed) {
+    t.has[static_cast<size_t>(Uniform(random, 1, kShapes - 1))] = true;
+    t.has[static_cast<size_t>(Uniform(random, 1, kShapes - 1))] = true;
+    t.saw /= 2, t.cache /= 2, t.warm /= 2, t.load_bytes /= 2;
+  }
+  return t;
+}
+
+double LoadAt(const Traits& t, double t_s) {
+  const double phase = 2 * std::numbers::pi * (t_s + t.load_phase_s) / kDay_s;
+  return 1 - t.load_depth * (0.5 + 0.5 * std::sin(phase));
+}
+
+ProcessModel::ProcessModel(const Traits& traits, const LeakTraits& leak,
+                           const std::array<double, kCities>& mix,
+                           Random& random)
+    : traits_(traits),
+      leak_(leak),
+      mix_(mix),
+      random_(random),
+      base_(traits.base * Uniform(random, 0.95, 1.05)),
+      saw_(Uniform(random, 0, traits.saw)) {}
+
+double ProcessModel::Step(double t_s, double age_s, double dt_s) {
+  const double load = LoadAt(traits_, t_s);
+  LeakSome(t_s, dt_s, load);
+  const double keep = std::exp(-dt_s / traits_.noise_s);
+  noise_ =
+      keep * noise_ + traits_.noise * std::sqrt(1 - keep * keep) * Normal();
+  double bytes = base_ * (1 - 0.6 * std::exp(-age_s / 20)) + noise_;
+  bytes += 0.3 * kMiB * std::abs(Normal());  // requests in flight
+  bytes += Shapes(t_s, age_s, dt_s);
+  const double all = bytes + leaked_;
+  if (traits_.has[At(Shape::kPressure)] && all > traits_.pressure_top) {
+    kept_ *= 1 - traits_.pressure_given_back;
+  }
+  return all;
+}
+
+double ProcessModel::Shapes(double t_s, double age_s, double dt_s) {
+  const Traits& t = traits_;
+  const double load = LoadAt(t, t_s);
+  double bytes = 0;
+  if (t.has[At(Shape::kSaw)]) {
+    saw_ += t.saw * dt_s / t.saw_s * load * (1 + 0.3 * Normal());
+    if (saw_ > t.saw) saw_ = 0;
+    bytes += std::max(0.0, saw_);
+  }
+  if (t.has[At(Shape::kWarmUp)]) {
+    bytes += t.warm * (1 - std::exp(-age_s / t.warm_s));
+  }
+  if (t.has[At(Shape::kCache)]) {
+    bytes += t.cache * (t.cache_linear ? std::min(1.0, age_s / t.cache_s)
+                                       : 1 - std::exp(-age_s / t.cache_s));
+  }
+  if (t.has[At(Shape::kPressure)]) {
+    kept_ += t.pressure_per_s * dt_s * (1 + 0.3 * Normal());
+    bytes += std::max(0.0, kept_);
+  }
+  if (t.has[At(Shape::kStep)] && t_s > t.step_at_s) bytes += t.step;
+  if (t.has[At(Shape::kDiurnal)]) bytes += t.load_bytes * load;
+  if (t.has[At(Shape::kHighWater)]) {
+    // A burst now and then; what it needed is kept.
+    if (Uniform(random_, 0, 1) < dt_s / 1800) {
+      most_ = std::max(most_, t.high_water * load * Uniform(random_, 0.2, 1));
+    }
+    bytes += most_;
+  }
+  return bytes;
+}
+
+void ProcessModel::LeakSome(double t_s, double dt_s, double load) {
+  const double mean = traits_.requests_per_s * load * dt_s;
+  double leaking = 0;
+  for (size_t c = 0; c < kCities; ++c) {
+    const double n =
+        std::poisson_distribution<int>(std::max(1e-9, mean * mix_[c]))(random_);
+    requests_[c] += static_cast<float>(n);
+    if (leak_.city < 0 || leak_.city == static_cast<int>(c)) leaking += n;
+  }
+  if (leak_.kind == Leak::kNone) return;
+  if (leak_.kind == Leak::kIntermittent &&
+      std::fmod(t_s, leak_.on_s + leak_.off_s) > leak_.on_s) {
+    return;
+  }
+  if (leak_.per_request <= 0) {
+    leaked_ += leak_.bytes_per_s * dt_s * std::max(0.0, 1 + 0.3 * Normal());
+    return;
+  }
+  for (int i = 0; i < static_cast<int>(leaking); ++i) {
+    leaked_ += leak_.per_request *
+               (leak_.tail > 0 ? ParetoSize(leak_.tail, random_) : 1);
+  }
+}
+
+}  // namespace plimsoll::bench

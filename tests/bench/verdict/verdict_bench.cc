@@ -1,0 +1,156 @@
+// How right the verdicts are: made-up fleets with known leaks, judged at every
+// tick by the collector's own analysis and by its rivals on the same series.
+// Printed, not a test. Seeds below 1000 are there to tune on; from 1000 on they
+// are looked at once.
+//
+//   verdict_bench [--seed N] [--fleets N] [--leaking SHARE] [--no-rivals]
+//                 [--no-requests] [--verbose] [--dump FILE]
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <string>
+
+#include "tests/bench/verdict/claims.h"
+#include "tests/bench/verdict/detectors.h"
+#include "tests/bench/verdict/fleet_maker.h"
+
+namespace plimsoll::bench {
+namespace {
+
+struct Arguments {
+  uint64_t seed = 1;
+  int fleets = 3;
+  double leaking = 0.5;
+  bool rivals = true, requests = true, verbose = false;
+  std::string dump;
+};
+
+double CpuSeconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+void PrintHead() {
+  std::printf("%-28s %6s %6s %6s %8s %8s %8s %6s %6s %6s\n", "detector",
+              "prec.", "recall", "slow", "false/d", "<= 95 %", "pages/d", "CI",
+              "used", "OOM");
+}
+
+void Print(const std::string& name, const Score& s) {
+  std::printf("%-28s %6.3f %6.3f %6.3f %8.4f %8.4f %8.4f %6.3f %6.2f %6.2f\n",
+              name.c_str(), s.Precision(), s.Recall(), s.SlowRecall(),
+              s.FalsePerDay(),
+              UpperRate(s.false_on_healthy, s.healthy_pod_days),
+              s.pages_on_healthy / std::max(1e-9, s.healthy_pod_days),
+              static_cast<double>(s.held) / std::max(1, s.intervals),
+              MedianOf(s.headroom_used), MedianOf(s.oom_errors));
+}
+
+void PrintParts(const Score& s) {
+  std::printf("\n%-14s %5s %5s %9s %9s\n", "shape", "true", "false", "found",
+              "CI holds");
+  for (const auto& [name, p] : s.shapes) {
+    std::printf("%-14s %5d %5d %4d/%-4d %4d/%-4d\n", name.c_str(),
+                p.true_claims, p.false_claims, p.found, p.leaking, p.held,
+                p.intervals);
+  }
+  for (const auto& [name, p] : s.leaks) {
+    std::printf("leak %-14s found %d/%d\n", name.c_str(), p.found, p.leaking);
+  }
+  std::printf("blamed traffic: %d right, %d other, of %d leaks of one city\n",
+              s.city_right, s.city_wrong, s.city_leaks);
+}
+
+void PrintClaims(const std::vector<MadeWorkload>& fleet,
+                 const std::vector<Claim>& claims) {
+  for (const Claim& c : claims) {
+    const MadeWorkload& w = fleet[static_cast<size_t>(c.workload)];
+    std::printf(
+        "  %s %5.2f h %s %-10s life %d leak %-12s %5.2f %%/h: said "
+        "%.2f [%.2f, %.2f] over %.1f h, %zu pods%s\n",
+        w.name.c_str(), c.at_s / 3600, c.page ? "PAGE  " : "ticket",
+        Name(w.shape), static_cast<int>(w.life), Name(w.leak),
+        w.leak_percent_per_h, c.bytes_per_s * 360000 / w.limit_bytes,
+        c.lo * 360000 / w.limit_bytes, c.hi * 360000 / w.limit_bytes,
+        c.window_s / 3600, c.pods.size(), c.first ? "" : " (again)");
+  }
+  for (size_t i = 0; i < fleet.size(); ++i) {
+    const MadeWorkload& w = fleet[i];
+    bool said = false;
+    for (const Claim& c : claims) said |= c.workload == static_cast<int>(i);
+    if (w.leak == Leak::kNone || said) continue;
+    std::printf("  %s missed: %-10s life %d leak %-12s %5.2f %%/h\n",
+                w.name.c_str(), Name(w.shape), static_cast<int>(w.life),
+                Name(w.leak), w.leak_percent_per_h);
+  }
+}
+
+int Run(const Arguments& a) {
+  if (!a.dump.empty()) {
+    std::ofstream out(a.dump);
+    Dump(MakeFleet({.seed = a.seed, .leaking_share = a.leaking}), out);
+    return out.good() ? 0 : 1;
+  }
+  const std::vector<Rival> rivals = Rivals();
+  std::vector<Score> scores(rivals.size() + 2);
+  double cpu = 0;
+  for (int i = 0; i < a.fleets; ++i) {
+    const auto fleet = MakeFleet({.seed = a.seed + static_cast<uint64_t>(i),
+                                  .leaking_share = a.leaking});
+    const double before = CpuSeconds();
+    const auto plain = JudgeByPlimsoll(fleet, {}, false);
+    cpu += CpuSeconds() - before;
+    AddScore(fleet, plain, scores[0]);
+    if (a.verbose) PrintClaims(fleet, plain);
+    if (a.requests) {
+      AddScore(fleet, JudgeByPlimsoll(fleet, {}, true), scores[1]);
+    }
+    for (size_t r = 0; a.rivals && r < rivals.size(); ++r) {
+      AddScore(fleet, JudgeByRival(fleet, rivals[r]), scores[r + 2]);
+    }
+  }
+  std::printf(
+      "%d fleets from seed %llu: %d leaking workloads, %.0f healthy "
+      "pod-days; %.1f s of CPU a fleet\n\n",
+      a.fleets, static_cast<unsigned long long>(a.seed), scores[0].leaking,
+      scores[0].healthy_pod_days, cpu / a.fleets);
+  PrintHead();
+  Print("plimsoll, memory alone", scores[0]);
+  if (a.requests) Print("plimsoll, with requests", scores[1]);
+  for (size_t r = 0; a.rivals && r < rivals.size(); ++r) {
+    Print(rivals[r].name, scores[r + 2]);
+  }
+  PrintParts(scores[0]);
+  if (a.requests) PrintParts(scores[1]);
+  return 0;
+}
+
+}  // namespace
+}  // namespace plimsoll::bench
+
+int main(int argc, char** argv) {
+  plimsoll::bench::Arguments a;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    const char* value = i + 1 < argc ? argv[i + 1] : "";
+    if (flag == "--seed")
+      a.seed = std::strtoull(value, nullptr, 10), ++i;
+    else if (flag == "--fleets")
+      a.fleets = std::atoi(value), ++i;
+    else if (flag == "--leaking")
+      a.leaking = std::atof(value), ++i;
+    else if (flag == "--dump")
+      a.dump = value, ++i;
+    else if (flag == "--no-rivals")
+      a.rivals = false;
+    else if (flag == "--no-requests")
+      a.requests = false;
+    else if (flag == "--verbose")
+      a.verbose = true;
+    else {
+      std::fprintf(stderr, "unknown flag %s\n", flag.c_str());
+      return 2;
+    }
+  }
+  return plimsoll::bench::Run(a);
+}
