@@ -19,17 +19,11 @@
 
 #include "plimsoll/bpf_events.h"
 #include "plimsoll/drop_reasons.h"
+#include "plimsoll/bpf_watch.h"
 
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #endif
-
-/* What one walk works in: too large for the BPF stack. */
-struct plimsoll_walk {
-  struct plimsoll_stack stack;
-  /* 8 more so that a word at the last offset stays inside. */
-  __u8 window[PLIMSOLL_FRAME_WINDOW_BYTES + 8];
-};
 
 static __always_inline __u64 plimsoll_hash_word(__u64 hash, __u64 word) {
   hash ^= word;

@@ -4,19 +4,7 @@
 #ifndef PLIMSOLL_STACKS_BPF_H_
 #define PLIMSOLL_STACKS_BPF_H_
 
-#include "bpf/maps.bpf.h"
-
-static __always_inline int plimsoll_read_user(void *dst, u32 bytes,
-                                              u64 address) {
-  return bpf_probe_read_user(dst, bytes, (const void *)address);
-}
-
-static __always_inline u64 plimsoll_thread_pointer(void) {
-  struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-  return BPF_CORE_READ(task, thread.fsbase);
-}
-
-#include "bpf/pyframes.bpf.h"
+#include "bpf/walk.bpf.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);

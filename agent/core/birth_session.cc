@@ -22,7 +22,9 @@ constexpr int64_t kNoSpotNs = 20 * kNsPerMs;
 // question to the inspector.
 constexpr int64_t kLeadNs = 20 * kNsPerMs;
 constexpr int64_t kFarthestAhead = 1 << 20;
-constexpr uint64_t kSamplesPerBudget = 10;
+// Giving up wastes what was spent: a block that is written a thousand times
+// before it is kept must be waited for.
+constexpr uint64_t kSamplesPerBudget = 4;
 constexpr size_t kMostClasses = 8;
 constexpr size_t kMostSamples = 4096;
 
@@ -167,6 +169,17 @@ bool BirthSession::Rests(const Slot& slot) const {
   return slot.hits > 0 && now_ns_ - slot.quiet_ns >= options_.rest_ns;
 }
 
+// A sample's worth ahead of the even pace: a block amid heavy churn takes its
+// hits within milliseconds.
+bool BirthSession::Affordable() const {
+  const double elapsed =
+      1 - static_cast<double>(end_ns_ - now_ns_) /
+              static_cast<double>(std::max<int64_t>(options_.duration_ns, 1));
+  return static_cast<double>(counts_.hits) <=
+         elapsed * static_cast<double>(options_.hit_budget) +
+             static_cast<double>(options_.max_hits_per_sample);
+}
+
 int64_t BirthSession::PickAhead() {
   // Spread, so that a pattern in the allocations does not meet the same site.
   std::uniform_int_distribution<int64_t> spread(ahead_, 2 * ahead_ + 2);
@@ -189,6 +202,7 @@ size_t BirthSession::PickClass() {
 void BirthSession::Look() {
   BirthLook look;
   Asked asked;
+  const bool may_wish = now_ns_ >= next_wish_ns_ && Affordable();
   for (size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
     const int index = static_cast<int>(i);
@@ -200,7 +214,7 @@ void BirthSession::Look() {
       look.blocks.push_back(
           {slot.block, blocks.block_bytes, blocks.object_offset});
       asked.blocks.push_back({index, slot.generation, slot.hits, 0});
-    } else if (now_ns_ >= next_wish_ns_) {
+    } else if (may_wish) {
       const size_t c = PickClass();
       look.wishes.push_back({classes_[c].blocks.block_bytes,
                              classes_[c].blocks.list_head, PickAhead()});

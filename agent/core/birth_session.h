@@ -15,8 +15,9 @@
 // only passes (makes and drops) has been overwritten by then. At the end every
 // sample is looked at again, and leaves when its object is gone.
 //
-// Bounds: hits of the target by hit_budget (past it nothing is armed any more)
-// and by max_hits_per_sample, both checked at each Tick: call it every 10 ms.
+// Bounds: hits of the target by hit_budget, which is spent evenly over the
+// duration (ahead of that nothing is armed), and by max_hits_per_sample; both
+// are checked at each Tick: call it every 10 ms.
 //
 // One owner, one thread. `look` may answer at once or later, but not after the
 // session is destroyed unless it holds alive().
@@ -74,7 +75,7 @@ struct BirthOptions {
   // of the duration, within [0.5, 3] s.
   int64_t rest_ns = 0;
   uint64_t hit_budget = 50'000;
-  uint64_t max_hits_per_sample = 0;  // 0: a tenth of the budget
+  uint64_t max_hits_per_sample = 0;  // 0: a quarter of the budget
   double objects_per_s = 0;          // net growth where known
   uint64_t seed = 1;
 };
@@ -154,6 +155,7 @@ class BirthSession {
   void AnswerSpot(int index, size_t in_class, const BirthSpot& spot);
   void AnswerEnd(const BirthFindings& found);
   bool Rests(const Slot& slot) const;
+  bool Affordable() const;
   void Accept(Slot& slot, int index);
   void GiveUp(Slot& slot, int index, int64_t& reason);
   void DisarmAll();

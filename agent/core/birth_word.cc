@@ -1,7 +1,10 @@
 #include "agent/core/birth_word.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -13,16 +16,38 @@ constexpr uint64_t kHeapType = uint64_t{1} << 9;  // Include/object.h
 constexpr uint32_t kTypeInObject = 8;
 constexpr uint32_t kWordBytes = 8;
 
-// Objects whose free list keeps their type; offsets in the object.
+constexpr int kLatestMinor = 15;
+
+constexpr uint32_t kNoWord = 0;
+
+// Objects whose free list keeps their type, the first field that a birth
+// writes instead, by its offset in the object, and the versions of this.
 struct PayloadWord {
   std::string_view type;
   uint32_t offset;
+  int from_minor = 7;
+  int to_minor = kLatestMinor;
 };
-constexpr std::array<PayloadWord, 4> kPayloadWords = {{
-    {"float", 16},  // ob_fval
-    {"tuple", 24},  // ob_item[0]
-    {"list", 24},   // ob_item
-    {"dict", 32},   // ma_keys
+constexpr std::array<PayloadWord, 19> kPayloadWords = {{
+    {"float", 16},                       // ob_fval
+    {"tuple", 24, 7, 13},                // ob_item[0]
+    {"tuple", 32, 14},                   // the same, behind ob_hash
+    {"list", 24},                        // ob_item
+    {"dict", 32},                        // ma_keys
+    {"method", 16},                      // im_func
+    {"slice", 16},                       // start
+    {"builtin_function_or_method", 16},  // m_ml
+    {"int", 16, 14},                     // lv_tag
+    {"complex", 16, 14},                 // cval.real
+    {"frame", kNoWord, 7, 10},
+    {"Context", kNoWord},
+    {"_contextvars.Context", kNoWord},
+    {"async_generator", kNoWord},
+    {"async_generator_asend", kNoWord},
+    {"range", kNoWord, 14},
+    {"range_iterator", kNoWord, 14},
+    {"list_iterator", kNoWord, 14},
+    {"tuple_iterator", kNoWord, 14},
 }};
 
 }  // namespace
@@ -35,7 +60,7 @@ absl::StatusOr<BirthWord> FindBirthWord(const BirthSurvey& survey,
     return absl::UnimplementedError(
         "a free-threaded build keeps its objects outside of pymalloc");
   }
-  if (version.major != 3 || version.minor < 7 || version.minor > 13) {
+  if (version.major != 3 || version.minor < 7 || version.minor > kLatestMinor) {
     return absl::UnimplementedError(
         absl::StrCat("which word a birth writes is not known for Python ",
                      version.major, ".", version.minor));
@@ -46,7 +71,16 @@ absl::StatusOr<BirthWord> FindBirthWord(const BirthSurvey& survey,
   // A subclass of a builtin is made by PyType_GenericAlloc, without free list.
   if (!(survey.type_flags & kHeapType)) {
     for (const PayloadWord& payload : kPayloadWords) {
-      if (payload.type != survey.tp_name) continue;
+      if (payload.type != survey.tp_name ||
+          version.minor < payload.from_minor ||
+          version.minor > payload.to_minor) {
+        continue;
+      }
+      if (payload.offset == kNoWord) {
+        return absl::UnimplementedError(absl::StrCat(
+            "a free list hands on objects of type ", survey.tp_name,
+            ", and which of their words each birth writes is not known"));
+      }
       word.watched = blocks.object_offset + payload.offset;
       if (blocks.object_offset >= 16 && version.minor >= 8) {
         word.gc_next = static_cast<int32_t>(blocks.object_offset) - 16;
@@ -61,6 +95,29 @@ absl::StatusOr<BirthWord> FindBirthWord(const BirthSurvey& survey,
                      " bytes has no word that each birth writes"));
   }
   return word;
+}
+
+BirthSurvey SurveyOfGrowth(const BirthSurvey& earlier, BirthSurvey later) {
+  std::vector<BlockClass> grown;
+  for (const BlockClass& now : later.classes) {
+    int64_t before = 0;
+    for (const BlockClass& then : earlier.classes) {
+      if (then.block_bytes == now.block_bytes &&
+          then.object_offset == now.object_offset) {
+        before = then.objects;
+      }
+    }
+    if (now.objects <= before) continue;
+    grown.push_back(now);
+    grown.back().objects -= before;
+  }
+  if (grown.empty()) return later;
+  std::sort(grown.begin(), grown.end(),
+            [](const BlockClass& a, const BlockClass& b) {
+              return a.objects > b.objects;
+            });
+  later.classes = std::move(grown);
+  return later;
 }
 
 }  // namespace plimsoll::core

@@ -4,12 +4,14 @@
 //   instances of classes, str, bytes, int, set, generators, ...: ob_type.
 //     Every allocation writes it (_PyObject_Init, PyType_GenericAlloc; the
 //     latter clears the object first, a second hit per birth).
-//   tuple, list, dict, float: their free lists keep ob_type, so that a reborn
-//     object does not write it. Watched is a payload word: the first item,
-//     ob_item, ma_keys, ob_fval (Objects/{tuple,list,dict,float}object.c,
-//     3.7-3.13). ob_item and ma_keys are written again when the container
-//     grows; the collector does not know an object that is being born yet
-//     (_gc_next is NULL, 3.8 and later), which tells the two apart.
+//   tuple, list, dict, float, method, slice, and from 3.14 on int: their free
+//     lists keep ob_type, so that a reborn object does not write it. Watched is
+//     a payload word: the first item, ob_item, ma_keys, ob_fval, ...
+//     (Objects/{tuple,list,dict,float,long,class}object.c, 3.7-3.15). ob_item
+//     and ma_keys are written again when the container grows; the collector
+//     does not know an object that is being born yet (_gc_next is NULL, 3.8 and
+//     later), which tells the two apart.
+//   iterators, ranges, contexts, ...: free lists as well; refused.
 #ifndef PLIMSOLL_AGENT_CORE_BIRTH_WORD_H_
 #define PLIMSOLL_AGENT_CORE_BIRTH_WORD_H_
 
@@ -33,6 +35,11 @@ struct BirthWord {
 absl::StatusOr<BirthWord> FindBirthWord(const BirthSurvey& survey,
                                         const BlockClass& blocks,
                                         const PythonProcess& python);
+
+// The later survey, with the classes that grew since the earlier one and their
+// growth in place of their objects; all of them as they are where none grew.
+// What is drawn from the classes by these numbers is drawn by their growth.
+BirthSurvey SurveyOfGrowth(const BirthSurvey& earlier, BirthSurvey later);
 
 }  // namespace plimsoll::core
 

@@ -13,6 +13,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/core/birth_look.h"
 #include "agent/core/heap_census.h"
 #include "agent/core/python_layout.h"
 #include "agent/core/stack_profile.h"
@@ -73,6 +74,8 @@ class Inspector {
   using SymbolizeDone =
       absl::AnyInvocable<void(absl::StatusOr<std::vector<Frame>>)>;
 
+  using BirthsDone = absl::AnyInvocable<void(absl::StatusOr<BirthFindings>)>;
+
   // kNotFound with "not Python" when the process maps no CPython.
   virtual void Identify(int32_t pid, IdentifyDone done) = 0;
   virtual void TakeCensus(const PythonProcess& python, CensusOptions options,
@@ -81,6 +84,12 @@ class Inspector {
   // function "<unknown>" where the code object could not be read.
   virtual void Symbolize(const PythonProcess& python,
                          std::vector<RawFrame> frames, SymbolizeDone done) = 0;
+  // What the birth watch asks of a heap.
+  virtual void LookAtBirths(const PythonProcess& python, BirthLook look,
+                            BirthsDone done) {
+    (void)python, (void)look;
+    done(absl::UnimplementedError("this inspector does not look at births"));
+  }
 };
 
 }  // namespace plimsoll::core

@@ -103,4 +103,11 @@ BlockingInspector::ReadResidentPages(const core::PythonProcess& python) {
       [&](auto done) { client_->ReadResidentPages(python, std::move(done)); });
 }
 
+absl::StatusOr<core::BirthFindings> BlockingInspector::LookAtBirths(
+    const core::PythonProcess& python, core::BirthLook look) {
+  return Wait<core::BirthFindings>([&](auto done) {
+    client_->LookAtBirths(python, std::move(look), std::move(done));
+  });
+}
+
 }  // namespace plimsoll::inspector

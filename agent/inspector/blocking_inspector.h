@@ -44,6 +44,9 @@ class BlockingInspector {
   absl::StatusOr<std::vector<core::PageRange>> ReadResidentPages(
       const core::PythonProcess& python);
 
+  absl::StatusOr<core::BirthFindings> LookAtBirths(
+      const core::PythonProcess& python, core::BirthLook look);
+
   InspectorStats stats() const { return client_->stats(); }
 
  private:

@@ -44,6 +44,8 @@ class InspectionService {
                             v1::Response& response);
   absl::Status ReadResidentPages(const v1::ReadResidentPages& request,
                                  v1::Response& response);
+  absl::Status LookAtBirths(const v1::LookAtBirths& request,
+                            v1::Response& response);
   absl::Status CheckIsSame(const core::PythonProcess& python) const;
   python::CodeSymbolizer& SymbolizerOf(const core::PythonProcess& python);
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
+#include "agent/inspector/birth_codec.h"
 #include "agent/inspector/census_codec.h"
 #include "agent/inspector/native_codec.h"
 #include "agent/inspector/python_codec.h"
@@ -135,6 +136,20 @@ void InspectorClient::ReadResidentPages(const core::PythonProcess& python,
             if (!r.ok()) return done(r.status());
             if (!(*r)->has_pages()) return done(WrongAnswer());
             done(DecodePages((*r)->pages()));
+          });
+}
+
+void InspectorClient::LookAtBirths(const core::PythonProcess& python,
+                                   core::BirthLook look, BirthsDone done) {
+  v1::Request request;
+  auto& births = *request.mutable_look_at_births();
+  EncodePython(python, *births.mutable_python());
+  EncodeBirthLook(look, births);
+  Enqueue(request, python.pid,
+          [done = std::move(done)](absl::StatusOr<v1::Response*> r) mutable {
+            if (!r.ok()) return done(r.status());
+            if (!(*r)->has_birth_findings()) return done(WrongAnswer());
+            done(DecodeBirthFindings((*r)->birth_findings()));
           });
 }
 

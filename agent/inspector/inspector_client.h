@@ -92,6 +92,8 @@ class InspectorClient final : public core::Inspector,
                     UnwindDone done) override;
   void ReadResidentPages(const core::PythonProcess& python,
                          PagesDone done) override;
+  void LookAtBirths(const core::PythonProcess& python, core::BirthLook look,
+                    BirthsDone done) override;
 
   int fd() const { return epoll_.get(); }
   void OnReadable();

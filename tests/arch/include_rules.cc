@@ -68,7 +68,7 @@ std::string WhyNotOfSide(std::string_view side, std::string_view path,
   if (directory.starts_with(core)) {
     if (IsProto(target)) return "core knows no protobuf";
     if (target == "plimsoll/bpf_events.h" ||
-        target == "plimsoll/bpf_native.h") {
+        target == "plimsoll/bpf_native.h" || target == "plimsoll/bpf_watch.h") {
       return "the kernel ABI stops at agent/bpf";
     }
     if (target.starts_with(top) && !target.starts_with(core)) {
@@ -127,7 +127,7 @@ std::string WhyNotAllowed(std::string_view path, const Include& include) {
   if (path.starts_with("bpf/")) {
     if (include.quoted && !target.starts_with("bpf/") &&
         target != "plimsoll/bpf_events.h" &&
-        target != "plimsoll/bpf_native.h" &&
+        target != "plimsoll/bpf_native.h" && target != "plimsoll/bpf_watch.h" &&
         target != "plimsoll/drop_reasons.h") {
       return "bpf/ includes only its own headers and the kernel ABI";
     }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "agent/inspector/birth_codec.h"
 #include "agent/inspector/census_codec.h"
 #include "agent/inspector/framing.h"
 #include "agent/inspector/native_codec.h"
@@ -24,6 +25,11 @@ void Decode(const std::string& message) {
       v1::HeapCensus again;
       EncodeCensus(*census, again);
     }
+    if (const auto found = DecodeBirthFindings(response.birth_findings());
+        found.ok()) {
+      v1::BirthFindings again;
+      EncodeBirthFindings(*found, again);
+    }
     if (const auto python = DecodePython(response.python()); python.ok()) {
       v1::PythonProcess again;
       EncodePython(*python, again);
@@ -34,6 +40,7 @@ void Decode(const std::string& message) {
   if (request.ParseFromString(message)) {
     (void)DecodePython(request.take_census().python());
     (void)DecodeSnapshots(request.unwind_stacks());
+    (void)DecodeBirthLook(request.look_at_births());
   }
 }
 

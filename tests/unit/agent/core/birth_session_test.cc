@@ -218,6 +218,25 @@ TEST_F(BirthSessionTest, TheBudgetEndsItAndSaysSo) {
   EXPECT_LE(session.counts().hits, 2'100U);
 }
 
+// Not all of it in the first second, when one site may happen to be at work.
+TEST_F(BirthSessionTest, TheBudgetIsSpentEvenly) {
+  BirthSession& session = Make({.duration_ns = 20'000 * kMs,
+                                .hit_budget = 4'000,
+                                .max_hits_per_sample = 400});
+  uint64_t at_half = 0;
+  int tick = 0;
+  Drive(session, [&] {
+    for (int i = 0; i < 100; ++i) {
+      world_.Free(world_.Allocate(kType, kChurnCode));
+    }
+    world_.Allocate(kType, kLeakCode);
+    if (++tick == 1'000) at_half = session.counts().hits;
+  });
+  EXPECT_GT(at_half, 1'500U);
+  EXPECT_LT(at_half, 3'000U);
+  EXPECT_GE(session.samples().back().born_ns, 15'000 * kMs);
+}
+
 TEST_F(BirthSessionTest, AHotBlockIsGivenUp) {
   BirthSession& session = Make({.duration_ns = 2'000 * kMs,
                                 .hit_budget = 100'000,
@@ -278,7 +297,7 @@ TEST(BirthSessionAlone, NoRegisterIsARefusal) {
 }
 
 TEST(BirthWord, EachKindHasItsWord) {
-  const PythonProcess python = Python311();
+  PythonProcess python = Python311();
   const auto word = [&python](const char* name, bool heap, uint32_t offset) {
     BirthSurvey survey;
     survey.tp_name = name;
@@ -298,6 +317,22 @@ TEST(BirthWord, EachKindHasItsWord) {
   EXPECT_EQ(word("dict", false, 16).watched, 48U);
   EXPECT_EQ(word("dict", false, 16).gc_next, 0);
   EXPECT_EQ(word("dict", true, 16).watched, 24U) << "a subclass of dict";
+  EXPECT_EQ(word("int", false, 0).watched, 8U);
+  EXPECT_EQ(word("method", false, 16).watched, 32U);
+  python.build.version = {3, 14, 0};
+  EXPECT_EQ(word("int", false, 0).watched, 16U) << "in a free list since 3.14";
+  EXPECT_EQ(word("tuple", false, 16).watched, 48U) << "behind its hash";
+}
+
+TEST(SurveyOfGrowth, KeepsWhatGrewByItsGrowth) {
+  BirthSurvey before;
+  before.classes = {{64, 0, 1000, 1}, {80, 0, 10, 1}};
+  BirthSurvey after;
+  after.classes = {{64, 0, 1000, 1}, {80, 0, 15, 1}, {96, 0, 9, 1}};
+  const BirthSurvey grown = SurveyOfGrowth(before, after);
+  EXPECT_EQ(grown.classes,
+            (std::vector<BlockClass>{{96, 0, 9, 1}, {80, 0, 5, 1}}));
+  EXPECT_EQ(SurveyOfGrowth(after, after).classes, after.classes);
 }
 
 TEST(BirthWord, WhatIsNotKnownIsRefused) {
@@ -312,6 +347,11 @@ TEST(BirthWord, WhatIsNotKnownIsRefused) {
   EXPECT_TRUE(absl::IsUnimplemented(
       FindBirthWord({}, {16, 16, 1, 1}, Python311()).status()))
       << "no room for the word";
+  BirthSurvey iterators;
+  iterators.tp_name = "async_generator";
+  EXPECT_TRUE(absl::IsUnimplemented(
+      FindBirthWord(iterators, {64, 0, 1, 1}, Python311()).status()))
+      << "reborn from a free list without a write that is known";
 }
 
 }  // namespace

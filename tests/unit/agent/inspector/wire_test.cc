@@ -2,6 +2,7 @@
 #include <limits>
 #include <string>
 
+#include "agent/inspector/birth_codec.h"
 #include "agent/inspector/census_codec.h"
 #include "agent/inspector/framing.h"
 #include "agent/inspector/python_codec.h"
@@ -229,6 +230,43 @@ TEST(StatusCodecTest, CodesThatDoNotExistAreDataLoss) {
   EXPECT_EQ(DecodeStatus(response), absl::NotFoundError("gone"));
   response.set_status_code(99);
   EXPECT_EQ(DecodeStatus(response).code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(BirthCodecTest, LooksAndFindingsComeOutAsTheyWentIn) {
+  core::BirthLook look;
+  look.survey_type = 0x7000;
+  look.wishes = {{48, 0x500, 17}};
+  look.blocks = {{0x9000, 64, 16}};
+  v1::LookAtBirths asked;
+  EncodeBirthLook(look, asked);
+  const auto again = DecodeBirthLook(asked);
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->survey_type, 0x7000u);
+  EXPECT_EQ(again->wishes[0].list_head, 0x500u);
+  EXPECT_EQ(again->wishes[0].ahead, 17);
+  EXPECT_EQ(again->blocks[0].object_offset, 16u);
+  core::BirthFindings found;
+  found.survey = {0x7000, "C", 1 << 9, {{48, 16, 5, 0x500}}};
+  found.spots = {{0x9030, 3}};
+  found.blocks = {{true, true, false, 0x7000}};
+  v1::BirthFindings told;
+  EncodeBirthFindings(found, told);
+  const auto heard = DecodeBirthFindings(told);
+  ASSERT_TRUE(heard.ok());
+  EXPECT_EQ(heard->survey->classes, found.survey->classes);
+  EXPECT_EQ(heard->survey->tp_name, "C");
+  EXPECT_EQ(heard->spots[0].block, 0x9030u);
+  EXPECT_TRUE(heard->blocks[0].handed_out);
+  EXPECT_FALSE(heard->blocks[0].referenced);
+}
+
+TEST(BirthCodecTest, CountsThatMakeNoSenseAreRefused) {
+  v1::BirthFindings told;
+  told.mutable_survey()->add_classes()->set_objects(-1);
+  EXPECT_FALSE(DecodeBirthFindings(told).ok());
+  v1::LookAtBirths asked;
+  for (int i = 0; i < 20000; ++i) asked.add_wishes();
+  EXPECT_FALSE(DecodeBirthLook(asked).ok());
 }
 
 }  // namespace

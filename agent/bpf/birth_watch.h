@@ -1,0 +1,90 @@
+// Tier 4 births: hardware watchpoints on a few words of one process, on all of
+// its threads and those that start later, with the Python stack of the last
+// write that was a birth. The rules of what to watch and what a write means are
+// core::BirthSession's; this is its WritePort.
+//
+// Slots are ThreadWatchpoints. x86 has four debug registers a thread: fewer
+// slots are given where a debugger holds some. Nothing is written to the
+// target; between hits it pays nothing.
+//
+// One BirthProbe per agent; all calls on one thread. A BirthWatch may outlive
+// the probe.
+#ifndef PLIMSOLL_AGENT_BPF_BIRTH_WATCH_H_
+#define PLIMSOLL_AGENT_BPF_BIRTH_WATCH_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/bpf/kernel_support.h"
+#include "agent/core/birth_session.h"
+#include "agent/core/python_layout.h"
+
+namespace plimsoll::bpf {
+
+// Of a thread's debug registers: two are left to debuggers, to a watch on what
+// keeps the objects, and to another agent.
+constexpr int kBirthSlots = 2;
+
+struct BirthWatchUse {
+  uint64_t hits = 0;
+  double program_ns_per_hit = 0;         // 0: not measured yet
+  std::map<std::string, int64_t> drops;  // by drop-reason label
+  int64_t threads = 0;                   // that were listed at the start
+  int64_t open_ns = 0;                   // all slots on all threads
+  int64_t moves = 0;
+  int64_t move_ns = 0;
+};
+
+class BirthWatch final : public core::WritePort {
+ public:
+  ~BirthWatch() override;
+  BirthWatch(const BirthWatch&) = delete;
+  BirthWatch& operator=(const BirthWatch&) = delete;
+
+  int slots() const override;
+  // kNotFound: no thread of the process is left.
+  absl::Status Arm(int index, const core::WriteWatch& watch) override;
+  void Disarm(int index) override;
+  core::WriteReading Read(int index) override;
+  absl::StatusOr<core::RawStack> ReadStack(int index) override;
+  BirthWatchUse Use() const;
+
+ private:
+  friend class BirthProbe;
+  struct State;
+  explicit BirthWatch(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+class BirthProbe {
+ public:
+  // kFailedPrecondition with the reason where there are no watchpoints. Watches
+  // a word of its own for some milliseconds to learn what a hit costs here.
+  static absl::StatusOr<BirthProbe> Create(const KernelSupport& kernel);
+  BirthProbe(BirthProbe&&) noexcept;
+  BirthProbe& operator=(BirthProbe&&) noexcept;
+  ~BirthProbe();
+
+  // kFailedPrecondition: no debug register is free (a debugger?);
+  // kResourceExhausted: too many threads, descriptors or watched processes;
+  // kAlreadyExists: it is being watched; kNotFound: it is gone.
+  absl::StatusOr<std::unique_ptr<BirthWatch>> Watch(
+      const core::PythonProcess& python, int most_slots = kBirthSlots);
+
+  // Of the trap alone; the program's own time is in BirthWatchUse.
+  double trap_ns() const;
+
+ private:
+  struct Loaded;
+  friend struct BirthWatch::State;
+  explicit BirthProbe(std::shared_ptr<Loaded> loaded);
+  std::shared_ptr<Loaded> loaded_;  // shared with the watches
+};
+
+}  // namespace plimsoll::bpf
+
+#endif  // PLIMSOLL_AGENT_BPF_BIRTH_WATCH_H_

@@ -1,0 +1,115 @@
+#include "agent/bpf/thread_watchpoints.h"
+
+#include <dirent.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace plimsoll::bpf {
+namespace {
+
+std::vector<int32_t> ListThreads(int32_t pid, size_t most) {
+  std::vector<int32_t> threads;
+  DIR* directory = ::opendir(absl::StrCat("/proc/", pid, "/task").c_str());
+  if (directory == nullptr) return threads;
+  while (const dirent* entry = ::readdir(directory)) {
+    const int32_t tid = std::atoi(entry->d_name);
+    if (tid > 0 && threads.size() < most) threads.push_back(tid);
+  }
+  ::closedir(directory);
+  return threads;
+}
+
+perf_event_attr Attributes(uint64_t address, bool disabled) {
+  perf_event_attr attributes = {};
+  attributes.size = sizeof(attributes);
+  attributes.type = PERF_TYPE_BREAKPOINT;
+  attributes.bp_type = HW_BREAKPOINT_W;
+  attributes.bp_addr = address;
+  attributes.bp_len = HW_BREAKPOINT_LEN_8;
+  attributes.sample_period = 1;
+  attributes.sample_type = PERF_SAMPLE_ADDR;
+  attributes.exclude_kernel = 1;
+  attributes.exclude_hv = 1;
+  attributes.disabled = disabled ? 1 : 0;
+  attributes.inherit = 1;         // threads that it starts ...
+  attributes.inherit_thread = 1;  // ... but not processes
+  attributes.remove_on_exec = 1;  // another program's addresses
+  return attributes;
+}
+
+absl::StatusOr<UniqueFd> OpenOne(int32_t tid, int program_fd) {
+  // Disabled: any address of user space will do.
+  perf_event_attr attributes = Attributes(0x1000, true);
+  UniqueFd event(static_cast<int>(::syscall(
+      SYS_perf_event_open, &attributes, tid, -1, -1, PERF_FLAG_FD_CLOEXEC)));
+  if (!event.valid()) {
+    if (errno == ESRCH) return absl::NotFoundError("the thread has ended");
+    return absl::FailedPreconditionError(absl::StrCat(
+        "no debug register is free (a debugger attached?), or this machine "
+        "offers none: errno ",
+        errno));
+  }
+  if (::ioctl(event.get(), PERF_EVENT_IOC_SET_BPF, program_fd) != 0) {
+    return absl::ErrnoToStatus(errno, "attach to a watchpoint");
+  }
+  return event;
+}
+
+}  // namespace
+
+absl::StatusOr<ThreadWatchpoints> ThreadWatchpoints::Open(int32_t pid,
+                                                          int program_fd) {
+  const std::vector<int32_t> threads = ListThreads(pid, kMostThreads + 1);
+  if (threads.size() > kMostThreads) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("more than ", kMostThreads,
+                     " threads: watchpoints on each would cost too much"));
+  }
+  ThreadWatchpoints watchpoints;
+  for (const int32_t tid : threads) {
+    auto event = OpenOne(tid, program_fd);
+    if (absl::IsNotFound(event.status())) continue;
+    if (!event.ok()) return event.status();
+    watchpoints.events_.push_back(*std::move(event));
+  }
+  if (watchpoints.events_.empty()) {
+    return absl::NotFoundError(absl::StrCat("pid ", pid, " is gone"));
+  }
+  return watchpoints;
+}
+
+absl::Status ThreadWatchpoints::Move(uint64_t address) {
+  perf_event_attr attributes = Attributes(address, false);
+  size_t moved = 0;
+  int error = ESRCH;
+  for (const UniqueFd& event : events_) {
+    if (::ioctl(event.get(), PERF_EVENT_IOC_MODIFY_ATTRIBUTES, &attributes) ==
+        0) {
+      ++moved;
+    } else {
+      error = errno;  // its thread may have ended
+    }
+  }
+  if (moved > 0) return absl::OkStatus();
+  if (error == ESRCH) return absl::NotFoundError("no thread is left");
+  return absl::ErrnoToStatus(error, "move a watchpoint");
+}
+
+void ThreadWatchpoints::Disable() {
+  for (const UniqueFd& event : events_) {
+    // Of a thread that has ended there is nothing left to disable.
+    static_cast<void>(::ioctl(event.get(), PERF_EVENT_IOC_DISABLE, 0));
+  }
+}
+
+}  // namespace plimsoll::bpf

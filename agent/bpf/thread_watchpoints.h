@@ -1,0 +1,43 @@
+// One hardware watchpoint (8 bytes, writes) on every thread of a process, moved
+// from word to word and not reopened: a perf event per thread that runs a BPF
+// program at each write. Threads inherit it, processes that the target forks do
+// not. The kernel takes the events away with their owner, also when it crashes.
+//
+// A thread that is started while Open() lists them by one that was not listed
+// yet, about a millisecond, may be without it.
+//
+// Move-only; one owner, one thread.
+#ifndef PLIMSOLL_AGENT_BPF_THREAD_WATCHPOINTS_H_
+#define PLIMSOLL_AGENT_BPF_THREAD_WATCHPOINTS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "plimsoll/base/unique_fd.h"
+
+namespace plimsoll::bpf {
+
+class ThreadWatchpoints {
+ public:
+  static constexpr size_t kMostThreads = 512;
+
+  // Disabled until Move. kNotFound: the process is gone; kFailedPrecondition:
+  // no debug register is free, or the machine has none; kResourceExhausted: too
+  // many threads.
+  static absl::StatusOr<ThreadWatchpoints> Open(int32_t pid, int program_fd);
+
+  // `address` is a multiple of 8. kNotFound: no thread is left.
+  absl::Status Move(uint64_t address);
+  void Disable();
+  size_t threads() const { return events_.size(); }
+
+ private:
+  ThreadWatchpoints() = default;
+  std::vector<UniqueFd> events_;
+};
+
+}  // namespace plimsoll::bpf
+
+#endif  // PLIMSOLL_AGENT_BPF_THREAD_WATCHPOINTS_H_

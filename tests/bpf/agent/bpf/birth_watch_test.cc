@@ -1,0 +1,221 @@
+// The birth watch on real interpreters: one site keeps what it makes, another
+// makes and drops many more of the same type and size.
+#include "agent/bpf/birth_watch.h"
+
+#include <gtest/gtest.h>
+
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "tests/bpf/agent/bpf/birth_run.h"
+#include "tests/support/bpf_requirement.h"
+
+namespace plimsoll::testing {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+class BirthWatchTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    PLIMSOLL_NEEDS_BPF();
+    auto probe = bpf::BirthProbe::Create(bpf::KernelSupport::Detect());
+    ASSERT_TRUE(probe.ok()) << probe.status();
+    probe_.emplace(*std::move(probe));
+  }
+
+  // A target for each pair of interpreter and arguments, all at once.
+  void RunAll(const std::vector<std::pair<std::string, Arguments>>& what,
+              double seconds, int64_t least) {
+    std::vector<std::unique_ptr<BpfTarget>> targets;
+    std::vector<std::unique_ptr<BirthWatcher>> watchers;
+    for (const auto& [python, arguments] : what) {
+      targets.push_back(
+          std::make_unique<BpfTarget>(python, kBirthScript, arguments));
+    }
+    for (const auto& target : targets) {
+      watchers.push_back(std::make_unique<BirthWatcher>(
+          *probe_, target->process(), target->Number("type"),
+          core::BirthOptions{.duration_ns = static_cast<int64_t>(seconds * 1e9),
+                             .rest_ns = 500'000'000}));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    for (const auto& watcher : watchers) watcher->Start();
+    bool going = true;
+    while (going) {
+      going = false;
+      for (const auto& watcher : watchers) going = watcher->Tick() || going;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    for (size_t i = 0; i < what.size(); ++i) {
+      const BirthRun run = watchers[i]->Finish();
+      const std::string text =
+          what[i].first + " " + what[i].second[0] + ": " + run.Text();
+      std::cout << text << std::endl;
+      EXPECT_GE(run.total(), least) << text;
+      EXPECT_GE(run.share("leak_site"), 0.95) << text;
+    }
+  }
+  void RunOnDebian(const Arguments& arguments, double seconds, int64_t least) {
+    for (const std::string& python : StrippedPythons()) {
+      RunAll({{python, arguments}}, seconds, least);
+    }
+  }
+  std::optional<bpf::BirthProbe> probe_;
+};
+
+TEST_F(BirthWatchTest, OnEveryBuild) {
+  std::vector<std::pair<std::string, Arguments>> what;
+  std::vector<std::string> pythons = StrippedPythons();
+  for (const std::string& python : PlainPythons(7, 15)) {
+    pythons.push_back(python);
+  }
+  for (const std::string& python : pythons) {
+    what.push_back({python, {"slotted", "1", "100", "500", "0"}});
+    what.push_back({python, {"plain", "1", "100", "500", "0"}});
+  }
+  ASSERT_FALSE(what.empty()) << "no interpreter";
+  RunAll(what, 4, 5);
+}
+
+class BirthKindsTest : public BirthWatchTest,
+                       public ::testing::WithParamInterface<std::string> {};
+
+TEST_P(BirthKindsTest, EveryKind) {
+  std::vector<std::pair<std::string, Arguments>> what;
+  for (const char* kind : {"str", "tuple", "list", "dict", "float", "bytes",
+                           "set", "int", "method"}) {
+    what.push_back({GetParam(), {kind, "1", "100", "500", "0"}});
+  }
+  RunAll(what, 4, 5);
+}
+
+std::vector<std::string> KindsPythons() {
+  std::vector<std::string> pythons = StrippedPythons();
+  for (const int minor : {8, 13, 14, 15}) {
+    for (const std::string& python : PlainPythons(minor, minor)) {
+      pythons.push_back(python);
+    }
+  }
+  return pythons;
+}
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BirthKindsTest);
+INSTANTIATE_TEST_SUITE_P(Pythons, BirthKindsTest,
+                         ::testing::ValuesIn(KindsPythons()), TestName);
+
+TEST_F(BirthWatchTest, FortyThreads) {
+  RunOnDebian({"slotted", "40", "100", "2000", "0"}, 3, 4);
+}
+
+TEST_F(BirthWatchTest, ThreadsThatStartLater) {
+  RunOnDebian({"slotted", "0", "0", "0", "0"}, 3, 4);
+}
+
+TEST_F(BirthWatchTest, AHeapOfHoles) {
+  RunOnDebian({"slotted", "1", "100", "2000", "1000000"}, 3, 4);
+}
+
+TEST_F(BirthWatchTest, ASlowLeak) {
+  RunOnDebian({"slotted", "1", "1000", "3", "0"}, 6, 3);
+}
+
+TEST_F(BirthWatchTest, AThousandfoldChurn) {
+  RunOnDebian({"slotted", "1", "1000", "500", "0"}, 3, 4);
+}
+
+TEST_F(BirthWatchTest, AFastLeak) {
+  RunOnDebian({"slotted", "1", "0", "0", "0"}, 3, 4);
+}
+
+constexpr char kForkScript[] = R"(
+import os, sys
+class Mark: pass
+mark = Mark()
+keep = []
+print('type', id(Mark)); print('mark', id(mark)); print('done', flush=True)
+while True:
+    words = sys.stdin.readline().split()
+    if words[0] == 'child':
+        pid = os.fork()
+        if pid == 0:
+            mark.__class__ = type('Other', (), {}); os._exit(0)
+        os.waitpid(pid, 0)
+    elif words[0] == 'write':
+        mark.__class__ = type('Other', (), {})
+    print('done', flush=True)
+)";
+
+// mark.__class__ = ... writes ob_type: one hit at the object's own address.
+TEST_F(BirthWatchTest, AForkedChildIsNotWatched) {
+  for (const std::string& python : StrippedPythons()) {
+    BpfTarget target(python, kForkScript);
+    auto watch = probe_->Watch(target.process());
+    ASSERT_TRUE(watch.ok()) << watch.status();
+    ASSERT_EQ((*watch)->slots(), bpf::kBirthSlots);
+    const uint64_t word = target.Number("mark") + 8;
+    ASSERT_TRUE((*watch)->Arm(0, {.address = word}).ok());
+    target.Command("child");
+    EXPECT_EQ((*watch)->Read(0).hits, 0U);
+    target.Command("write");
+    EXPECT_EQ((*watch)->Read(0).hits, 1U);
+    EXPECT_TRUE((*watch)->Read(0).has_stack);
+    const auto stack = (*watch)->ReadStack(0);
+    ASSERT_TRUE(stack.ok()) << stack.status();
+    EXPECT_EQ(stack->frames.size(), 1U);
+    // Moved away: the word may be written, nothing is counted.
+    const uint64_t elsewhere = target.Number("type") + 8;
+    ASSERT_TRUE((*watch)->Arm(0, {.address = elsewhere}).ok());
+    target.Command("write");
+    EXPECT_EQ((*watch)->Read(0).hits, 0U);
+    (*watch)->Disarm(0);
+    EXPECT_EQ((*watch)->Read(0).hits, 0U);
+  }
+}
+
+TEST_F(BirthWatchTest, TakenDebugRegistersAreANamedRefusal) {
+  for (const std::string& python : StrippedPythons()) {
+    BpfTarget target(python, kForkScript);
+    auto other = bpf::BirthProbe::Create(bpf::KernelSupport::Detect());
+    ASSERT_TRUE(other.ok());
+    auto three = other->Watch(target.process(), 3);
+    ASSERT_TRUE(three.ok()) << three.status();
+    {
+      auto last = probe_->Watch(target.process());
+      ASSERT_TRUE(last.ok()) << last.status();
+      EXPECT_EQ((*last)->slots(), 1);
+      auto third = bpf::BirthProbe::Create(bpf::KernelSupport::Detect());
+      // Its own registers are free: what is taken is the target's.
+      ASSERT_TRUE(third.ok()) << third.status();
+      const auto none = third->Watch(target.process());
+      EXPECT_TRUE(absl::IsFailedPrecondition(none.status())) << none.status();
+      EXPECT_NE(none.status().message().find("debug register"),
+                std::string::npos);
+    }
+    auto again = probe_->Watch(target.process());
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ((*again)->slots(), 1) << "given back at the end";
+  }
+}
+
+TEST_F(BirthWatchTest, ATargetThatEndsEndsTheWatch) {
+  for (const std::string& python : StrippedPythons()) {
+    BpfTarget target(python, kBirthScript, {"slotted", "1", "10", "500", "0"});
+    BirthWatcher watcher(*probe_, target.process(), target.Number("type"),
+                         {.duration_ns = 1'000'000'000});
+    watcher.Start();
+    ASSERT_TRUE(watcher.Tick());
+    target.target().Kill();
+    while (watcher.Tick()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    const BirthRun run = watcher.Finish();
+    EXPECT_EQ(run.total(), 0) << run.Text();
+    const auto gone = probe_->Watch(target.process());
+    EXPECT_FALSE(gone.ok());
+  }
+}
+
+}  // namespace
+}  // namespace plimsoll::testing
