@@ -260,6 +260,27 @@ void BpfProbes::OpenWindow(const core::ProcessId& id,
                  });
 }
 
+void BpfProbes::LookWith(const bpf::KernelSupport& kernel,
+                         core::Inspector* inspector, core::Timers* timers) {
+  auto made = BirthWatcher::Create(kernel, inspector, clock_, timers,
+                                   &governor_, &usage_);
+  if (made.ok()) {
+    births_ = *std::move(made);
+  } else {
+    birth_refusal_ = std::string(made.status().message());
+  }
+}
+
+void BpfProbes::WatchBirths(const core::ProcessId& id,
+                            const core::PythonProcess& python,
+                            const core::BirthRequest& request,
+                            WindowDone done) {
+  if (births_ == nullptr) {
+    return done(absl::FailedPreconditionError(birth_refusal_));
+  }
+  births_->Watch(id, python, request, std::move(done));
+}
+
 absl::StatusOr<core::RawProfile> BpfProbes::TakeWindow(
     const core::ProcessId& id, bpf::WindowCounts counts) {
   int64_t now = clock_->BoottimeNs();

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/birth_watcher.h"
 #include "agent/bpf/alloc_window.h"
 #include "agent/bpf/gc_probe.h"
 #include "agent/bpf/growth_probe.h"
@@ -47,6 +48,11 @@ class BpfProbes final : public core::ProbePort {
   core::Tier1Sample Collect(const core::ProcessId& id) override;
   void OpenWindow(const core::ProcessId& id, const core::PythonProcess& python,
                   const core::WindowRequest& request, WindowDone done) override;
+  void WatchBirths(const core::ProcessId& id, const core::PythonProcess& python,
+                   const core::BirthRequest& request, WindowDone done) override;
+  // From here on births can be watched, where the machine has watchpoints.
+  void LookWith(const bpf::KernelSupport& kernel, core::Inspector* inspector,
+                core::Timers* timers);
   core::ProbeUsage usage() const override;
 
  private:
@@ -91,6 +97,8 @@ class BpfProbes final : public core::ProbePort {
   std::string window_refusal_;
   std::map<core::ProcessId, Target> targets_;
   core::ProbeUsage usage_;
+  std::unique_ptr<BirthWatcher> births_;
+  std::string birth_refusal_ = "no inspector looks at births";
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

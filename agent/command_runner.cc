@@ -18,6 +18,9 @@ constexpr int64_t kDefaultWindowNs = 10 * kNsPerSecond;
 constexpr int64_t kMaxWindowNs = 300 * kNsPerSecond;
 constexpr size_t kMaxRunning = 64;
 constexpr size_t kMaxRemembered = 256;
+// Long enough for some ten births amid heavy churn within the bound on cost.
+constexpr int64_t kShortestBirthsNs = 20 * kNsPerSecond;
+constexpr int64_t kLongestBirthsNs = 120 * kNsPerSecond;
 
 const char* NameOf(CommandKind kind) {
   switch (kind) {
@@ -39,12 +42,39 @@ const char* NameOf(CommandKind kind) {
   return "a command that is newer than this agent";
 }
 
+// The first of `types` that is alive; without types the one that grew most.
+const core::TypeCount* TypeToFollow(const core::HeapCensus& before,
+                                    const core::HeapCensus& after,
+                                    const std::vector<std::string>& types) {
+  const core::HeapCensus& now = after.types.empty() ? before : after;
+  for (const std::string& type : types) {
+    for (const core::TypeCount& row : now.types) {
+      if (row.type == type) return &row;
+    }
+  }
+  if (!types.empty()) return nullptr;
+  absl::flat_hash_map<std::string, int64_t> bytes;
+  for (const core::TypeCount& row : before.types) bytes[row.type] = row.bytes;
+  const core::TypeCount* most = nullptr;
+  int64_t grown = 0;
+  for (const core::TypeCount& row : after.types) {
+    const int64_t gain = row.bytes - bytes[row.type];
+    if (gain <= grown) continue;
+    grown = gain;
+    most = &row;
+  }
+  return most;
+}
+
 }  // namespace
 
 struct CommandRunner::Window {
   core::Command command;
   bool frees_probed = false;
   core::HeapCensus before;
+  core::HeapCensus after;  // empty: none was taken
+  absl::Status window_refusal;
+  bool ended = false;  // the command is answered
   core::RawProfile raw;
   std::map<std::string, int64_t> losses;
 };
@@ -99,6 +129,7 @@ void CommandRunner::Refuse(const core::Command& command, std::string reason) {
 }
 
 void CommandRunner::EndAll(const std::string& reason) {
+  over_ = true;
   for (uint64_t id : std::set<uint64_t>(running_)) {
     End(id, CommandOutcome::kFailed, reason);
   }
@@ -126,6 +157,8 @@ void CommandRunner::Run(const core::Command& command) {
       return RunCensus(command);
     case CommandKind::kOpenWindow:
       return RunWindow(command);
+    case CommandKind::kWatchBirths:
+      return RunBirths(command);
     default:
       return Refuse(command, std::string("this agent cannot execute ") +
                                  NameOf(command.kind));
@@ -190,7 +223,10 @@ void CommandRunner::HandleBefore(const std::shared_ptr<Window>& window,
 
 void CommandRunner::HandleCounts(const std::shared_ptr<Window>& window,
                                  absl::StatusOr<core::RawProfile> raw) {
-  if (!raw.ok()) return EndWith(window->command.id, raw.status());
+  if (!raw.ok()) {
+    window->window_refusal = raw.status();
+    return FollowBirths(window);
+  }
   window->raw = *std::move(raw);
   census_->TakeNow(
       window->command.process,
@@ -207,6 +243,7 @@ void CommandRunner::HandleAfter(const std::shared_ptr<Window>& window,
     core::BalanceWindow(window->before, *census, window->frees_probed,
                         window->raw.losses, profile);
     core::NameTypes(*census, profile);
+    window->after = *std::move(census);
   } else {
     profile.net_counts_refused = true;
     profile.refusal =
@@ -278,7 +315,77 @@ void CommandRunner::Deliver(const std::shared_ptr<Window>& window,
   snapshot.losses = std::move(window->losses);
   snapshot.stack_profiles.push_back(std::move(profile));
   events_.on_evidence(std::move(snapshot));
+  window->ended = true;
   End(window->command.id, CommandOutcome::kDone, "");
+  FollowBirths(window);
+}
+
+void CommandRunner::RunBirths(const core::Command& command) {
+  if (probes_ == nullptr) {
+    WatchedProcess& process = *table_->Find(command.process);
+    return Refuse(command, process.tiers[core::Tier::kStacks].reason);
+  }
+  auto window = std::make_shared<Window>();
+  window->command = command;
+  window->window_refusal =
+      absl::FailedPreconditionError("none of the types is alive");
+  census_->TakeNow(
+      command.process,
+      [this, alive = alive_, window](absl::StatusOr<core::HeapCensus> census) {
+        if (!*alive) return;
+        if (!census.ok()) return EndWith(window->command.id, census.status());
+        window->before = *std::move(census);
+        FollowBirths(window);
+      });
+}
+
+void CommandRunner::FollowBirths(const std::shared_ptr<Window>& window) {
+  const core::Command& command = window->command;
+  const core::TypeCount* type =
+      TypeToFollow(window->before, window->after, command.types);
+  const WatchedProcess* process = table_->Find(command.process);
+  if (type == nullptr || process == nullptr || !process->python) {
+    return HandleBirths(window, window->window_refusal.ok()
+                                    ? absl::NotFoundError("nothing grew")
+                                    : window->window_refusal);
+  }
+  core::BirthRequest request;
+  request.duration_ns =
+      std::clamp(command.duration_ns, kShortestBirthsNs, kLongestBirthsNs);
+  request.type = type->type;
+  request.type_address = type->type_address;
+  probes_->WatchBirths(
+      command.process, *process->python, request,
+      [this, alive = alive_, window](absl::StatusOr<core::RawProfile> raw) {
+        if (*alive) HandleBirths(window, std::move(raw));
+      });
+}
+
+void CommandRunner::HandleBirths(const std::shared_ptr<Window>& window,
+                                 absl::StatusOr<core::RawProfile> raw) {
+  if (!raw.ok()) {
+    // A window that was refused says more than births that could not follow.
+    if (!window->ended) {
+      EndWith(window->command.id, window->window_refusal.ok()
+                                      ? raw.status()
+                                      : window->window_refusal);
+    }
+    return;
+  }
+  window->losses = raw->losses;
+  raw->profile.command_id = window->command.id;
+  Symbolize(window->command.process, *std::move(raw),
+            [this, window](core::StackProfile named) {
+              if (over_) return;
+              core::Snapshot snapshot;
+              snapshot.process = window->command.process;
+              snapshot.boottime_ns = clock_->BoottimeNs();
+              snapshot.losses = std::move(window->losses);
+              snapshot.stack_profiles.push_back(std::move(named));
+              events_.on_evidence(std::move(snapshot));
+              if (window->ended) return;
+              End(window->command.id, CommandOutcome::kDone, "");
+            });
 }
 
 }  // namespace plimsoll::agent

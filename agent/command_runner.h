@@ -1,7 +1,9 @@
 // CommandRunner executes what the collector asks: a census, or a window with a
-// census on both sides of it. The evidence is a snapshot that carries the
-// command's id; the result says done, refused, failed or gone, and why. Loop
-// thread only; owned by Agent.
+// census on both sides of it and a birth watch of the type that grows behind
+// it. The evidence is a snapshot that carries the command's id; the result says
+// done, refused, failed or gone, and why. Births come in a snapshot of their
+// own, after the result where the window itself was taken. Loop thread only;
+// owned by Agent.
 #ifndef PLIMSOLL_AGENT_COMMAND_RUNNER_H_
 #define PLIMSOLL_AGENT_COMMAND_RUNNER_H_
 
@@ -62,6 +64,7 @@ class CommandRunner {
   void EndWith(uint64_t command_id, const absl::Status& status);
   void RunCensus(const core::Command& command);
   void RunWindow(const core::Command& command);
+  void RunBirths(const core::Command& command);
   void HandleBefore(const std::shared_ptr<Window>& window,
                     absl::StatusOr<core::HeapCensus> census);
   void HandleCounts(const std::shared_ptr<Window>& window,
@@ -70,6 +73,11 @@ class CommandRunner {
                    absl::StatusOr<core::HeapCensus> census);
   void Deliver(const std::shared_ptr<Window>& window,
                core::StackProfile profile);
+  // Behind a window, or in its place where it was refused: which code makes
+  // what stays of the type that grows.
+  void FollowBirths(const std::shared_ptr<Window>& window);
+  void HandleBirths(const std::shared_ptr<Window>& window,
+                    absl::StatusOr<core::RawProfile> raw);
 
   ProcessTable* const table_;
   CensusRunner* const census_;
@@ -81,6 +89,7 @@ class CommandRunner {
   std::set<uint64_t> running_;
   std::deque<core::CommandResult> ended_;  // to answer the same way again
   Statistics statistics_;
+  bool over_ = false;  // no evidence any more
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -7,6 +7,7 @@
 #include "agent/bpf/kernel_support.h"
 #include "agent/core/window_balance.h"
 #include "cli/duration.h"
+#include "cli/follow_births.h"
 #include "cli/looks.h"
 #include "cli/page_watch.h"
 #include "cli/progress.h"
@@ -21,6 +22,8 @@ namespace plimsoll::cli {
 namespace {
 
 constexpr int64_t kTickNs = 1000000000;
+// Of a core, over the whole time; windows and births share it.
+constexpr double kMostShare = 0.02;
 
 std::string TextOf(const absl::Status& status) {
   return std::string(status.message().data(), status.message().size());
@@ -33,6 +36,7 @@ struct Gathered {
   absl::Status windows;  // why there are none, or no more
   absl::Status net;      // why none with every allocation and free
   absl::Status pages;    // why there are no page samples
+  absl::Status births;   // why none were followed
   absl::Status ended;    // the process is gone
   bool interrupted = false;
 };
@@ -113,6 +117,16 @@ void AddNotes(const Gathered& gathered, const WindowSampler* sampler,
     report.notes.push_back(
         absl::StrCat("a window was refused: ", TextOf(gathered.windows)));
   }
+  if (report.births.has_value()) {
+    report.notes.push_back(absl::StrCat(
+        "born rows were followed to what stays; the watch cost the process ",
+        FormatShare(report.births->target_cpu_share), " of a core",
+        report.births->refusal.empty() ? "" : ". ", report.births->refusal));
+  }
+  if (!gathered.births.ok()) {
+    report.notes.push_back(
+        absl::StrCat("births were not followed: ", TextOf(gathered.births)));
+  }
   if (!gathered.pages.ok()) {
     report.notes.push_back(
         absl::StrCat("no samples of fresh memory: ", TextOf(gathered.pages)));
@@ -154,18 +168,73 @@ void NameAllTypes(const std::vector<Look>& looks,
   }
 }
 
+// The type that was asked for, else the one that gained most bytes.
+const core::TypeCount* TypeToFollow(const std::string& wanted,
+                                    const std::vector<Look>& looks) {
+  const GrowthByType growth = GrowthOf(looks);
+  const core::TypeCount* most = nullptr;
+  int64_t gained = 0;
+  for (const core::TypeCount& type : looks.back().census.types) {
+    if (type.type == wanted) return &type;
+    const auto found = growth.find(type.type);
+    if (found == growth.end() || found->second <= gained) continue;
+    gained = found->second;
+    most = &type;
+  }
+  return wanted.empty() ? most : nullptr;
+}
+
+// The second half of the time: the first has shown what grows.
+void GatherBirths(const Options& options, Target& target,
+                  const bpf::KernelSupport& kernel, int64_t end_ns,
+                  double windows_ns, Session& session, Progress& progress,
+                  Gathered& gathered) {
+  auto middle = TakeLook(target);
+  if (!middle.ok()) {
+    gathered.births = middle.status();
+    return;
+  }
+  gathered.looks.push_back(*std::move(middle));
+  const core::TypeCount* type = TypeToFollow(options.type, gathered.looks);
+  if (type == nullptr) {
+    gathered.births = absl::NotFoundError("no type grew");
+    return;
+  }
+  const double budget_ns =
+      kMostShare * static_cast<double>(options.for_ns) - windows_ns;
+  auto births = FollowBirths(target, kernel, *type, end_ns,
+                             std::max(0.0, budget_ns), session, progress);
+  gathered.births = births.status();
+  if (births.ok()) gathered.profiles.push_back(*std::move(births));
+}
+
 // From the first census to the last, with what lies between.
 absl::Status Gather(const Options& options, Target& target,
+                    const bpf::KernelSupport& kernel,
                     absl::StatusOr<WindowSampler>& sampler, PageWatch& pages,
                     Session& session, Progress& progress, Gathered& gathered) {
   PLIMSOLL_ASSIGN_OR_RETURN(Look first, TakeLook(target));
   gathered.looks.push_back(std::move(first));
   const int64_t end_ns = BoottimeNs() + options.for_ns;
+  const int64_t middle_ns = end_ns - options.for_ns / 2;
   if (sampler.ok()) {
-    GatherWindows(*sampler, options.verbose, end_ns, session, progress,
+    GatherWindows(*sampler, options.verbose, middle_ns, session, progress,
                   gathered);
   } else {
     gathered.windows = sampler.status();
+  }
+  if (!gathered.interrupted && gathered.ended.ok()) {
+    gathered.interrupted = !WaitUntil(
+        middle_ns, end_ns, gathered.profiles.size(), session, progress);
+  }
+  if (!gathered.interrupted && gathered.ended.ok()) {
+    GatherBirths(options, target, kernel, end_ns,
+                 sampler.ok() ? sampler->cost_ns() : 0, session, progress,
+                 gathered);
+    // Where births cannot be followed, windows take the rest of the time.
+    if (!gathered.births.ok() && sampler.ok() && gathered.windows.ok()) {
+      GatherWindows(*sampler, false, end_ns, session, progress, gathered);
+    }
   }
   if (!gathered.interrupted && gathered.ended.ok()) {
     gathered.interrupted =
@@ -203,8 +272,8 @@ absl::Status RunStacks(const Options& options, Session& session) {
   if (!sampler.ok() && !pages.watching()) return sampler.status();
   gathered.pages = pages.status();
   const int64_t begin_ns = BoottimeNs();
-  PLIMSOLL_RETURN_IF_ERROR(
-      Gather(options, target, sampler, pages, session, progress, gathered));
+  PLIMSOLL_RETURN_IF_ERROR(Gather(options, target, kernel, sampler, pages,
+                                  session, progress, gathered));
   report.seconds = static_cast<double>(BoottimeNs() - begin_ns) / 1e9;
   if (sampler.ok()) {
     report.window_seconds = static_cast<double>(sampler->window_ns()) / 1e9;
@@ -227,12 +296,17 @@ Verb StacksVerb() {
       .name = "stacks",
       .summary = "which code makes what grows",
       .help =
-          "Attaches probes to the allocators of typed objects for short "
-          "windows, which\ntogether cost the process at most 2 % of a core on "
-          "average; takes a census before\nand after; samples where fresh "
-          "memory is taken.\n\n"
+          "In the second half of the time the birth watch follows objects of "
+          "the type that\ngrows (or of --type) to those that stay, by hardware "
+          "watchpoints: born rows, each\nwith its share of what stays and the "
+          "interval of that share. In the first half it\nattaches probes to "
+          "the allocators of typed objects for short windows. Together that "
+          "costs the process\nat most 2 % of a core on average. A census is "
+          "taken before and after, and it is\nsampled where fresh memory is "
+          "taken.\n\n"
           "Each entry: its share of the objects of that type, the count, the "
-          "type, the kind\n(window: made while probes were attached, kept or "
+          "type, the kind\n(born: made and kept; window: made while probes "
+          "were attached, kept or "
           "not; page: fresh pages of memory),\nand the Python stack, innermost "
           "frame first.\n\n"
           "--verbose takes one window with PyObject_Malloc and PyObject_Free "

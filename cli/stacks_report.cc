@@ -15,7 +15,35 @@ namespace {
 using core::ProfileKind;
 
 std::string KindName(ProfileKind kind) {
+  if (kind == ProfileKind::kBirth) return "born";
   return kind == ProfileKind::kPage ? "page" : "window";
+}
+
+int KindRank(const std::string& kind) {
+  if (kind == "born") return 0;
+  return kind == "window" ? 1 : 2;
+}
+
+// Shares of born rows with their intervals: each row stands for its samples.
+void SetBornShares(std::vector<StackRow>& rows) {
+  std::vector<double> weights;
+  std::vector<size_t> row_of;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].kind != "born" || rows[i].samples == 0) continue;
+    const double weight = rows[i].objects > 0
+                              ? static_cast<double>(rows[i].objects) /
+                                    static_cast<double>(rows[i].samples)
+                              : 1;
+    weights.insert(weights.end(), static_cast<size_t>(rows[i].samples), weight);
+    row_of.insert(row_of.end(), static_cast<size_t>(rows[i].samples), i);
+  }
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].kind != "born") continue;
+    std::vector<bool> of;
+    for (const size_t row : row_of) of.push_back(row == i);
+    rows[i].share_interval = core::ShareOf(weights, of);
+    rows[i].share = rows[i].share_interval.share;
+  }
 }
 
 // Two counts are one row when kind, type and every frame are the same.
@@ -49,7 +77,9 @@ void SetShares(std::vector<StackRow>& rows) {
 void Rank(const GrowthByType& growth, std::vector<StackRow>& rows) {
   std::stable_sort(rows.begin(), rows.end(),
                    [&growth](const StackRow& a, const StackRow& b) {
-                     if (a.kind != b.kind) return a.kind == "window";
+                     if (a.kind != b.kind) {
+                       return KindRank(a.kind) < KindRank(b.kind);
+                     }
                      const int64_t grown_a = GrowthOf(growth, a.type);
                      const int64_t grown_b = GrowthOf(growth, b.type);
                      if (grown_a != grown_b) return grown_a > grown_b;
@@ -68,7 +98,7 @@ std::optional<double> ExplainedShare(const GrowthByType& growth,
     grown += bytes;
     const bool has_row = std::any_of(
         rows.begin(), rows.end(), [&type = type](const StackRow& row) {
-          return row.kind == "window" && row.type == type;
+          return row.kind != "page" && row.type == type;
         });
     if (has_row) explained += bytes;
   }
@@ -91,7 +121,13 @@ std::string RowHead(const StackRow& row) {
                          row.bytes > 0
                              ? absl::StrCat(", ", FormatBytes(row.bytes))
                              : "");
-  return absl::StrCat(FormatShare(row.share), "  ", what, "  [", row.kind, "]");
+  const std::string how =
+      row.kind == "born"
+          ? absl::StrCat("born, ", row.samples, " samples, ",
+                         FormatShare(row.share_interval.low), " - ",
+                         FormatShare(row.share_interval.high))
+          : row.kind;
+  return absl::StrCat(FormatShare(row.share), "  ", what, "  [", how, "]");
 }
 
 std::string RenderBalance(const StacksReport& report, const Style& style) {
@@ -149,11 +185,20 @@ void FillRows(const std::vector<core::StackProfile>& profiles,
                                .frames = stack.frames,
                                .truncated = stack.truncated});
       }
-      report.rows[at->second].objects += count.allocations;
-      report.rows[at->second].bytes += count.allocated_bytes;
+      StackRow& row = report.rows[at->second];
+      if (profile.kind == ProfileKind::kBirth) {
+        row.samples += count.allocations;
+        row.objects += count.surviving_objects;
+        row.bytes += count.surviving_bytes;
+      } else {
+        row.objects += count.allocations;
+        row.bytes += count.allocated_bytes;
+      }
     }
+    if (profile.kind == ProfileKind::kBirth) report.births = profile;
   }
   SetShares(report.rows);
+  SetBornShares(report.rows);
   Rank(growth, report.rows);
   report.explained_share = ExplainedShare(growth, report.rows);
 }
@@ -212,6 +257,25 @@ std::string StacksJson(const StacksReport& report) {
                       {"share", row.share},
                       {"truncated", row.truncated},
                       {"frames", frames}});
+    if (row.kind != "born") continue;
+    stacks.back()["samples"] = row.samples;
+    stacks.back()["share_ci"] = {row.share_interval.low,
+                                 row.share_interval.high};
+  }
+  document["births"] = nullptr;
+  if (report.births.has_value()) {
+    const core::StackProfile& births = *report.births;
+    document["births"] = {
+        {"samples", births.coverage.seen},
+        {"of", births.coverage.total},
+        {"seconds", static_cast<double>(births.end_boottime_ns -
+                                        births.begin_boottime_ns) /
+                        1e9},
+        {"hits_per_s", births.hits_per_second},
+        {"ns_per_hit", births.cost_ns_per_hit},
+        {"target_core_share", births.target_cpu_share},
+        {"refusal", births.refusal},
+    };
   }
   document["explained_share"] = nullptr;
   if (report.explained_share.has_value()) {

@@ -9,19 +9,22 @@
 #include <string>
 #include <vector>
 
+#include "agent/core/birth_shares.h"
 #include "agent/core/stack_profile.h"
 #include "cli/document.h"
 
 namespace plimsoll::cli {
 
 struct StackRow {
-  std::string type;  // "" when the probe does not know it
-  std::string kind;  // "window" or "page"
-  int64_t objects = 0;
+  std::string type;     // "" when the probe does not know it
+  std::string kind;     // "born", "window" or "page"
+  int64_t objects = 0;  // born: that stayed, as the samples stand for
   int64_t bytes = 0;
   double share = 0;  // of the objects of its type and kind; of bytes for pages
   std::vector<core::Frame> frames;  // innermost first
   bool truncated = false;
+  int64_t samples = 0;  // born: births that were followed to rest
+  core::ShareInterval share_interval;  // born
 };
 
 struct StacksReport {
@@ -33,6 +36,8 @@ struct StacksReport {
   // Share of the growth that the censuses saw (bytes, growing types) whose
   // type has window rows. Nothing when nothing grew.
   std::optional<double> explained_share;
+  // The birth watch, where there was one; its stacks are in the rows.
+  std::optional<core::StackProfile> births;
   std::vector<core::SizeClassBalance> balance;  // summed over windows
   // Whether allocations less frees may be trusted. Absent: no window with frees
   // stood between two censuses. The reason is "" only when they may.
@@ -47,8 +52,9 @@ struct StacksReport {
 // Bytes that each type gained between the first and the last census.
 using GrowthByType = std::map<std::string, int64_t>;
 
-// Rows of several profiles, equal stacks of one type and kind summed. Types
-// are ranked by what they gained, page rows last; within a type by objects.
+// Rows of several profiles, equal stacks of one type and kind summed. Born rows
+// come first, page rows last; types are ranked by what they gained, rows within
+// a type by objects.
 void FillRows(const std::vector<core::StackProfile>& profiles,
               const GrowthByType& growth, StacksReport& report);
 

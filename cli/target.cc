@@ -79,4 +79,10 @@ absl::StatusOr<std::vector<core::Frame>> Target::Symbolize(
   return named;
 }
 
+absl::StatusOr<core::BirthFindings> Target::LookAtBirths(core::BirthLook look) {
+  auto found = inspector_->LookAtBirths(python_, std::move(look));
+  if (!found.ok()) return Explain(found.status());
+  return found;
+}
+
 }  // namespace plimsoll::cli

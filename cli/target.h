@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/core/birth_look.h"
 #include "agent/core/heap_census.h"
 #include "agent/core/memory_sample.h"
 #include "agent/core/python_layout.h"
@@ -38,6 +39,7 @@ class Target {
       const core::CensusOptions& options);
   absl::StatusOr<std::vector<core::Frame>> Symbolize(
       std::vector<core::RawFrame> frames);
+  absl::StatusOr<core::BirthFindings> LookAtBirths(core::BirthLook look);
 
  private:
   Target(procfs::ProcRoot proc, std::unique_ptr<inspector::BlockingInspector> i)

@@ -42,6 +42,12 @@ struct WindowRequest {
   std::vector<uint64_t> known_types;  // addresses that the census knows
 };
 
+struct BirthRequest {
+  int64_t duration_ns = 0;
+  std::string type;
+  uint64_t type_address = 0;
+};
+
 struct ProbeUsage {
   int64_t hits = 0;
   int64_t cost_ns = 0;  // hits x calibrated cost
@@ -74,6 +80,14 @@ class ProbePort {
   // Tier 4. kResourceExhausted: refused or ended by the governor, in words.
   virtual void OpenWindow(const ProcessId& id, const PythonProcess& python,
                           const WindowRequest& request, WindowDone done) = 0;
+
+  // Tier 4, followed to what stays: births of one type (birth_run.h).
+  // kFailedPrecondition: no watchpoints here; else as OpenWindow.
+  virtual void WatchBirths(const ProcessId& id, const PythonProcess& python,
+                           const BirthRequest& request, WindowDone done) {
+    (void)id, (void)python, (void)request;
+    done(absl::UnimplementedError("births cannot be watched here"));
+  }
 
   virtual ProbeUsage usage() const = 0;
 };

@@ -54,6 +54,10 @@ struct StackCount {
   int64_t frees = 0;
   int64_t allocated_bytes = 0;
   int64_t freed_bytes = 0;
+  // Births: what the samples in `allocations` stand for. 0: not known.
+  int64_t surviving_objects = 0;
+  int64_t surviving_bytes = 0;
+  double weight = 0;  // surviving objects per sample
 };
 
 // Probes beside the census for one size class over one window.

@@ -174,6 +174,9 @@ void EncodeProfile(const core::StackProfile& profile, StringTable& strings,
     row.set_frees(count.frees);
     row.set_allocated_bytes(count.allocated_bytes);
     row.set_freed_bytes(count.freed_bytes);
+    row.set_surviving_objects(count.surviving_objects);
+    row.set_surviving_bytes(count.surviving_bytes);
+    row.set_weight(count.weight);
   }
   for (const core::SizeClassBalance& balance : profile.balance) {
     v1::SizeClassBalance& row = *out.add_balance();

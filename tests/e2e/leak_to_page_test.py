@@ -151,6 +151,23 @@ class LeakToPage(unittest.TestCase):
         self.assertIn(f"{self.leaker.module}.py:{self.leaker.line} "
                       f"{self.leaker.function}", made_at)
 
+    def test_the_page_then_says_which_births_stayed(self):
+        """Behind the window the agent follows births; the page is amended."""
+        made_at = line.wait_for(
+            "births in the incident's page", 120,
+            lambda: self.made_at_of_births(), self.line.check_alive)
+        print(made_at, flush=True)
+        self.assertTrue(made_at.startswith(
+            self.page["annotations"]["made_at"].split(";")[0].split(" <-")[0]),
+            made_at)
+        share = float(made_at.split("; ")[1].split(" %")[0])
+        self.assertGreaterEqual(share, 95)
+
+    def made_at_of_births(self):
+        incident = self.incident_of(self.collector)
+        made_at = incident["text"]["made_at"] if incident else ""
+        return made_at if made_at.endswith("births that stayed") else None
+
     def test_without_windows_there_is_no_line(self):
         incident = line.wait_for(
             "incident at the collector of the agent without BPF", 60,

@@ -91,6 +91,9 @@ class FakeProbes final : public core::ProbePort {
   std::function<void()> during_window;
   bool hold = false;  // windows stay open: their ends wait in `held`
   std::vector<WindowDone> held;
+  absl::StatusOr<core::RawProfile> births =
+      absl::FailedPreconditionError("no debug register is free");
+  std::vector<core::BirthRequest> birth_requests;
 
   std::string rung() const override { return "uprobe_multi"; }
   std::string refusal() const override { return ""; }
@@ -117,6 +120,12 @@ class FakeProbes final : public core::ProbePort {
       return;
     }
     done(window);
+  }
+  void WatchBirths(const core::ProcessId&, const core::PythonProcess&,
+                   const core::BirthRequest& request,
+                   WindowDone done) override {
+    birth_requests.push_back(request);
+    done(births);
   }
   core::ProbeUsage usage() const override { return {}; }
 };

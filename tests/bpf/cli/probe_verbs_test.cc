@@ -89,7 +89,10 @@ TEST_P(ProbeVerbs, StacksNamesTheLineThatLeaks) {
   ASSERT_FALSE(document["stacks"].empty()) << document;
   const json& first = document["stacks"][0];
   EXPECT_EQ(first["type"], "__main__.Barnacle");
-  EXPECT_EQ(first["kind"], "window");
+  EXPECT_EQ(first["kind"], "born") << document["notes"];
+  EXPECT_GE(first["samples"], 5);
+  EXPECT_GT(first["share_ci"][0], 0.5);
+  EXPECT_LT(document["births"]["target_core_share"], 0.03);
   EXPECT_GT(first["objects"], 100);
   EXPECT_GT(first["share"], 0.99);
   ASSERT_GE(first["frames"].size(), 2u);

@@ -47,7 +47,10 @@ TEST_F(AgentTest, CommandsAreRefusedInWords) {
   EXPECT_EQ(results_[2].outcome, core::CommandOutcome::kProcessGone);
   agent_->HandleCommand(CommandFor(42, core::CommandKind::kWatchBirths));
   EXPECT_EQ(results_[3].outcome, core::CommandOutcome::kRefused);
-  EXPECT_THAT(results_[3].reason, HasSubstr("WatchBirths"));
+  EXPECT_THAT(results_[3].reason, HasSubstr("BPF is off"));
+  agent_->HandleCommand(CommandFor(42, core::CommandKind::kFindHolders));
+  EXPECT_EQ(results_[4].outcome, core::CommandOutcome::kRefused);
+  EXPECT_THAT(results_[4].reason, HasSubstr("FindHolders"));
 }
 
 TEST_F(AgentTest, WindowBringsANamedBalancedProfile) {
@@ -173,6 +176,86 @@ TEST_F(AgentTest, AProbePastItsBudgetIsNotCalledWorking) {
   EXPECT_TRUE(told);
   time_.Advance(10 * kSecond);  // affordable again
   EXPECT_EQ(agent_->status().tiers[core::Tier::kGc].first, 1);
+}
+
+core::RawProfile BirthsAt(uint64_t code) {
+  core::RawProfile raw;
+  raw.profile.kind = core::ProfileKind::kBirth;
+  raw.stacks.resize(1);
+  raw.stacks[0].frames = {{code, 7}};
+  core::StackCount count;
+  count.type = "orders.Order";
+  count.allocations = 40;
+  count.surviving_objects = 4'000;
+  raw.profile.counts = {count};
+  return raw;
+}
+
+TEST_F(AgentTest, BehindAWindowTheBirthsOfTheTypeThatGrowsAreFollowed) {
+  AddPython(42);
+  FakeProbes probes;
+  probes.births = BirthsAt(5);
+  probes.during_window = [this] {
+    inspector_.censuses.at(42)->types[0].bytes += 1'000'000;
+  };
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  agent_->HandleCommand(CommandFor(42, core::CommandKind::kOpenWindow));
+  ASSERT_EQ(results_.size(), 1u);
+  EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kDone);
+  ASSERT_EQ(probes.birth_requests.size(), 1u);
+  EXPECT_EQ(probes.birth_requests[0].type, "orders.Order");
+  EXPECT_EQ(probes.birth_requests[0].type_address, 0x1000u);
+  EXPECT_GE(probes.birth_requests[0].duration_ns, 20 * kSecond);
+  const core::StackProfile& profile =
+      reports_.back().snapshots.at(0).stack_profiles.at(0);
+  EXPECT_EQ(profile.kind, core::ProfileKind::kBirth);
+  EXPECT_EQ(profile.command_id, 7u);
+  EXPECT_EQ(profile.counts.at(0).surviving_objects, 4'000);
+  EXPECT_EQ(profile.stacks.at(0).frames.at(0).function, "f5");
+}
+
+TEST_F(AgentTest, WhereNothingGrewNoBirthsAreFollowed) {
+  AddPython(42);
+  FakeProbes probes;
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  agent_->HandleCommand(CommandFor(42, core::CommandKind::kOpenWindow));
+  EXPECT_EQ(results_.at(0).outcome, core::CommandOutcome::kDone);
+  EXPECT_TRUE(probes.birth_requests.empty());
+}
+
+TEST_F(AgentTest, BirthsStandInForAWindowThatWasRefused) {
+  AddPython(42);
+  FakeProbes probes;
+  probes.window = absl::ResourceExhaustedError("31 % of a core");
+  probes.births = BirthsAt(5);
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  core::Command command = CommandFor(42, core::CommandKind::kOpenWindow);
+  command.types = {"orders.Order"};
+  agent_->HandleCommand(command);
+  ASSERT_EQ(results_.size(), 1u);
+  EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kDone);
+  EXPECT_EQ(probes.birth_requests.size(), 1u);
+}
+
+TEST_F(AgentTest, ABirthCommandNamesItsType) {
+  AddPython(42);
+  FakeProbes probes;
+  probes.births = BirthsAt(5);
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  core::Command command = CommandFor(42, core::CommandKind::kWatchBirths);
+  command.types = {"orders.Order"};
+  agent_->HandleCommand(command);
+  ASSERT_EQ(results_.size(), 1u);
+  EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kDone);
+  ++command.id;
+  command.types = {"orders.Gone"};
+  agent_->HandleCommand(command);
+  ASSERT_EQ(results_.size(), 2u);
+  EXPECT_EQ(results_[1].outcome, core::CommandOutcome::kRefused);
 }
 
 }  // namespace

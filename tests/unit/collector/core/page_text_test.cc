@@ -129,6 +129,15 @@ TEST(PageText, ARegionThatGrowsButIsNotJudgedIsNotCalledHealthy) {
               HasSubstr("only ap-southeast-1 leaks, eu-west-3 does not ("));
 }
 
+TEST(PageText, BirthsThatWereFollowedAreSaidToHaveStayed) {
+  Incident i = Full();
+  i.stacks[0].kind = "birth";
+  EXPECT_EQ(WritePage(i, "").made_at,
+            "routing/vehicles.py:118 load <- routing/plan.py:31 candidates <- "
+            "srv/app.py:44 route; 97.0 % of routing.vehicles.FloatingVehicle "
+            "births that stayed");
+}
+
 TEST(PageText, SaysOfEveryLineWhyItIsNotKnownYet) {
   Incident i = Full();
   i.types.clear();

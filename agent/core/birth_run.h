@@ -1,0 +1,85 @@
+// A birth watch from its beginning to a profile: two surveys of the heap that
+// tell in which blocks the type grows and how fast, a BirthSession over the
+// rest of the time, and a last survey that says how much stayed. Pure, like the
+// session; both the agent and the command line drive it.
+//
+// One owner, one thread. Call Tick every 10 ms until done().
+#ifndef PLIMSOLL_AGENT_CORE_BIRTH_RUN_H_
+#define PLIMSOLL_AGENT_CORE_BIRTH_RUN_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "agent/core/birth_session.h"
+#include "agent/core/birth_shares.h"
+#include "agent/core/probe_port.h"
+
+namespace plimsoll::core {
+
+// Of the BPF program at a hit, until it was measured.
+constexpr double kAssumedProgramNs = 1'000;
+
+class BirthRun {
+ public:
+  using LookFn = BirthSession::LookFn;
+
+  // options.duration_ns is that of the whole run; objects_per_s is measured.
+  // `writes` must outlive it. A `look` may answer after the run is destroyed.
+  BirthRun(const PythonProcess& python, std::string type, uint64_t type_address,
+           const BirthOptions& options, WritePort* writes, LookFn look,
+           int64_t now_ns);
+  ~BirthRun() { *alive_ = false; }
+  BirthRun(const BirthRun&) = delete;
+  BirthRun& operator=(const BirthRun&) = delete;
+
+  void Tick(int64_t now_ns);
+  void EndEarly();
+  bool done() const { return phase_ == Phase::kDone; }
+  // Why it came to nothing, or ended before its time.
+  const absl::Status& status() const { return status_; }
+  BirthCounts counts() const;
+  // Objects that the type gained from the first survey to the last; 0 when it
+  // did not grow, or there was no last one.
+  int64_t grown() const;
+
+  // One row for each stack: `allocations` is the number of samples, `weight`
+  // the objects that one stands for, surviving_objects their product. Coverage:
+  // samples, of the births that could have been one. No rows: `refusal` says
+  // what was met instead.
+  RawProfile Profile(double ns_per_hit) const;
+
+ private:
+  enum class Phase : uint8_t { kFirst, kSettle, kWatch, kLast, kDone };
+  void Survey();
+  void AnswerSurvey(absl::StatusOr<BirthFindings> found);
+  void Begin(const BirthSurvey& survey);
+  void Finish(absl::Status status);
+  std::string WhyNone() const;
+  void AddRows(RawProfile& raw) const;
+
+  const PythonProcess python_;
+  const std::string type_;
+  const uint64_t type_address_;
+  BirthOptions options_;
+  WritePort* const writes_;
+  LookFn look_;
+  const int64_t begin_ns_;
+  const int64_t settle_ns_;
+  int64_t now_ns_;
+  Phase phase_ = Phase::kFirst;
+  bool surveying_ = false;
+  bool ending_ = false;
+  BirthSurvey first_;
+  std::vector<ObjectsAt> objects_;
+  std::unique_ptr<BirthSession> session_;
+  absl::Status status_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace plimsoll::core
+
+#endif  // PLIMSOLL_AGENT_CORE_BIRTH_RUN_H_

@@ -1,0 +1,58 @@
+#include "cli/follow_births.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/bpf/birth_watch.h"
+#include "agent/core/birth_run.h"
+#include "cli/duration.h"
+#include "cli/interrupt.h"
+#include "cli/stack_names.h"
+#include "plimsoll/base/status_macros.h"
+
+namespace plimsoll::cli {
+namespace {
+
+constexpr int64_t kTickNs = 10'000'000;
+
+}  // namespace
+
+absl::StatusOr<core::StackProfile> FollowBirths(
+    Target& target, const bpf::KernelSupport& kernel,
+    const core::TypeCount& type, int64_t until_ns, double budget_ns,
+    Session& session, Progress& progress) {
+  PLIMSOLL_ASSIGN_OR_RETURN(auto probe, bpf::BirthProbe::Create(kernel));
+  PLIMSOLL_ASSIGN_OR_RETURN(auto watch, probe.Watch(target.python()));
+  const int64_t begin_ns = BoottimeNs();
+  core::BirthOptions options;
+  options.duration_ns = std::max<int64_t>(until_ns - begin_ns, 0);
+  options.hit_budget = static_cast<uint64_t>(
+      budget_ns / (probe.trap_ns() + core::kAssumedProgramNs));
+  options.seed = static_cast<uint64_t>(begin_ns);
+  core::BirthRun run(
+      target.python(), type.type, type.type_address, options, watch.get(),
+      [&target](core::BirthLook look, core::BirthSession::LookDone done) {
+        done(target.LookAtBirths(std::move(look)));
+      },
+      begin_ns);
+  while (!run.done()) {
+    progress.Show(absl::StrCat(
+        "following births of ", type.type, ": ",
+        FormatDuration(std::max<int64_t>(0, until_ns - BoottimeNs())),
+        " left (Ctrl-C ends it early)"));
+    if (!session.interrupt.SleepUntil(BoottimeNs() + kTickNs)) run.EndEarly();
+    run.Tick(BoottimeNs());
+  }
+  PLIMSOLL_RETURN_IF_ERROR(run.status());
+  const bpf::BirthWatchUse use = watch->Use();
+  core::RawProfile raw = run.Profile(
+      probe.trap_ns() + (use.program_ns_per_hit > 0 ? use.program_ns_per_hit
+                                                    : core::kAssumedProgramNs));
+  FrameNames names;
+  PLIMSOLL_ASSIGN_OR_RETURN(raw.profile.stacks,
+                            NameStacks(target, raw.stacks, names));
+  return std::move(raw.profile);
+}
+
+}  // namespace plimsoll::cli

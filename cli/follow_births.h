@@ -1,0 +1,27 @@
+// The birth watch of one type, from its beginning to a named profile: which
+// code makes what stays. Main thread only; blocks until `until_ns`.
+#ifndef PLIMSOLL_CLI_FOLLOW_BIRTHS_H_
+#define PLIMSOLL_CLI_FOLLOW_BIRTHS_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "agent/bpf/kernel_support.h"
+#include "agent/core/stack_profile.h"
+#include "cli/progress.h"
+#include "cli/session.h"
+#include "cli/target.h"
+
+namespace plimsoll::cli {
+
+// It costs the target at most about `budget_ns`: hits are bounded, not
+// predicted. kFailedPrecondition: no watchpoints here; kUnimplemented: births
+// of such objects cannot be watched; kNotFound: the process ended.
+absl::StatusOr<core::StackProfile> FollowBirths(
+    Target& target, const bpf::KernelSupport& kernel,
+    const core::TypeCount& type, int64_t until_ns, double budget_ns,
+    Session& session, Progress& progress);
+
+}  // namespace plimsoll::cli
+
+#endif  // PLIMSOLL_CLI_FOLLOW_BIRTHS_H_
