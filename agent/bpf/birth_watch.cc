@@ -2,7 +2,6 @@
 
 #include <bpf/bpf.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -19,22 +18,10 @@
 namespace plimsoll::bpf {
 namespace {
 
-constexpr int kCalibrationWrites = 256;
-
 int64_t MonotonicNs() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
-absl::StatusOr<double> MeasureTrap(int program_fd) {
-  alignas(8) volatile uint64_t word = 0;
-  PLIMSOLL_ASSIGN_OR_RETURN(ThreadWatchpoints watchpoint,
-                            ThreadWatchpoints::Open(::getpid(), program_fd));
-  PLIMSOLL_RETURN_IF_ERROR(watchpoint.Move(reinterpret_cast<uint64_t>(&word)));
-  const int64_t begin = MonotonicNs();
-  for (int i = 0; i < kCalibrationWrites; ++i) word = static_cast<uint64_t>(i);
-  return static_cast<double>(MonotonicNs() - begin) / kCalibrationWrites;
 }
 
 }  // namespace
@@ -52,7 +39,8 @@ struct BirthProbe::Loaded {
 struct BirthWatch::State {
   struct Slot {
     ThreadWatchpoints watchpoint;
-    uint64_t address = 0;  // key of its row; 0: none
+    uint64_t address = 0;        // key of its row; 0: none
+    uint64_t writes_before = 0;  // of the watchpoint, when it was moved here
   };
 
   absl::Status Open(int most);
@@ -122,6 +110,7 @@ absl::Status BirthWatch::Arm(int index, const core::WriteWatch& watch) {
       0) {
     return absl::ErrnoToStatus(errno, "add a watched word");
   }
+  PLIMSOLL_ASSIGN_OR_RETURN(slot.writes_before, slot.watchpoint.Writes());
   absl::Status moved = slot.watchpoint.Move(watch.address);
   ++state_->use.moves;
   state_->use.move_ns += MonotonicNs() - begin;
@@ -151,6 +140,10 @@ absl::StatusOr<core::RawStack> BirthWatch::ReadStack(int index) {
     return absl::ErrnoToStatus(errno, "read a watched word");
   }
   if (row.busy != 0) return absl::AbortedError("it is being written");
+  PLIMSOLL_ASSIGN_OR_RETURN(const uint64_t writes, slot.watchpoint.Writes());
+  if (writes - slot.writes_before != row.hits) {
+    return absl::DataLossError("a write went by that the program did not see");
+  }
   core::RawStack stack;
   stack.truncated = row.walk.stack.truncated != 0;
   const uint32_t count =
@@ -194,7 +187,8 @@ absl::StatusOr<BirthProbe> BirthProbe::Create(const KernelSupport& kernel) {
   loaded->targets = TargetTable(bpf_map__fd(loaded->skeleton->maps.targets),
                                 bpf_map__fd(loaded->skeleton->maps.progress),
                                 bpf_map__fd(loaded->skeleton->maps.drops));
-  PLIMSOLL_ASSIGN_OR_RETURN(loaded->trap_ns, MeasureTrap(loaded->program_fd()));
+  PLIMSOLL_ASSIGN_OR_RETURN(loaded->trap_ns,
+                            MeasureTrapNs(loaded->program_fd()));
   return BirthProbe(std::move(loaded));
 }
 

@@ -5,17 +5,30 @@
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::bpf {
 namespace {
+
+constexpr int kTrapBatches = 15;
+constexpr int kTrapsPerBatch = 16;
+
+int64_t ThreadCpuNs() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
 
 std::vector<int32_t> ListThreads(int32_t pid, size_t most) {
   std::vector<int32_t> threads;
@@ -110,6 +123,35 @@ void ThreadWatchpoints::Disable() {
     // Of a thread that has ended there is nothing left to disable.
     static_cast<void>(::ioctl(event.get(), PERF_EVENT_IOC_DISABLE, 0));
   }
+}
+
+absl::StatusOr<uint64_t> ThreadWatchpoints::Writes() const {
+  uint64_t writes = 0;
+  for (const UniqueFd& event : events_) {
+    uint64_t of_thread = 0;
+    if (::read(event.get(), &of_thread, sizeof(of_thread)) !=
+        static_cast<ssize_t>(sizeof(of_thread))) {
+      return absl::DataLossError("a watchpoint's count cannot be read");
+    }
+    writes += of_thread;
+  }
+  return writes;
+}
+
+absl::StatusOr<double> MeasureTrapNs(int program_fd) {
+  alignas(8) volatile uint64_t word = 0;
+  PLIMSOLL_ASSIGN_OR_RETURN(ThreadWatchpoints watchpoint,
+                            ThreadWatchpoints::Open(::getpid(), program_fd));
+  PLIMSOLL_RETURN_IF_ERROR(watchpoint.Move(reinterpret_cast<uint64_t>(&word)));
+  std::array<int64_t, kTrapBatches> batches = {};
+  for (int64_t& took : batches) {
+    const int64_t begin = ThreadCpuNs();
+    for (int i = 0; i < kTrapsPerBatch; ++i) word = static_cast<uint64_t>(i);
+    took = ThreadCpuNs() - begin;
+  }
+  const auto median = batches.begin() + kTrapBatches / 2;
+  std::nth_element(batches.begin(), median, batches.end());
+  return static_cast<double>(*median) / kTrapsPerBatch;
 }
 
 }  // namespace plimsoll::bpf

@@ -31,12 +31,22 @@ class ThreadWatchpoints {
   // `address` is a multiple of 8. kNotFound: no thread is left.
   absl::Status Move(uint64_t address);
   void Disable();
+  // Writes since Open, on threads that have ended too, by the kernel's own
+  // count: also those at which it skipped the program, as it does on a
+  // processor that another program was interrupted on. kDataLoss: an event
+  // cannot be read.
+  absl::StatusOr<uint64_t> Writes() const;
   size_t threads() const { return events_.size(); }
 
  private:
   ThreadWatchpoints() = default;
   std::vector<UniqueFd> events_;
 };
+
+// What a write that traps costs a thread here, for a program that returns at
+// once: on a word of our own, in a millisecond or so. The median of batches, so
+// that a batch that was interrupted does not count.
+absl::StatusOr<double> MeasureTrapNs(int program_fd);
 
 }  // namespace plimsoll::bpf
 

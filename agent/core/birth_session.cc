@@ -93,6 +93,7 @@ BirthSession::BirthSession(const BirthOptions& options, WritePort* writes,
       slots_(static_cast<size_t>(writes->slots())),
       now_ns_(now_ns),
       end_ns_(now_ns + options.duration_ns),
+      allowance_(options.pace, now_ns),
       random_(options.seed) {
   const double lead_s = static_cast<double>(kLeadNs) / kNsPerSecond;
   ahead_ = std::clamp<int64_t>(
@@ -105,7 +106,10 @@ void BirthSession::Tick(int64_t now_ns) {
   now_ns_ = std::max(now_ns_, now_ns);
   if (phase_ == Phase::kWatching) {
     for (size_t i = 0; i < slots_.size(); ++i) {
-      if (slots_[i].armed) Watch(slots_[i], static_cast<int>(i));
+      Slot& slot = slots_[i];
+      if (slot.armed) Watch(slot, static_cast<int>(i));
+      if (slot.resume_ns == 0 || now_ns_ < slot.resume_ns) continue;
+      if (!Arm(slot, static_cast<int>(i))) return;
     }
     counts_.budget_spent = counts_.hits >= options_.hit_budget;
     if (now_ns_ >= end_ns_ || counts_.budget_spent ||
@@ -126,6 +130,7 @@ void BirthSession::EndEarly() {
 
 void BirthSession::DisarmAll() {
   for (size_t i = 0; i < slots_.size(); ++i) {
+    slots_[i].resume_ns = 0;
     if (!slots_[i].armed) continue;
     writes_->Disarm(static_cast<int>(i));
     slots_[i].armed = false;
@@ -147,15 +152,17 @@ void BirthSession::GiveUp(Slot& slot, int index, int64_t& reason) {
 }
 
 void BirthSession::Watch(Slot& slot, int index) {
-  const uint64_t hits = writes_->Read(index).hits;
-  if (hits != slot.hits) {
-    counts_.hits += hits - slot.hits;
-    slot.hits = hits;
+  const uint64_t hits = writes_->Read(index).hits - slot.hits;
+  allowance_.Spend(hits, now_ns_);
+  if (hits > 0) {
+    counts_.hits += hits;
+    slot.hits += hits;
     slot.quiet_ns = now_ns_;
   }
-  if (slot.hits > options_.max_hits_per_sample) {
+  if (slot.hits_before + slot.hits > options_.max_hits_per_sample) {
     return GiveUp(slot, index, counts_.hot);
   }
+  if (hits > 0 && allowance_.spent()) return Pause(slot, index);
   if (now_ns_ - std::max(slot.armed_ns, slot.quiet_ns) <=
       PatienceNs(options_)) {
     return;
@@ -163,6 +170,16 @@ void BirthSession::Watch(Slot& slot, int index) {
   // Spots nearer to the allocator are reached sooner.
   ahead_ /= 2;
   GiveUp(slot, index, counts_.unreached);
+}
+
+// A block amid churn is kept at some write of many, each as likely as the next:
+// what is not seen meanwhile costs no hits.
+void BirthSession::Pause(Slot& slot, int index) {
+  writes_->Disarm(index);
+  slot.armed = false;
+  ++slot.generation;
+  slot.hits_before += slot.hits;
+  slot.resume_ns = allowance_.FullAtNs();
 }
 
 bool BirthSession::Rests(const Slot& slot) const {
@@ -214,7 +231,7 @@ void BirthSession::Look() {
       look.blocks.push_back(
           {slot.block, blocks.block_bytes, blocks.object_offset});
       asked.blocks.push_back({index, slot.generation, slot.hits, 0});
-    } else if (may_wish) {
+    } else if (may_wish && slot.resume_ns == 0) {
       const size_t c = PickClass();
       look.wishes.push_back({classes_[c].blocks.block_bytes,
                              classes_[c].blocks.list_head, PickAhead()});
@@ -251,7 +268,10 @@ void BirthSession::Answer(const Asked& asked,
   for (size_t i = 0; i < asked.wishes.size(); ++i) {
     const Asked::About& about = asked.wishes[i];
     Slot& slot = slots_[static_cast<size_t>(about.slot)];
-    if (slot.armed || slot.generation != about.generation) continue;
+    if (slot.armed || slot.resume_ns != 0 ||
+        slot.generation != about.generation) {
+      continue;
+    }
     AnswerSpot(about.slot, about.in_class, found->spots[i]);
     if (phase_ != Phase::kWatching) return;
   }
@@ -266,6 +286,7 @@ void BirthSession::AnswerBlock(int index, const BlockState& state) {
     return;
   }
   if (slot.hits == 0) {
+    if (slot.hits_before > 0) return GiveUp(slot, index, counts_.hot);
     ahead_ = std::min(2 * ahead_ + 1, kFarthestAhead);
     return GiveUp(slot, index, counts_.late);
   }
@@ -283,7 +304,8 @@ void BirthSession::Accept(Slot& slot, int index) {
   if (!stack.ok()) return GiveUp(slot, index, counts_.unread);
   const BlockClass& blocks = classes_[slot.in_class].blocks;
   samples_.push_back({*std::move(stack), slot.block, blocks.block_bytes,
-                      blocks.object_offset, slot.quiet_ns, slot.hits});
+                      blocks.object_offset, slot.quiet_ns,
+                      slot.hits_before + slot.hits});
   writes_->Disarm(index);
   slot.armed = false;
   ++slot.generation;
@@ -293,34 +315,42 @@ void BirthSession::AnswerSpot(int index, size_t in_class,
                               const BirthSpot& spot) {
   const bool taken =
       std::any_of(slots_.begin(), slots_.end(), [&spot](const Slot& slot) {
-        return slot.armed && slot.block == spot.block;
+        return (slot.armed || slot.resume_ns != 0) && slot.block == spot.block;
       });
   if (spot.block == 0 || taken) {
     next_wish_ns_ = now_ns_ + kNoSpotNs;
     return;
   }
-  const BirthWord& word = classes_[in_class].word;
-  WriteWatch watch;
-  watch.address = spot.block + word.watched;
-  watch.type = type_;
-  if (word.is_type()) watch.type_address = spot.block + word.type;
-  if (word.gc_next >= 0) {
-    watch.untracked_address = spot.block + static_cast<uint32_t>(word.gc_next);
-  }
-  if (absl::Status armed = writes_->Arm(index, watch); !armed.ok()) {
-    return Finish(std::move(armed));
-  }
   Slot& slot = slots_[static_cast<size_t>(index)];
-  slot.armed = true;
   slot.in_class = in_class;
   slot.block = spot.block;
+  slot.hits_before = 0;
+  if (Arm(slot, index)) ++counts_.armed;
+}
+
+// False: the session has ended.
+bool BirthSession::Arm(Slot& slot, int index) {
+  const BirthWord& word = classes_[slot.in_class].word;
+  WriteWatch watch;
+  watch.address = slot.block + word.watched;
+  watch.type = type_;
+  if (word.is_type()) watch.type_address = slot.block + word.type;
+  if (word.gc_next >= 0) {
+    watch.untracked_address = slot.block + static_cast<uint32_t>(word.gc_next);
+  }
+  slot.resume_ns = 0;
+  if (absl::Status armed = writes_->Arm(index, watch); !armed.ok()) {
+    Finish(std::move(armed));
+    return false;
+  }
+  slot.armed = true;
   slot.hits = 0;
   slot.armed_ns = now_ns_;
   slot.quiet_ns = now_ns_;
   slot.next_look_ns = now_ns_;
   slot.look_step_ns = kFirstLookStepNs;
   ++slot.generation;
-  ++counts_.armed;
+  return true;
 }
 
 void BirthSession::LookAtTheEnd() {

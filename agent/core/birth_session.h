@@ -16,8 +16,9 @@
 // sample is looked at again, and leaves when its object is gone.
 //
 // Bounds: hits of the target by hit_budget, which is spent evenly over the
-// duration (ahead of that nothing is armed), and by max_hits_per_sample; both
-// are checked at each Tick: call it every 10 ms.
+// duration (ahead of that nothing is armed), by max_hits_per_sample, and by
+// pace, beyond which a block is left alone for a while. All are checked at each
+// Tick: call it every 10 ms.
 //
 // One owner, one thread. `look` may answer at once or later, but not after the
 // session is destroyed unless it holds alive().
@@ -35,6 +36,7 @@
 #include "absl/status/statusor.h"
 #include "agent/core/birth_look.h"
 #include "agent/core/birth_word.h"
+#include "agent/core/hit_allowance.h"
 #include "agent/core/python_layout.h"
 #include "agent/core/stack_profile.h"
 
@@ -66,6 +68,8 @@ class WritePort {
   virtual absl::Status Arm(int slot, const WriteWatch& watch) = 0;
   virtual void Disarm(int slot) = 0;
   virtual WriteReading Read(int slot) = 0;
+  // An error where a write since Arm may not have been seen: the stack need not
+  // be that of the last one.
   virtual absl::StatusOr<RawStack> ReadStack(int slot) = 0;
 };
 
@@ -76,7 +80,8 @@ struct BirthOptions {
   int64_t rest_ns = 0;
   uint64_t hit_budget = 50'000;
   uint64_t max_hits_per_sample = 0;  // 0: a quarter of the budget
-  double objects_per_s = 0;          // net growth where known
+  HitPace pace = {};
+  double objects_per_s = 0;  // net growth where known
   uint64_t seed = 1;
 };
 
@@ -94,7 +99,7 @@ struct BirthCounts {
   int64_t armed = 0;
   int64_t late = 0;       // handed out before the watch stood
   int64_t unreached = 0;  // never written while watched
-  int64_t hot = 0;        // written too often: given up
+  int64_t hot = 0;        // written too often: given up, or kept unseen
   int64_t other = 0;      // rests as something else than the type
   int64_t died = 0;       // was a sample, and gone at the end
   int64_t unread = 0;     // its stack could not be read
@@ -134,10 +139,12 @@ class BirthSession {
   };
   struct Slot {
     bool armed = false;
+    int64_t resume_ns = 0;    // not armed, but will be again; 0: free
     uint64_t generation = 0;  // of what an answer is about
     size_t in_class = 0;
     uint64_t block = 0;
-    uint64_t hits = 0;
+    uint64_t hits = 0;         // since it was armed
+    uint64_t hits_before = 0;  // it was last paused
     int64_t armed_ns = 0;
     int64_t quiet_ns = 0;  // when its hits were last seen to change
     int64_t next_look_ns = 0;
@@ -148,6 +155,8 @@ class BirthSession {
   BirthSession(const BirthOptions& options, WritePort* writes, LookFn look,
                int64_t now_ns);
   void Watch(Slot& slot, int index);
+  void Pause(Slot& slot, int index);
+  bool Arm(Slot& slot, int index);
   void Look();
   void LookAtTheEnd();
   void Answer(const Asked& asked, const absl::StatusOr<BirthFindings>& found);
@@ -178,6 +187,7 @@ class BirthSession {
   const int64_t end_ns_;
   int64_t next_wish_ns_ = 0;
   int64_t ahead_ = 1;
+  HitAllowance allowance_;
   std::mt19937_64 random_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

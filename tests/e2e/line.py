@@ -59,10 +59,10 @@ class MemoryCgroup:
     """A cgroup with a memory limit; `enter` is for a child before its exec."""
 
     def __init__(self, name, limit_bytes):
-        parent, limit_file = self._parent()
+        parent, self.limit_file = self._parent()
         self.path = pathlib.Path(parent) / name
         self.path.mkdir()
-        (self.path / limit_file).write_text(str(limit_bytes))
+        self.set_limit(limit_bytes)
 
     @staticmethod
     def _parent():
@@ -76,6 +76,9 @@ class MemoryCgroup:
             elif kind == "cgroup" and "memory" in options.split(","):
                 return point, "memory.limit_in_bytes"
         raise RuntimeError("no memory cgroup is mounted here")
+
+    def set_limit(self, limit_bytes):
+        (self.path / self.limit_file).write_text(str(limit_bytes))
 
     def enter(self):
         (self.path / "cgroup.procs").write_text(str(os.getpid()))

@@ -108,6 +108,18 @@ class PythonTarget {
   bool running() const { return pid_ > 0; }
   int32_t pid() const { return pid_; }
 
+  // How it ended; "" while it runs.
+  std::string Ended() const {
+    siginfo_t info = {};
+    if (::waitid(P_PID, static_cast<id_t>(pid_), &info,
+                 WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        info.si_pid == 0) {
+      return "";
+    }
+    return (info.si_code == CLD_EXITED ? "exit code " : "signal ") +
+           std::to_string(info.si_status);
+  }
+
   // The next line without its end; "" at end of file or after 20 seconds.
   std::string ReadLine() {
     while (true) {

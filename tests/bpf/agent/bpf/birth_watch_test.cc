@@ -54,6 +54,7 @@ class BirthWatchTest : public ::testing::Test {
       const std::string text =
           what[i].first + " " + what[i].second[0] + ": " + run.Text();
       std::cout << text << std::endl;
+      EXPECT_EQ(targets[i]->target().Ended(), "") << text;
       EXPECT_GE(run.total(), least) << text;
       EXPECT_GE(run.share("leak_site"), 0.95) << text;
     }
@@ -171,6 +172,27 @@ TEST_F(BirthWatchTest, AForkedChildIsNotWatched) {
     EXPECT_EQ((*watch)->Read(0).hits, 0U);
     (*watch)->Disarm(0);
     EXPECT_EQ((*watch)->Read(0).hits, 0U);
+  }
+}
+
+// Two slots on one word share a row, which then has two hits for each write
+// that a watchpoint counts.
+TEST_F(BirthWatchTest, AWriteThatWasNotSeenGivesNoStack) {
+  for (const std::string& python : StrippedPythons()) {
+    BpfTarget target(python, kForkScript);
+    auto watch = probe_->Watch(target.process());
+    ASSERT_TRUE(watch.ok()) << watch.status();
+    const uint64_t word = target.Number("mark") + 8;
+    for (const int slot : {0, 1}) {
+      ASSERT_TRUE((*watch)->Arm(slot, {.address = word}).ok());
+    }
+    EXPECT_TRUE((*watch)->ReadStack(0).ok());
+    target.Command("write");
+    EXPECT_EQ((*watch)->Read(0).hits, 2U);
+    const auto stack = (*watch)->ReadStack(0);
+    EXPECT_TRUE(absl::IsDataLoss(stack.status())) << stack.status();
+    ASSERT_TRUE((*watch)->Arm(0, {.address = word}).ok());
+    (*watch)->Disarm(1);
   }
 }
 
