@@ -164,6 +164,25 @@ std::string Heading(const StacksReport& report) {
                       FormatDuration(std::llround(report.seconds * 1e9)));
 }
 
+nlohmann::ordered_json RowJson(const StackRow& row) {
+  nlohmann::ordered_json frames = nlohmann::ordered_json::array();
+  for (const core::Frame& frame : row.frames) {
+    frames.push_back({{"function", frame.function},
+                      {"file", frame.file},
+                      {"line", frame.line},
+                      {"module", frame.module}});
+  }
+  nlohmann::ordered_json json = {
+      {"type", row.type},   {"kind", row.kind},   {"objects", row.objects},
+      {"bytes", row.bytes}, {"share", row.share}, {"truncated", row.truncated},
+      {"frames", frames}};
+  if (row.kind == "born") {
+    json["samples"] = row.samples;
+    json["share_ci"] = {row.share_interval.low, row.share_interval.high};
+  }
+  return json;
+}
+
 }  // namespace
 
 void FillRows(const std::vector<core::StackProfile>& profiles,
@@ -242,26 +261,7 @@ std::string StacksJson(const StacksReport& report) {
   document["seconds"] = report.seconds;
   document["window_seconds"] = report.window_seconds;
   auto& stacks = document["stacks"] = nlohmann::ordered_json::array();
-  for (const StackRow& row : report.rows) {
-    nlohmann::ordered_json frames = nlohmann::ordered_json::array();
-    for (const core::Frame& frame : row.frames) {
-      frames.push_back({{"function", frame.function},
-                        {"file", frame.file},
-                        {"line", frame.line},
-                        {"module", frame.module}});
-    }
-    stacks.push_back({{"type", row.type},
-                      {"kind", row.kind},
-                      {"objects", row.objects},
-                      {"bytes", row.bytes},
-                      {"share", row.share},
-                      {"truncated", row.truncated},
-                      {"frames", frames}});
-    if (row.kind != "born") continue;
-    stacks.back()["samples"] = row.samples;
-    stacks.back()["share_ci"] = {row.share_interval.low,
-                                 row.share_interval.high};
-  }
+  for (const StackRow& row : report.rows) stacks.push_back(RowJson(row));
   document["births"] = nullptr;
   if (report.births.has_value()) {
     const core::StackProfile& births = *report.births;

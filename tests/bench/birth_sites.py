@@ -8,7 +8,7 @@ the same type and size beside it. Each row is a run of `plimsoll stacks`: who is
 named, with what share of the births that stayed, from how many samples at how
 many hits each; what the target made and kept meanwhile, by its own count; and
 in rows with one thread the longest gap between two beats of another thread that
-sleeps for a millisecond, in 8 s before the command and during it.
+sleeps for a millisecond, in as many seconds before the command and during it.
 """
 import argparse
 import json
@@ -114,7 +114,7 @@ def run(args, row):
     try:
         time.sleep(2)
         target.ask()  # forgets what starting cost
-        time.sleep(8)
+        time.sleep(seconds)
         before = target.ask()
         type_name = "__main__.Order" if kind == "instance" else kind
         answer = subprocess.run(
