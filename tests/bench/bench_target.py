@@ -21,10 +21,14 @@ class Target:
             raise RuntimeError("the target ended")
         return json.loads(line)
 
-    def run(self, seconds, verb="run"):
-        self.process.stdin.write("%s %s\n" % (verb, seconds))
+    def ask(self, *words):
+        """The answer of targets/serve.py to one of its commands."""
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
         self.process.stdin.flush()
         return self._answer()
+
+    def run(self, seconds, verb="run", *more):
+        return self.ask(verb, seconds, *more)
 
     def close(self):
         self.process.stdin.close()

@@ -1,6 +1,6 @@
 """A Flask handler called through its WSGI interface, so that the client's CPU
 is not in the figure: routing, JSON body, about 200 objects of own classes, a
-rendered template. Protocol as in json_handler.py.
+rendered template. Protocol as in serve.py.
 """
 import io
 import json

@@ -1,7 +1,6 @@
 """A JSON handler in a loop: allocation-heavy, no I/O.
 
-Reads `run SECONDS` lines on stdin and answers each with one JSON line:
-requests done, CPU nanoseconds of all threads, longest gap of a 1 ms heartbeat.
+Protocol as in serve.py.
 """
 import json
 import random

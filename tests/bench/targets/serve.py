@@ -1,8 +1,22 @@
-"""The loop that the bench targets share."""
+"""The loop that the bench targets share.
+
+Reads one command a line on stdin and answers each with one line of JSON:
+
+  run SECONDS          requests done, CPU nanoseconds of all threads, and the
+                       99th percentile of a request's wall time
+  beat SECONDS [CALL]  the same while a thread wakes every millisecond and keeps
+                       the longest gap between two wakes; CALL is one look of a
+                       rival (rivals.call), made in the middle
+  start RIVAL, stop    switches a rival inside this process on, off
+  fill OBJECTS         keeps that many objects more, as a service's state would be
+  leak EVERY           keeps an object each EVERY requests from now on; 0: none
+"""
 import json
 import sys
 import threading
 import time
+
+import rivals
 
 
 class Heartbeat(threading.Thread):
@@ -22,30 +36,82 @@ class Heartbeat(threading.Thread):
             last = now
 
 
+class Session:
+    """What is kept for the leak, as a plain instance with a dict and a list."""
+
+    def __init__(self, number):
+        self.number = number
+        self.seen = [number]
+
+
+class Server:
+    def __init__(self, handle):
+        self.handle = handle
+        self.done = 0
+        self.leak_every = 0
+        self.kept = []
+        self.stop_rival = None
+
+    def run(self, seconds, in_the_middle=None):
+        times_ns = []
+        begin_cpu = time.process_time_ns()
+        now = time.monotonic_ns()
+        end = now + int(seconds * 1e9)
+        middle = now + int(seconds * 5e8)
+        call_ns = None
+        while now < end:
+            for _ in range(10):
+                begin = now
+                self.handle(self.done)
+                self.done += 1
+                if self.leak_every and self.done % self.leak_every == 0:
+                    self.kept.append(Session(self.done))
+                now = time.monotonic_ns()
+                times_ns.append(now - begin)
+            if in_the_middle and now > middle:
+                begin = now
+                rivals.call(in_the_middle)
+                now = time.monotonic_ns()
+                call_ns, in_the_middle = now - begin, None
+        cpu_ns = time.process_time_ns() - begin_cpu
+        times_ns.sort()
+        return {"requests": len(times_ns), "cpu_ns": cpu_ns, "call_ns": call_ns,
+                "p99_ns": times_ns[int(len(times_ns) * 0.99)]}
+
+    def beat(self, seconds, in_the_middle=None):
+        heartbeat = Heartbeat()
+        heartbeat.start()
+        answer = self.run(seconds, in_the_middle)
+        heartbeat.running = False
+        heartbeat.join()
+        answer["max_gap_ns"] = heartbeat.max_gap_ns
+        return answer
+
+    def obey(self, words):
+        if words[0] == "run":
+            return self.run(float(words[1]))
+        if words[0] == "beat":
+            return self.beat(float(words[1]), *words[2:])
+        if words[0] == "fill":
+            self.kept.extend(Session(i) for i in range(int(words[1])))
+        elif words[0] == "leak":
+            self.leak_every = int(words[1])
+        elif words[0] == "start":
+            try:
+                self.stop_rival = rivals.start(words[1])
+            except ImportError as error:
+                return {"missing": str(error)}
+        elif words[0] == "stop":
+            self.stop_rival()
+        else:
+            raise ValueError("unknown command: " + words[0])
+        return {}
+
+
 def serve(handle):
     for i in range(300):  # warm caches, so that the first half is not special
         handle(i)
     print(json.dumps({"ready": True}), flush=True)
-    done = 0
+    server = Server(handle)
     for line in sys.stdin:
-        words = line.split()
-        if not words or words[0] not in ("run", "beat"):
-            break
-        heartbeat = Heartbeat() if words[0] == "beat" else None
-        if heartbeat:
-            heartbeat.start()
-        begin_cpu = time.process_time_ns()
-        end = time.monotonic_ns() + int(float(words[1]) * 1e9)
-        requests = 0
-        while time.monotonic_ns() < end:
-            for _ in range(10):
-                handle(done)
-                done += 1
-            requests += 10
-        cpu_ns = time.process_time_ns() - begin_cpu
-        answer = {"requests": requests, "cpu_ns": cpu_ns}
-        if heartbeat:
-            heartbeat.running = False
-            heartbeat.join()
-            answer["max_gap_ns"] = heartbeat.max_gap_ns
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(server.obey(line.split())), flush=True)
