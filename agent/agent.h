@@ -15,6 +15,7 @@
 #include "agent/config.h"
 #include "agent/core/clock.h"
 #include "agent/core/command.h"
+#include "agent/core/pod_directory.h"
 #include "agent/core/ports.h"
 #include "agent/core/probe_port.h"
 #include "agent/core/report.h"
@@ -29,6 +30,7 @@ struct AgentPorts {
   core::Inspector* inspector = nullptr;
   core::ProbePort* probes = nullptr;  // null: none, and no_probes says why
   std::string no_probes;
+  const core::PodDirectory* pods = nullptr;  // null: no cluster is known
   core::Clock* clock = nullptr;
   core::Timers* timers = nullptr;
   // CPU time of the agent and its inspector so far.

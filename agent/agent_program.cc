@@ -20,6 +20,7 @@
 #include "agent/export/spool.h"
 #include "agent/host.h"
 #include "agent/inspector/inspector_client.h"
+#include "agent/kube/pod_watch.h"
 #include "agent/metrics_server.h"
 #include "agent/self_metrics.h"
 #include "plimsoll/base/status_macros.h"
@@ -62,12 +63,16 @@ class AgentProgram {
   absl::Status StartInspector();
   absl::Status StartTransport();
   void StartProbes();
+  void WatchPods();
   absl::Status StartAgent();
   void HandleReport(const core::NodeReport& report);
   absl::Status WatchLifecycle();
   void HandleLifecycle();
   void InspectorTimer();
   void PublishMetrics();
+  std::string NodeName() const {
+    return config_.node.empty() ? HostName() : config_.node;
+  }
   int32_t InspectorPid() const { return inspector_->stats().child_pid; }
 
   const Config& config_;
@@ -83,6 +88,8 @@ class AgentProgram {
   std::optional<BpfProbes> probes_;
   std::optional<bpf::LifecycleProbe> lifecycle_;
   uint64_t lifecycle_lost_ = 0;
+  kube::PodCache pods_;
+  std::unique_ptr<kube::PodWatch> pod_watch_;
   std::unique_ptr<Agent> agent_;
   std::unique_ptr<MetricsServer> metrics_;
 };
@@ -103,6 +110,7 @@ absl::Status AgentProgram::Start() {
   if (!config_.listen.empty()) {
     PLIMSOLL_ASSIGN_OR_RETURN(metrics_, MetricsServer::Start(config_.listen));
   }
+  WatchPods();
   return StartAgent();
 }
 
@@ -199,7 +207,7 @@ absl::Status AgentProgram::StartTransport() {
   exporter::ReportClientOptions options;
   options.collector = config_.collector;
   options.agent_id = agent_id;
-  options.node = HostName();
+  options.node = NodeName();
   options.agent_version = version_;
   options.kernel_release = KernelRelease();
   options.random_seed = static_cast<uint64_t>(clock_.BoottimeNs());
@@ -219,10 +227,28 @@ absl::Status AgentProgram::StartTransport() {
   return absl::OkStatus();
 }
 
+void AgentProgram::WatchPods() {
+  if (config_.kubernetes.empty()) return;
+  kube::PodWatchOptions options;
+  options.api = {config_.kubernetes, config_.kubernetes_token_file,
+                 config_.kubernetes_ca_file};
+  options.node = NodeName();
+  options.random_seed = static_cast<uint64_t>(clock_.BoottimeNs());
+  options.on_change = [](const absl::Status& status) {
+    if (status.ok()) {
+      spdlog::info("pods are known from the cluster");
+    } else {
+      spdlog::warn("pods are not told by the cluster error=\"{}\"",
+                   std::string(status.message()));
+    }
+  };
+  pod_watch_ = std::make_unique<kube::PodWatch>(std::move(options), &pods_);
+}
+
 absl::Status AgentProgram::StartAgent() {
   AgentIdentity identity;
   PLIMSOLL_ASSIGN_OR_RETURN(identity.boot_id, proc_.ReadBootId());
-  identity.node = HostName();
+  identity.node = NodeName();
   identity.pid = ::getpid();
   identity.ticks_per_second = ::sysconf(_SC_CLK_TCK);
   PLIMSOLL_ASSIGN_OR_RETURN(auto mounts, proc_.ReadCgroupMounts());
@@ -230,6 +256,7 @@ absl::Status AgentProgram::StartAgent() {
   ports.inspector = inspector_.get();
   ports.probes = probes_ ? &*probes_ : nullptr;
   ports.no_probes = no_probes_;
+  ports.pods = pod_watch_ ? &pods_ : nullptr;
   ports.clock = &clock_;
   ports.timers = &*timers_;
   ports.cpu_ns = [this] { return CpuNs(InspectorPid()); };

@@ -78,6 +78,18 @@ absl::Status CheckAddress(const std::string& text) {
   return absl::InvalidArgumentError("\"" + text + "\" is not HOST:PORT");
 }
 
+absl::Status CheckApi(std::string_view text) {
+  for (std::string_view scheme : {"http://", "https://"}) {
+    if (text.starts_with(scheme) && text.size() > scheme.size()) {
+      return absl::OkStatus();
+    }
+  }
+  if (text.empty() || text == "in-cluster") return absl::OkStatus();
+  return absl::InvalidArgumentError("\"" + std::string(text) +
+                                    "\" is neither in-cluster nor a URL such "
+                                    "as https://10.0.0.1:443");
+}
+
 // Every value arrives as text; lists as one item per element.
 struct Key {
   std::string_view name;
@@ -123,6 +135,26 @@ const Key kKeys[] = {
     {"zone", false,
      [](Config& c, const auto& v) {
        c.zone = v[0];
+       return absl::OkStatus();
+     }},
+    {"node", false,
+     [](Config& c, const auto& v) {
+       c.node = v[0];
+       return absl::OkStatus();
+     }},
+    {"kubernetes", false,
+     [](Config& c, const auto& v) {
+       c.kubernetes = v[0];
+       return CheckApi(v[0]);
+     }},
+    {"kubernetes_token_file", false,
+     [](Config& c, const auto& v) {
+       c.kubernetes_token_file = v[0];
+       return absl::OkStatus();
+     }},
+    {"kubernetes_ca_file", false,
+     [](Config& c, const auto& v) {
+       c.kubernetes_ca_file = v[0];
        return absl::OkStatus();
      }},
     {"memory_period", false,
@@ -277,6 +309,31 @@ absl::Status ApplyEnvironment(const Environment& environment, Config& config) {
   return absl::OkStatus();
 }
 
+constexpr char kServiceAccount[] =
+    "/var/run/secrets/kubernetes.io/serviceaccount/";
+
+// "in-cluster" as a pod finds it:
+// https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
+absl::Status FindApi(const Environment& environment, Config& config) {
+  if (config.kubernetes != "in-cluster") return absl::OkStatus();
+  const auto host = environment("KUBERNETES_SERVICE_HOST");
+  if (!host || host->empty()) {
+    return absl::InvalidArgumentError(
+        "kubernetes is in-cluster, but KUBERNETES_SERVICE_HOST is not set: "
+        "this is no pod. Set the URL of the API server, or nothing");
+  }
+  const bool ipv6 = host->find(':') != std::string::npos;
+  config.kubernetes = "https://" + (ipv6 ? "[" + *host + "]" : *host) + ":" +
+                      environment("KUBERNETES_SERVICE_PORT").value_or("443");
+  if (config.kubernetes_token_file.empty()) {
+    config.kubernetes_token_file = std::string(kServiceAccount) + "token";
+  }
+  if (config.kubernetes_ca_file.empty()) {
+    config.kubernetes_ca_file = std::string(kServiceAccount) + "ca.crt";
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> ParseDuration(std::string_view text) {
@@ -293,6 +350,7 @@ absl::StatusOr<Config> ParseConfig(const std::string& yaml,
   Config config;
   PLIMSOLL_RETURN_IF_ERROR(ApplyYaml(yaml, source, config));
   PLIMSOLL_RETURN_IF_ERROR(ApplyEnvironment(environment, config));
+  PLIMSOLL_RETURN_IF_ERROR(FindApi(environment, config));
   return config;
 }
 

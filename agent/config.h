@@ -23,6 +23,12 @@ struct Config {
   std::string cluster;
   std::string region;  // of processes that do not say theirs
   std::string zone;
+  std::string node;  // its name in the cluster; "": the host name
+  // Where pods are looked up: "" nowhere, "in-cluster" where a pod finds it, or
+  // the URL of an API server, with its files.
+  std::string kubernetes;
+  std::string kubernetes_token_file;
+  std::string kubernetes_ca_file;
   int64_t memory_period_ns = 10'000'000'000;
   int64_t headers_period_ns = 30'000'000'000;
   int64_t census_period_ns = 30'000'000'000;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/pod_identity.h"
 #include "agent/procfs/read_file.h"
 #include "agent/procfs/workload_identity.h"
 
@@ -40,12 +41,14 @@ std::string NotProbed(const std::string& reason) {
 ProcessTable::ProcessTable(const Config& config, procfs::ProcRoot proc,
                            procfs::CgroupReader cgroups,
                            core::ProbePort* probes, std::string no_probes,
-                           core::Clock* clock, int64_t ticks_per_second)
+                           const core::PodDirectory* pods, core::Clock* clock,
+                           int64_t ticks_per_second)
     : config_(config),
       proc_(std::move(proc)),
       cgroups_(std::move(cgroups)),
       probes_(probes),
       no_probes_(std::move(no_probes)),
+      pods_(pods),
       clock_(clock),
       ticks_per_second_(ticks_per_second),
       requests_({config.request_labels, config.request_metrics}) {}
@@ -111,6 +114,8 @@ void ProcessTable::Describe(const core::ProcessId& id,
       static_cast<int64_t>(static_cast<double>(id.start_ticks) *
                            (1e9 / static_cast<double>(ticks_per_second_)));
   procfs::Identify(source, description);
+  process.cgroup_names = source.cgroup;
+  if (pods_ != nullptr) AskForPod(*pods_, process);
   for (const char* name :
        {"PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"}) {
     auto it = source.environment.find(name);
@@ -118,6 +123,15 @@ void ProcessTable::Describe(const core::ProcessId& id,
       process.multiprocess_directory = it->second;
       break;
     }
+  }
+}
+
+// A pod may become known after its processes.
+void ProcessTable::AskForPodsAgain() {
+  if (pods_ == nullptr || pods_->generation() == pods_generation_) return;
+  pods_generation_ = pods_->generation();
+  for (auto& [id, process] : processes_) {
+    if (AskForPod(*pods_, process)) process.described = false;
   }
 }
 
@@ -329,6 +343,7 @@ std::vector<core::Snapshot> ProcessTable::TakeSnapshots() {
 }
 
 std::vector<core::DescribedProcess> ProcessTable::TakeDescriptions() {
+  AskForPodsAgain();
   std::vector<core::DescribedProcess> described =
       std::exchange(ended_descriptions_, {});
   for (auto& [id, process] : processes_) {

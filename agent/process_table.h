@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "agent/config.h"
 #include "agent/core/clock.h"
+#include "agent/core/pod_directory.h"
 #include "agent/core/ports.h"
 #include "agent/core/probe_port.h"
 #include "agent/core/report.h"
@@ -26,10 +27,11 @@ namespace plimsoll::agent {
 class ProcessTable {
  public:
   // `probes` is null where BPF is not available; `no_probes` then says why.
+  // `pods` is null where no cluster is known.
   ProcessTable(const Config& config, procfs::ProcRoot proc,
                procfs::CgroupReader cgroups, core::ProbePort* probes,
-               std::string no_probes, core::Clock* clock,
-               int64_t ticks_per_second);
+               std::string no_probes, const core::PodDirectory* pods,
+               core::Clock* clock, int64_t ticks_per_second);
 
   void Add(const core::ProcessId& id,
            absl::StatusOr<core::PythonProcess> python);
@@ -59,6 +61,7 @@ class ProcessTable {
 
  private:
   void Describe(const core::ProcessId& id, WatchedProcess& process);
+  void AskForPodsAgain();
   void AttachTier1(const core::ProcessId& id, WatchedProcess& process);
   void SetStaticTiers(WatchedProcess& process);
   std::optional<core::CgroupMemory> ReadCgroup(
@@ -78,6 +81,8 @@ class ProcessTable {
   procfs::CgroupReader cgroups_;
   core::ProbePort* const probes_;
   const std::string no_probes_;
+  const core::PodDirectory* const pods_;
+  uint64_t pods_generation_ = 0;
   core::Clock* const clock_;
   const int64_t ticks_per_second_;
   workload::RequestReader requests_;

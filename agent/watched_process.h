@@ -21,6 +21,8 @@ struct WatchedProcess {
   std::optional<core::PythonProcess> python;  // absent: refused
   std::string refusal;
   procfs::CgroupMembership cgroup;
+  procfs::CgroupNames cgroup_names;
+  bool pod_known = false;  // the cluster said all of it
   // PROMETHEUS_MULTIPROC_DIR of its environment; "" when not set.
   std::string multiprocess_directory;
   std::vector<std::string> request_files;  // mapped *.db files, as last seen

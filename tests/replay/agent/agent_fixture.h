@@ -65,6 +65,7 @@ class AgentTest : public ::testing::Test {
     ports.inspector = &inspector_;
     ports.probes = probes;
     ports.no_probes = "BPF is off";
+    ports.pods = pods_;
     ports.clock = &time_;
     ports.timers = &time_;
     ports.cpu_ns = [this] {
@@ -111,6 +112,7 @@ class AgentTest : public ::testing::Test {
   FakeInspector inspector_;
   int64_t cpu_ns_ = 0;
   int64_t census_cost_ns_ = 0;
+  const core::PodDirectory* pods_ = nullptr;
   std::function<void()> waiting_events_;  // what the kernel's ring holds
   std::vector<core::NodeReport> reports_;
   std::vector<core::CommandResult> results_;

@@ -85,6 +85,32 @@ TEST(ConfigTest, ErrorsNameTheKeyAndTheValue) {
               HasSubstr("PLIMSOLL_AGENT_CPU_BUDGET"));
 }
 
+TEST(ConfigTest, TheApiServerAsAPodFindsIt) {
+  const std::map<std::string, std::string> pod = {
+      {"PLIMSOLL_AGENT_KUBERNETES", "in-cluster"},
+      {"PLIMSOLL_AGENT_NODE", "node1"},
+      {"KUBERNETES_SERVICE_HOST", "fd00::1"},
+      {"KUBERNETES_SERVICE_PORT", "6443"}};
+  auto config = Parse("", pod);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->node, "node1");
+  EXPECT_EQ(config->kubernetes, "https://[fd00::1]:6443");
+  EXPECT_EQ(config->kubernetes_token_file,
+            "/var/run/secrets/kubernetes.io/serviceaccount/token");
+  EXPECT_EQ(config->kubernetes_ca_file,
+            "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt");
+  config = Parse("kubernetes: https://10.0.0.1:443\n");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->kubernetes, "https://10.0.0.1:443");
+  EXPECT_EQ(config->kubernetes_token_file, "");
+  config = Parse("kubernetes: in-cluster\n");
+  EXPECT_THAT(std::string(config.status().message()),
+              HasSubstr("this is no pod"));
+  config = Parse("kubernetes: yes\n");
+  EXPECT_THAT(std::string(config.status().message()),
+              HasSubstr("neither in-cluster nor a URL"));
+}
+
 TEST(ConfigTest, DurationsAndSizes) {
   EXPECT_EQ(*ParseDuration("1.5s"), 1'500'000'000);
   EXPECT_EQ(*ParseDuration("7d"), 604'800'000'000'000);
