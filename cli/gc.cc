@@ -24,7 +24,12 @@ std::string TextOf(const absl::Status& status) {
   return std::string(status.message().data(), status.message().size());
 }
 
-absl::StatusOr<core::GcState> ReadState(Target& target) {
+struct Reading {
+  core::GcState gc;
+  HeapUse heap;
+};
+
+absl::StatusOr<Reading> ReadState(Target& target) {
   PLIMSOLL_ASSIGN_OR_RETURN(core::HeapCensus census,
                             target.TakeCensus({.headers_only = true}));
   if (census.gc.generations.empty()) {
@@ -32,7 +37,12 @@ absl::StatusOr<core::GcState> ReadState(Target& target) {
         absl::StrCat("the collector's state of Python ",
                      target.subject().python, " is not where it is known"));
   }
-  return std::move(census.gc);
+  Reading reading{.gc = std::move(census.gc), .heap = {}};
+  for (const core::SizeClass& size : census.size_classes) {
+    reading.heap.blocks += size.blocks_live;
+    reading.heap.bytes += size.blocks_live * size.block_bytes;
+  }
+  return reading;
 }
 
 // Probes for as long as the object lives; none where that is not possible,
@@ -98,7 +108,9 @@ absl::Status RunGc(const Options& options, Session& session) {
   absl::Status ended;
   if (options.for_ns > 0) {
     PauseWatch watch(target, report);
-    PLIMSOLL_ASSIGN_OR_RETURN(report.before, ReadState(target));
+    PLIMSOLL_ASSIGN_OR_RETURN(Reading before, ReadState(target));
+    report.before = std::move(before.gc);
+    report.heap_before = before.heap;
     const int64_t begin_ns = BoottimeNs();
     if (!Wait(options, session, progress)) {
       report.notes.push_back("ended early by Ctrl-C");
@@ -108,13 +120,18 @@ absl::Status RunGc(const Options& options, Session& session) {
   }
   auto after = ReadState(target);
   if (after.ok()) {
-    report.after = *std::move(after);
-    if (options.for_ns == 0) report.before = report.after;
+    report.after = std::move(after->gc);
+    report.heap_after = after->heap;
+    if (options.for_ns == 0) {
+      report.before = report.after;
+      report.heap_before = report.heap_after;
+    }
   } else if (options.for_ns == 0) {
     return after.status();
   } else {
     ended = after.status();
     report.after = report.before;
+    report.heap_after = report.heap_before;
     report.notes.push_back(
         "the process ended meanwhile; the counts are those of the beginning");
   }
@@ -139,6 +156,10 @@ Verb GcVerb() {
           "  UNCOLLECTABLE  objects that could not be\n"
           "  PAUSE P50, P99, MAX, SUM  how long the program stood still while "
           "it was measured\n                 (P50 and P99 to a factor of two)\n"
+          "\nThe first line says whether collection is off, its thresholds, "
+          "and what gc.freeze()\ntook out of its sight; the last sets pauses "
+          "against the growth of the heap.\nHow many objects are unreachable "
+          "is not known: that takes all references.\n"
           "\n--for 0 only reads the counts.\n\n"
           "Example:  plimsoll gc 4711 --for 30s",
       .flags = {Flag::kPid, Flag::kFor},

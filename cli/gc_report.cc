@@ -5,11 +5,16 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "cli/duration.h"
 #include "cli/text.h"
 
 namespace plimsoll::cli {
 namespace {
+
+constexpr size_t kGenerations = 3;
+// Of the middle generation: as many as by default make the oldest one due.
+constexpr int64_t kManyCollections = 11;
 
 const core::GcPauses* PausesOf(const GcReport& report, size_t generation) {
   return generation < report.pauses.size() ? &report.pauses[generation]
@@ -28,15 +33,119 @@ std::string QuantileCell(const core::GcPauses* pauses, double quantile) {
   return value.has_value() ? FormatNanoseconds(*value) : "-";
 }
 
-std::string StateLine(const GcReport& report) {
-  std::string line = "automatic collection is ";
-  if (!report.after.enabled.has_value()) {
-    line += "not known to be on or off";
-  } else {
-    line += *report.after.enabled ? "on" : "off";
+int64_t PauseSumNs(const GcReport& report) {
+  int64_t sum_ns = 0;
+  for (const core::GcPauses& pauses : report.pauses) sum_ns += pauses.sum_ns;
+  return sum_ns;
+}
+
+// The share of the time in which the program stood still.
+std::optional<double> PauseShare(const GcReport& report) {
+  if (report.pauses.empty() || report.seconds <= 0) return std::nullopt;
+  return static_cast<double>(PauseSumNs(report)) / (report.seconds * 1e9);
+}
+
+// Collections that the probes saw and the build does not tell the generation
+// of.
+int64_t PausesOfNoGeneration(const GcReport& report) {
+  int64_t count = 0;
+  for (size_t i = report.after.generations.size(); i < report.pauses.size();
+       ++i) {
+    count += report.pauses[i].count;
   }
-  return absl::StrCat(line, "; counts since the process started, read from ",
-                      "the collector's own state");
+  return count;
+}
+
+// CPython's rule (gc.set_threshold in its manual): the oldest generation waits
+// until a quarter as many objects as it held are new in it.
+bool WaitsForMoreObjects(const core::GcState& gc) {
+  return gc.long_lived.has_value() &&
+         gc.long_lived->pending <= gc.long_lived->total / 4;
+}
+
+std::string OldNotReachedText(const core::GcState& gc) {
+  if (WaitsForMoreObjects(gc)) {
+    return absl::StrCat(
+        "on, but the oldest generation is due and waits: it is collected once ",
+        "more than a quarter of the ", FormatCount(gc.long_lived->total),
+        " objects that it held are new in it, and ",
+        FormatCount(gc.long_lived->pending),
+        " are; old garbage stays until then");
+  }
+  return absl::StrCat("on, but the oldest generation has never been collected ",
+                      "in ", FormatCount(gc.generations[1].collections),
+                      " collections of the middle one: garbage that grew old ",
+                      "stays");
+}
+
+std::string CollectorText(const GcReport& report) {
+  switch (JudgeCollector(report)) {
+    case Collector::kUnknown:
+      return "not known to be on or off";
+    case Collector::kOff:
+      return "off (gc.disable()): garbage in cycles stays until somebody calls "
+             "gc.collect()";
+    case Collector::kThresholdZero:
+      return "on, but its threshold is 0: it never starts by itself";
+    case Collector::kOldNotReached:
+      return OldNotReachedText(report.after);
+    case Collector::kOn:
+      return "on";
+  }
+  return "";
+}
+
+const char* CollectorWord(Collector collector) {
+  switch (collector) {
+    case Collector::kUnknown:
+      return "unknown";
+    case Collector::kOff:
+      return "off";
+    case Collector::kThresholdZero:
+      return "threshold_zero";
+    case Collector::kOldNotReached:
+      return "old_not_reached";
+    case Collector::kOn:
+      return "on";
+  }
+  return "unknown";
+}
+
+std::string StateLine(const GcReport& report) {
+  std::string line =
+      absl::StrCat("automatic collection is ", CollectorText(report));
+  const core::GcState& gc = report.after;
+  if (!gc.thresholds.empty()) {
+    absl::StrAppend(&line, "; thresholds ", absl::StrJoin(gc.thresholds, ", "));
+  }
+  if (gc.frozen_objects.value_or(0) > 0) {
+    absl::StrAppend(
+        &line, "; ", FormatCount(*gc.frozen_objects),
+        " objects are frozen (gc.freeze()): it never looks at them");
+  }
+  return line +
+         "; counts since the process started, read from the "
+         "collector's own state";
+}
+
+std::string HeapLine(const GcReport& report) {
+  std::string line = absl::StrCat(
+      "live Python blocks ",
+      FormatCountChange(report.heap_after.blocks - report.heap_before.blocks),
+      " (",
+      FormatBytesChange(report.heap_after.bytes - report.heap_before.bytes),
+      ") in ", FormatDuration(std::llround(report.seconds * 1e9)));
+  if (const auto share = PauseShare(report)) {
+    absl::StrAppend(&line, ", in which the program stood still for ",
+                    FormatNanoseconds(PauseSumNs(report)), " to collect (",
+                    FormatShare(*share), ")");
+  }
+  absl::StrAppend(&line, "; source of pauses: ", report.source);
+  if (const int64_t lost = PausesOfNoGeneration(report); lost > 0) {
+    absl::StrAppend(&line, "; ", FormatCount(lost),
+                    " collections of an unknown generation are in no row");
+  }
+  return line;
 }
 
 nlohmann::ordered_json PausesJson(const core::GcPauses* pauses) {
@@ -73,6 +182,29 @@ std::optional<int64_t> PauseQuantile(const core::GcPauses& pauses,
   return pauses.max_ns;
 }
 
+Collector JudgeCollector(const GcReport& report) {
+  const core::GcState& gc = report.after;
+  if (!gc.enabled.has_value()) return Collector::kUnknown;
+  if (!*gc.enabled) return Collector::kOff;
+  if (gc.thresholds.size() != kGenerations ||
+      gc.generations.size() != kGenerations) {
+    return Collector::kOn;
+  }
+  if (gc.thresholds[0] == 0) return Collector::kThresholdZero;
+  // Every (threshold + 1)-th collection of the middle one makes it due.
+  const int64_t due_after = gc.thresholds[2] + 1;
+  const bool due_in_window = CollectionsDelta(report, 1) > due_after &&
+                             CollectionsDelta(report, 2) == 0;
+  const bool never =
+      gc.generations[2].collections == 0 &&
+      gc.generations[1].collections > std::max(due_after, kManyCollections);
+  const bool out_of_reach =
+      gc.generations[2].collections == 0 &&
+      gc.generations[1].collections > 10 * kManyCollections;
+  return due_in_window || never || out_of_reach ? Collector::kOldNotReached
+                                                : Collector::kOn;
+}
+
 std::string RenderGc(const GcReport& report, const Style& style) {
   Table table({{.title = "GENERATION", .right = true},
                {.title = "COLLECTIONS", .right = true},
@@ -104,11 +236,7 @@ std::string RenderGc(const GcReport& report, const Style& style) {
   }
   out += table.Render(style);
   if (!report.quiet && report.seconds > 0) {
-    const std::string line =
-        absl::StrCat("pauses of the last ",
-                     FormatDuration(std::llround(report.seconds * 1e9)),
-                     ", source: ", report.source);
-    out += Wrap(line, style.width, 0) + "\n";
+    out += Wrap(HeapLine(report), style.width, 0) + "\n";
   }
   return out + RenderNotes(report.notes, style);
 }
@@ -132,9 +260,26 @@ std::string GcJson(const GcReport& report) {
          {"collections_in_window", CollectionsDelta(report, i)},
          {"pause_ns", PausesJson(PausesOf(report, i))}});
   }
-  // Read by a later walk of the collector's lists; not known to this one.
+  const core::GcState& gc = report.after;
+  document["collector"] = CollectorWord(JudgeCollector(report));
+  document["thresholds"] = nullptr;
+  if (!gc.thresholds.empty()) document["thresholds"] = gc.thresholds;
   document["frozen_objects"] = nullptr;
+  if (gc.frozen_objects) document["frozen_objects"] = *gc.frozen_objects;
+  // That would take the references of all objects: no heap graph is taken yet.
   document["unreachable_objects"] = nullptr;
+  document["long_lived"] = nullptr;
+  if (gc.long_lived) {
+    document["long_lived"] = {{"objects", gc.long_lived->total},
+                              {"pending", gc.long_lived->pending}};
+  }
+  document["heap"] = {
+      {"live_blocks_delta",
+       report.heap_after.blocks - report.heap_before.blocks},
+      {"live_bytes_delta", report.heap_after.bytes - report.heap_before.bytes}};
+  document["pause_share"] = nullptr;
+  if (const auto share = PauseShare(report)) document["pause_share"] = *share;
+  document["pauses_of_unknown_generation"] = PausesOfNoGeneration(report);
   return Serialize(document);
 }
 

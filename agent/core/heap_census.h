@@ -48,6 +48,19 @@ struct GcGeneration {
 struct GcState {
   std::vector<GcGeneration> generations;  // youngest first
   std::optional<bool> enabled;
+  // Of each generation, as gc.get_threshold() says; empty: not known.
+  std::vector<int64_t> thresholds;
+  // What gc.freeze() put out of the collector's sight, as
+  // gc.get_freeze_count() says.
+  std::optional<int64_t> frozen_objects;
+  // The oldest generation is collected when a quarter of the objects in it is
+  // pending: came there since. Both are of its last collection and the ones of
+  // the middle generation after that.
+  struct LongLived {
+    int64_t total = 0;
+    int64_t pending = 0;
+  };
+  std::optional<LongLived> long_lived;
 };
 
 // What malloc holds of a process' private anonymous memory: bytes that are in

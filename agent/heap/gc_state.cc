@@ -2,6 +2,7 @@
 
 #include <array>
 #include <optional>
+#include <vector>
 
 #include "agent/heap/words.h"
 
@@ -77,6 +78,109 @@ std::optional<AllStats> ReadStats(const core::MemorySource& memory,
       layout.state_address + static_cast<uint64_t>(layout.generation_stats));
 }
 
+// Words of a list's nodes. They lie close together, a few size classes of
+// pools at a time, so whole pages are kept.
+class NodeReader {
+ public:
+  explicit NodeReader(const core::MemorySource& memory) : memory_(memory) {}
+
+  std::optional<uint64_t> Word(uint64_t address) {
+    const uint64_t page = address / kPageBytes;
+    // A GC head is aligned to 8: the word is in one page.
+    if (!PlausibleAddress(address) || address % sizeof(uint64_t) != 0) {
+      return std::nullopt;
+    }
+    Slot& slot = slots_[page % slots_.size()];
+    if (slot.page != page) {
+      if (reads_left_ == 0) return std::nullopt;
+      --reads_left_;
+      slot.page = 0;
+      if (!ReadAll(memory_, page * kPageBytes, slot.bytes)) return std::nullopt;
+      slot.page = page;
+    }
+    return Load<uint64_t>(&slot.bytes[address % kPageBytes]);
+  }
+
+ private:
+  static constexpr uint64_t kPageBytes = 4096;
+  struct Slot {
+    uint64_t page = 0;  // 0: none; the first page is never mapped
+    std::array<std::byte, kPageBytes> bytes;
+  };
+  const core::MemorySource& memory_;
+  std::vector<Slot> slots_{256};
+  int64_t reads_left_ = 65536;
+};
+
+constexpr int64_t kMostFrozen = 2'000'000;
+// The lowest bits of a GC head's first word are flags.
+constexpr uint64_t kPointerBits = ~uint64_t{3};
+
+// Nodes of a ring besides its head; nothing when it does not lead back there.
+std::optional<int64_t> RingLength(const core::MemorySource& memory,
+                                  uint64_t head) {
+  NodeReader nodes(memory);
+  uint64_t at = head;
+  for (int64_t length = 0; length <= kMostFrozen; ++length) {
+    const auto next = nodes.Word(at);
+    if (!next) return std::nullopt;
+    at = *next & kPointerBits;
+    if (at == head) return length;
+  }
+  return std::nullopt;
+}
+
+// gc.freeze() may splice while the list is walked.
+std::optional<int64_t> CountFrozen(const core::MemorySource& memory,
+                                   uint64_t head) {
+  constexpr int kTries = 3;
+  for (int i = 0; i < kTries; ++i) {
+    if (const auto length = RingLength(memory, head)) return length;
+  }
+  return std::nullopt;
+}
+
+// struct gc_generation: a GC head, int threshold, int count; padded to 8, and
+// to 16 where the head is (3.7).
+std::vector<int64_t> ReadThresholds(const core::MemorySource& memory,
+                                    const core::GcLayout& layout) {
+  std::vector<int64_t> thresholds;
+  constexpr int32_t kWideStride = 48;
+  const int32_t threshold = layout.generation_stride == kWideStride ? 32 : 16;
+  for (int32_t i = 0; i < static_cast<int32_t>(kGenerations); ++i) {
+    const auto value = ReadValue<int32_t>(
+        memory,
+        layout.state_address +
+            static_cast<uint64_t>(layout.generations +
+                                  i * layout.generation_stride + threshold));
+    if (!value || *value < 0) return {};
+    thresholds.push_back(*value);
+  }
+  return thresholds;
+}
+
+// Behind the statistics: int collecting; PyObject *garbage, *callbacks;
+// Py_ssize_t long_lived_total, long_lived_pending.
+std::optional<core::GcState::LongLived> ReadLongLived(
+    const core::MemorySource& memory, const core::GcLayout& layout) {
+  if (layout.generation_stats < 0) return std::nullopt;
+  struct Tail {
+    int32_t collecting;
+    uint64_t garbage, callbacks;
+    int64_t total, pending;
+  };
+  const auto tail = ReadValue<Tail>(
+      memory, layout.state_address +
+                  static_cast<uint64_t>(layout.generation_stats) +
+                  sizeof(AllStats));
+  if (!tail || (tail->collecting != 0 && tail->collecting != 1) ||
+      tail->total < 0 || tail->pending < 0) {
+    return std::nullopt;
+  }
+  return core::GcState::LongLived{.total = tail->total,
+                                  .pending = tail->pending};
+}
+
 }  // namespace
 
 core::GcState ReadGcState(const core::MemorySource& memory,
@@ -90,6 +194,15 @@ core::GcState ReadGcState(const core::MemorySource& memory,
       state.enabled = *enabled == 1;
     }
   }
+  if (layout.generations >= 0 && layout.generation_stride > 0) {
+    state.thresholds = ReadThresholds(memory, layout);
+  }
+  if (layout.permanent_generation >= 0) {
+    state.frozen_objects = CountFrozen(
+        memory, layout.state_address +
+                    static_cast<uint64_t>(layout.permanent_generation));
+  }
+  state.long_lived = ReadLongLived(memory, layout);
   const auto stats = ReadStats(memory, layout);
   if (!stats) return state;
   for (const GenerationStats& s : *stats) {

@@ -5,6 +5,8 @@
 #include <initializer_list>
 #include <string_view>
 
+#include "plimsoll/base/status_macros.h"
+
 namespace plimsoll::inspector {
 namespace {
 
@@ -41,6 +43,48 @@ core::MallocUse DecodeMalloc(const v1::HeapCensus::MallocUse& in) {
           .object_bytes = in.object_bytes(),
           .buffer_bytes = in.buffer_bytes(),
           .lost_bytes = in.lost_bytes()};
+}
+
+void EncodeGc(const core::GcState& gc, v1::HeapCensus& out) {
+  for (const core::GcGeneration& g : gc.generations) {
+    auto& generation = *out.add_generations();
+    generation.set_collections(g.collections);
+    generation.set_collected(g.collected);
+    generation.set_uncollectable(g.uncollectable);
+  }
+  if (gc.enabled) out.set_gc_enabled(*gc.enabled);
+  for (const int64_t t : gc.thresholds) out.add_gc_thresholds(t);
+  if (gc.frozen_objects) out.set_gc_frozen_objects(*gc.frozen_objects);
+  if (gc.long_lived) {
+    out.set_gc_long_lived_total(gc.long_lived->total);
+    out.set_gc_long_lived_pending(gc.long_lived->pending);
+  }
+}
+
+absl::StatusOr<core::GcState> DecodeGc(const v1::HeapCensus& in) {
+  core::GcState gc;
+  for (const auto& g : in.generations()) {
+    if (!AreCounts({g.collections(), g.collected(), g.uncollectable()})) {
+      return NoCount("a generation");
+    }
+    gc.generations.push_back(
+        {g.collections(), g.collected(), g.uncollectable()});
+  }
+  if (in.has_gc_enabled()) gc.enabled = in.gc_enabled();
+  for (const int64_t threshold : in.gc_thresholds()) {
+    if (!AreCounts({threshold})) return NoCount("a threshold");
+    gc.thresholds.push_back(threshold);
+  }
+  if (!AreCounts({in.gc_frozen_objects(), in.gc_long_lived_total(),
+                  in.gc_long_lived_pending()})) {
+    return NoCount("the collector's state");
+  }
+  if (in.has_gc_frozen_objects()) gc.frozen_objects = in.gc_frozen_objects();
+  if (in.has_gc_long_lived_total() && in.has_gc_long_lived_pending()) {
+    gc.long_lived = {.total = in.gc_long_lived_total(),
+                     .pending = in.gc_long_lived_pending()};
+  }
+  return gc;
 }
 
 bool AreCounts(const core::MallocUse& use) {
@@ -86,13 +130,7 @@ void EncodeCensus(const core::HeapCensus& census, v1::HeapCensus& out) {
   out.set_coverage_sampled(census.coverage.sampled);
   out.set_coverage_standard_error(census.coverage.standard_error);
   out.set_coverage_method(census.coverage.method);
-  for (const core::GcGeneration& g : census.gc.generations) {
-    auto& generation = *out.add_generations();
-    generation.set_collections(g.collections);
-    generation.set_collected(g.collected);
-    generation.set_uncollectable(g.uncollectable);
-  }
-  if (census.gc.enabled) out.set_gc_enabled(*census.gc.enabled);
+  EncodeGc(census.gc, out);
 }
 
 absl::StatusOr<core::HeapCensus> DecodeCensus(const v1::HeapCensus& in) {
@@ -122,14 +160,7 @@ absl::StatusOr<core::HeapCensus> DecodeCensus(const v1::HeapCensus& in) {
     census.size_classes.push_back(
         {c.block_bytes(), c.pools(), c.blocks_live(), c.blocks_free()});
   }
-  for (const auto& g : in.generations()) {
-    if (!AreCounts({g.collections(), g.collected(), g.uncollectable()})) {
-      return NoCount("a generation");
-    }
-    census.gc.generations.push_back(
-        {g.collections(), g.collected(), g.uncollectable()});
-  }
-  if (in.has_gc_enabled()) census.gc.enabled = in.gc_enabled();
+  PLIMSOLL_ASSIGN_OR_RETURN(census.gc, DecodeGc(in));
   census.other_types = in.other_types();
   census.other_objects = in.other_objects();
   census.other_bytes = in.other_bytes();

@@ -73,6 +73,16 @@ std::string TestName(const ::testing::TestParamInfo<std::string>& info) {
   return std::regex_replace(info.param, std::regex("[^A-Za-z0-9]+"), "_");
 }
 
+// All that the product supports: the collector is probed in each.
+std::vector<std::string> SupportedPythons() {
+  std::vector<std::string> found;
+  for (const std::string& python : FindPythons()) {
+    const std::regex old("python(2\\.[0-9]+|3\\.[0-6])$");
+    if (!std::regex_search(python, old)) found.push_back(python);
+  }
+  return found;
+}
+
 class ProbeVerbs : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override { PLIMSOLL_NEEDS_BPF(); }
@@ -80,6 +90,11 @@ class ProbeVerbs : public ::testing::TestWithParam<std::string> {
 INSTANTIATE_TEST_SUITE_P(Pythons, ProbeVerbs,
                          ::testing::ValuesIn(ProbedPythons()), TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ProbeVerbs);
+
+class GcVerb : public ProbeVerbs {};
+INSTANTIATE_TEST_SUITE_P(Pythons, GcVerb,
+                         ::testing::ValuesIn(SupportedPythons()), TestName);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GcVerb);
 
 TEST_P(ProbeVerbs, StacksNamesTheLineThatLeaks) {
   PythonTarget target(GetParam(), kLeakScript);
@@ -117,7 +132,7 @@ TEST_P(ProbeVerbs, StacksSaysThatWindowsAreNotWhatStays) {
   EXPECT_THAT(document["net_counts_reason"].dump(), HasSubstr("--verbose"));
 }
 
-TEST_P(ProbeVerbs, GcPausesAreThoseOfTheCollectionsInTheWindow) {
+TEST_P(GcVerb, PausesAreThoseOfTheCollectionsInTheWindow) {
   PythonTarget target(GetParam(), kCollectScript);
   ASSERT_EQ(target.ReadLine(), "ready");
   const json document =
@@ -132,6 +147,11 @@ TEST_P(ProbeVerbs, GcPausesAreThoseOfTheCollectionsInTheWindow) {
   EXPECT_GT(oldest["pause_ns"]["max"], 10000);
   EXPECT_LE(oldest["pause_ns"]["p50"], oldest["pause_ns"]["p99"]);
   EXPECT_LE(oldest["pause_ns"]["p99"], oldest["pause_ns"]["max"]);
+  EXPECT_LE(oldest["pause_ns"]["max"], oldest["pause_ns"]["sum"]);
+  EXPECT_GT(document["pause_share"], 0);
+  EXPECT_LT(document["pause_share"], 1);
+  EXPECT_EQ(document["pauses_of_unknown_generation"], 0);
+  EXPECT_EQ(document["collector"], "off");
 }
 
 }  // namespace

@@ -38,7 +38,22 @@ decks = [Deck() for i in range(7890)]
 for i in range(3): gc.collect()
 for i in range(2): gc.collect(0)
 if 'off' in sys.argv: gc.disable()
+if 'threshold' in sys.argv: gc.set_threshold(50, 7, 3)
+try:
+    from _testcapi import with_tp_del
+    @with_tp_del
+    class Buoy(object):  # has the finaliser that makes garbage uncollectable
+        def __tp_del__(self): pass
+    for i in range(17):
+        b = Buoy(); b.me = b
+    del b
+    gc.collect(); gc.collect(1)
+except ImportError: pass
+if 'freeze' in sys.argv: gc.freeze()
+if 'zero' in sys.argv: gc.set_threshold(0)
 print(json.dumps({'stats': gc.get_stats(), 'enabled': gc.isenabled(),
+                  'thresholds': gc.get_threshold(),
+                  'frozen': gc.get_freeze_count(),
                   'version': sys.version.split()[0]}))
 sys.stdout.flush()
 sys.stdin.readline()
@@ -109,16 +124,23 @@ TEST_P(NodeVerbs, TypesCountsWhatTheTargetMade) {
 }
 
 TEST_P(NodeVerbs, GcEqualsTheTargetsOwnStats) {
-  for (const bool off : {false, true}) {
-    PythonTarget target(
-        GetParam(), kHeapScript, {},
-        off ? std::vector<std::string>{"off"} : std::vector<std::string>{});
+  for (const char* mode : {"on", "off", "threshold", "zero", "freeze"}) {
+    PythonTarget target(GetParam(), kHeapScript, {}, {mode});
     const json truth = json::parse(target.ReadLine());
     const auto result =
         Plimsoll({"gc", std::to_string(target.pid()), "--for", "0", "--json"});
     ASSERT_EQ(result.exit_code, 0) << result.err;
     const json document = Parse(result);
-    EXPECT_EQ(document["enabled"], !off);
+    EXPECT_EQ(document["enabled"], mode != std::string("off"));
+    EXPECT_EQ(document["enabled"], truth["enabled"]);
+    EXPECT_EQ(document["thresholds"], truth["thresholds"]);
+    EXPECT_EQ(document["frozen_objects"], truth["frozen"]);
+    EXPECT_EQ(truth["frozen"] > 10000, mode == std::string("freeze"));
+    EXPECT_TRUE(document["unreachable_objects"].is_null());
+    EXPECT_EQ(document["collector"], mode == std::string("off") ? "off"
+                                     : mode == std::string("zero")
+                                         ? "threshold_zero"
+                                         : "on");
     ASSERT_EQ(document["generations"].size(), truth["stats"].size());
     for (size_t i = 0; i < truth["stats"].size(); ++i) {
       for (const char* key : {"collections", "collected", "uncollectable"}) {

@@ -160,6 +160,70 @@ TEST(GcReport, WhatWasNotMeasuredIsNull) {
   EXPECT_TRUE(document["frozen_objects"].is_null());
 }
 
+TEST(GcReport, SaysWhetherTheCollectorWorks) {
+  GcReport report = MakeGc();
+  EXPECT_EQ(JudgeCollector(report), Collector::kOn);
+  report.after.thresholds = {700, 10, 10};
+  EXPECT_EQ(JudgeCollector(report), Collector::kOn);
+  EXPECT_THAT(RenderGc(report, {}), HasSubstr("thresholds 700, 10, 10"));
+  report.after.thresholds[0] = 0;
+  EXPECT_EQ(JudgeCollector(report), Collector::kThresholdZero);
+  report.after.enabled = false;
+  EXPECT_EQ(JudgeCollector(report), Collector::kOff);
+  EXPECT_THAT(RenderGc(report, {}), HasSubstr("off (gc.disable())"));
+  EXPECT_EQ(json::parse(GcJson(report))["collector"], "off");
+  report.after.enabled.reset();
+  EXPECT_EQ(JudgeCollector(report), Collector::kUnknown);
+}
+
+TEST(GcReport, AnOldGenerationThatIsDueAndWaits) {
+  GcReport report = MakeGc();
+  report.after.thresholds = {700, 10, 10};
+  report.before.generations[2].collections = 4;
+  report.after.generations[2].collections = 4;
+  report.after.generations[1].collections = 11;
+  EXPECT_EQ(JudgeCollector(report), Collector::kOn) << "not due yet";
+  report.after.generations[1].collections = 12;
+  report.after.long_lived = {.total = 1000, .pending = 250};
+  EXPECT_EQ(JudgeCollector(report), Collector::kOldNotReached);
+  EXPECT_THAT(RenderGc(report, {}), HasSubstr("quarter of the 1,000 objects"));
+  EXPECT_EQ(json::parse(GcJson(report))["long_lived"]["pending"], 250);
+  report.after.generations[2].collections = 5;
+  EXPECT_EQ(JudgeCollector(report), Collector::kOn);
+}
+
+TEST(GcReport, AnOldGenerationOutOfReach) {
+  GcReport report = MakeGc();
+  report.seconds = 0;
+  report.after.thresholds = {700, 10, 100000};
+  report.after.generations[1].collections = 100;
+  report.before = report.after;
+  EXPECT_EQ(JudgeCollector(report), Collector::kOn);
+  report.after.generations[1].collections = 1000;
+  report.before = report.after;
+  EXPECT_EQ(JudgeCollector(report), Collector::kOldNotReached);
+  EXPECT_THAT(RenderGc(report, {}), HasSubstr("never been collected in 1,000"));
+}
+
+TEST(GcReport, FrozenObjectsAndPausesBesideTheHeap) {
+  GcReport report = MakeGc();
+  report.after.frozen_objects = 12345;
+  report.heap_before = {.blocks = 1000, .bytes = 64000};
+  report.heap_after = {.blocks = 3000, .bytes = 192000};
+  report.pauses[1].sum_ns = 599'980'000;
+  report.pauses.push_back({.count = 2, .sum_ns = 0});
+  const std::string text = RenderGc(report, {});
+  EXPECT_THAT(text, HasSubstr("12,345 objects are frozen"));
+  EXPECT_THAT(text, HasSubstr("live Python blocks +2,000 (+125 KiB) in"));
+  EXPECT_THAT(text, HasSubstr("stood still for 600.00 ms"));
+  EXPECT_THAT(text, HasSubstr("2 collections of an unknown generation"));
+  const json document = json::parse(GcJson(report));
+  EXPECT_EQ(document["frozen_objects"], 12345);
+  EXPECT_EQ(document["heap"]["live_bytes_delta"], 128000);
+  EXPECT_NEAR(document["pause_share"].get<double>(), 0.01, 1e-4);
+  EXPECT_EQ(document["pauses_of_unknown_generation"], 2);
+}
+
 core::StackProfile MakeWindow() {
   core::StackProfile profile;
   core::Stack leak;

@@ -190,6 +190,9 @@ TEST(CensusCodecTest, EveryFieldSurvives) {
   census.coverage = {18, 19, true, 0.5, "all pools"};
   census.gc.generations = {{20, 21, 22}};
   census.gc.enabled = false;
+  census.gc.thresholds = {700, 10, 9};
+  census.gc.frozen_objects = 31;
+  census.gc.long_lived = {.total = 32, .pending = 33};
   v1::HeapCensus message;
   EncodeCensus(census, message);
   const auto back = DecodeCensus(message);
@@ -205,6 +208,11 @@ TEST(CensusCodecTest, EveryFieldSurvives) {
   EXPECT_EQ(back->types[0].standard_error, 0.5);
   EXPECT_EQ(back->malloc.lost_bytes, 31);
   EXPECT_EQ(back->gc.enabled, false);
+  EXPECT_EQ(back->gc.thresholds, census.gc.thresholds);
+  EXPECT_EQ(back->gc.frozen_objects, 31);
+  ASSERT_TRUE(back->gc.long_lived.has_value());
+  EXPECT_EQ(back->gc.long_lived->total, 32);
+  EXPECT_EQ(back->gc.long_lived->pending, 33);
 }
 
 TEST(CensusCodecTest, CountsThatMakeNoSenseAreRefused) {
