@@ -42,6 +42,15 @@ def get_json(url):
         return None
 
 
+def get_text(url):
+    """The answer's text, or None while nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.read().decode()
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return None
+
+
 def wait_for(what, seconds, condition, alive=None):
     """The condition's first true value; a failure that names `what`."""
     deadline = time.monotonic() + seconds
