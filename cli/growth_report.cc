@@ -10,6 +10,7 @@
 #include "cli/duration.h"
 #include "cli/text.h"
 #include "collector/core/robust_slope.h"
+#include "collector/core/type_names.h"
 
 namespace plimsoll::cli {
 namespace {
@@ -189,6 +190,60 @@ std::string MemoryLine(const GrowthReport& report) {
       FormatBytesChange(memory.native_delta_bytes), ".");
 }
 
+using collector::Origin;
+using collector::TypeOrigin;
+
+// As the collector's RankTypes does: a builtin that rises by a whole number
+// with each object of an application's class belongs to it.
+bool IsInStep(const TypeGrowth& owner, const TypeGrowth& part) {
+  constexpr double kMostPerObject = 8;
+  constexpr double kInStep = 0.08;
+  if (owner.objects_delta <= 0) return false;
+  const double ratio = static_cast<double>(part.objects_delta) /
+                       static_cast<double>(owner.objects_delta);
+  const double whole = std::round(ratio);
+  return whole >= 1 && whole <= kMostPerObject &&
+         std::abs(ratio - whole) <= kInStep * whole;
+}
+
+// The pace of each type, that of what it owns included: what it is ranked by.
+// Looks at a bounded number of owners, those that grow most.
+void RankByPace(std::vector<TypeGrowth>& types) {
+  constexpr size_t kMostOwners = 100;
+  std::vector<std::pair<double, TypeGrowth>> ranked;
+  for (TypeGrowth& type : types) {
+    const double pace = SureBytesPerS(type);
+    ranked.emplace_back(pace, std::move(type));
+  }
+  const auto by_pace = [](const auto& a, const auto& b) {
+    if (a.first != b.first) return a.first > b.first;
+    if (a.second.bytes_per_s != b.second.bytes_per_s) {
+      return a.second.bytes_per_s > b.second.bytes_per_s;
+    }
+    return a.second.type < b.second.type;
+  };
+  std::sort(ranked.begin(), ranked.end(), by_pace);
+  std::vector<size_t> owners;
+  for (size_t i = 0; i < ranked.size() && owners.size() < kMostOwners; ++i) {
+    const TypeGrowth& type = ranked[i].second;
+    if (type.objects_delta > 0 &&
+        TypeOrigin(type.type) == Origin::kApplication) {
+      owners.push_back(i);
+    }
+  }
+  for (const auto& entry : std::vector(ranked)) {
+    const TypeGrowth& part = entry.second;
+    if (entry.first <= 0 || TypeOrigin(part.type) != Origin::kBuiltin) continue;
+    const auto owner = std::find_if(
+        owners.begin(), owners.end(),
+        [&](size_t i) { return IsInStep(ranked[i].second, part); });
+    if (owner != owners.end()) ranked[*owner].first += entry.first;
+  }
+  std::sort(ranked.begin(), ranked.end(), by_pace);
+  types.clear();
+  for (auto& [pace, type] : ranked) types.push_back(std::move(type));
+}
+
 std::string Heading(const GrowthReport& report) {
   const std::string time = FormatDuration(std::llround(report.seconds * 1e9));
   if (!report.moments.has_value()) {
@@ -242,15 +297,7 @@ GrowthReport CompareLooks(const std::vector<Look>& looks) {
       report.types.push_back(*std::move(growth));
     }
   }
-  std::sort(report.types.begin(), report.types.end(),
-            [](const TypeGrowth& a, const TypeGrowth& b) {
-              const double a_sure = SureBytesPerS(a), b_sure = SureBytesPerS(b);
-              if (a_sure != b_sure) return a_sure > b_sure;
-              if (a.bytes_per_s != b.bytes_per_s) {
-                return a.bytes_per_s > b.bytes_per_s;
-              }
-              return a.type < b.type;
-            });
+  RankByPace(report.types);
   report.memory = Split(looks.front(), looks.back());
   return report;
 }

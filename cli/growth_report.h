@@ -65,7 +65,8 @@ struct GrowthReport {
   double seconds = 0;
   size_t looks = 0;
   bool sampled = false;  // a look at least was at a sample of the heap
-  // By bytes_per_s, the fastest first; where the heap was sampled, by what of
+  // By bytes_per_s, the fastest first; an application's class counts with the
+  // builtins that rise in step with it. Where the heap was sampled, by what of
   // it is sure.
   std::vector<TypeGrowth> types;
   MemoryGrowth memory;

@@ -114,6 +114,25 @@ TEST(CompareLooks, ASampledHeapHasIntervals) {
   EXPECT_THAT(RenderGrowth(report, {}), HasSubstr("±"));
 }
 
+// A sample with two floats costs no more than the floats do by themselves, and
+// is what to look at; what rises beside it is not its own.
+TEST(CompareLooks, AClassCountsWithTheBuiltinsThatRiseInStep) {
+  Look first = MakeLook(0, 0), last = MakeLook(10, 0);
+  last.census.types = {
+      {.type = "app.Sample", .objects = 1000, .bytes = 64000},
+      {.type = "float", .objects = 2003, .bytes = 64096},
+      {.type = "bytes", .objects = 30, .bytes = 96000},
+      {.type = "collections.deque", .objects = 1000, .bytes = 90000}};
+  first.census.types.clear();
+  const GrowthReport report = CompareLooks({first, last});
+  ASSERT_EQ(report.types.size(), 4u);
+  EXPECT_EQ(report.types[0].type, "app.Sample");
+  EXPECT_EQ(report.types[0].bytes_delta, 64000) << "its own bytes only";
+  EXPECT_EQ(report.types[1].type, "bytes");
+  EXPECT_EQ(report.types[2].type, "collections.deque");
+  EXPECT_EQ(report.types[3].type, "float");
+}
+
 TEST(CompareLooks, AWholeHeapHasNone) {
   const GrowthReport report = CompareLooks({MakeLook(0, 0), MakeLook(9, 5)});
   EXPECT_FALSE(report.sampled);
