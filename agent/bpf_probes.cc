@@ -60,6 +60,17 @@ std::string BpfProbes::rung() const { return rung_; }
 
 core::ProbeUsage BpfProbes::usage() const {
   core::ProbeUsage usage = usage_;
+  usage.emulated_hit_ns = costs_.emulated_ns;
+  usage.single_stepped_hit_ns = costs_.single_stepped_ns;
+  for (const auto& [tier, out] : {std::pair{Tier::kGc, &usage.tier1},
+                                  std::pair{Tier::kStacks, &usage.tier4}}) {
+    const core::GovernorAccount& account = governor_.account(tier);
+    *out = {.granted = account.granted,
+            .refused = account.refused,
+            .revoked = account.revoked,
+            .cost_ns = static_cast<int64_t>(account.spent_ns),
+            .least_left = governor_.LeastLeft(tier, clock_->BoottimeNs())};
+  }
   for (const auto& [id, target] : targets_) {
     for (const Attached* probe : {&target.gc, &target.growth}) {
       usage.revoked += probe->wanted && !probe->attached ? 1 : 0;

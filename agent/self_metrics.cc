@@ -4,6 +4,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <array>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -113,6 +114,37 @@ void AddProcesses(const Agent::Status& agent, Exposition& out) {
   }
 }
 
+void AddGovernor(const core::ProbeUsage& probes, Exposition& out) {
+  const std::array<std::pair<const char*, const core::TierUsage*>, 2> tiers = {
+      {{"1", &probes.tier1}, {"4", &probes.tier4}}};
+  out.Declare("plimsoll_agent_governor_requests_total", MetricType::Counter,
+              "What probes asked the governor for, by tier and outcome.");
+  for (const auto& [tier, usage] : tiers) {
+    out.Add({{"tier", tier}, {"outcome", "granted"}}, Real(usage->granted));
+    out.Add({{"tier", tier}, {"outcome", "refused"}}, Real(usage->refused));
+  }
+  out.Declare("plimsoll_agent_governor_revoked_total", MetricType::Counter,
+              "Grants that ended since their process' budget was spent.");
+  for (const auto& [tier, usage] : tiers) {
+    out.Add({{"tier", tier}}, Real(usage->revoked));
+  }
+  out.Declare("plimsoll_agent_governor_spent_seconds_total",
+              MetricType::Counter, "What was taken from processes' budgets.");
+  for (const auto& [tier, usage] : tiers) {
+    out.Add({{"tier", tier}}, Real(usage->cost_ns) / 1e9);
+  }
+  out.Declare("plimsoll_agent_governor_budget_left_ratio", MetricType::Gauge,
+              "Of the process with least: 1 is all of its budget, 0 none.");
+  for (const auto& [tier, usage] : tiers) {
+    out.Add({{"tier", tier}}, usage->least_left);
+  }
+  out.Declare("plimsoll_agent_hit_cost_seconds", MetricType::Gauge,
+              "Of a probe, calibrated at start; 0 where it is not known.");
+  out.Add({{"instruction", "emulated"}}, probes.emulated_hit_ns / 1e9);
+  out.Add({{"instruction", "single_stepped"}},
+          probes.single_stepped_hit_ns / 1e9);
+}
+
 void AddWork(const Agent::Status& agent, Exposition& out) {
   out.Declare("plimsoll_agent_censuses_total", MetricType::Counter,
               "Heaps looked at.");
@@ -144,6 +176,7 @@ void AddWork(const Agent::Status& agent, Exposition& out) {
   out.Gauge("plimsoll_agent_probes_revoked",
             "Tier 1 probes that are detached now, until they can be afforded.",
             Real(agent.probes.revoked));
+  AddGovernor(agent.probes, out);
   out.Declare("plimsoll_agent_attach_rung", MetricType::Gauge,
               "How uprobes are attached here; 1 for the rung in use.");
   out.Add({{"rung", agent.rung.empty() ? "none" : agent.rung}}, 1);

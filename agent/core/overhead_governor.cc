@@ -58,7 +58,41 @@ OverheadGovernor::Bucket& OverheadGovernor::Filled(const ProcessId& process,
   return bucket;
 }
 
+GovernorAccount& OverheadGovernor::AccountOf(Tier tier) {
+  return IsTier1(tier) ? tier1_ : tier4_;
+}
+
+const GovernorAccount& OverheadGovernor::account(Tier tier) const {
+  return IsTier1(tier) ? tier1_ : tier4_;
+}
+
+double OverheadGovernor::LeastLeft(Tier tier, int64_t now_ns) const {
+  double least = 1;
+  const double capacity = Share(tier) * static_cast<double>(options_.bucket_ns);
+  for (const auto& [process, buckets] : processes_) {
+    const bool tier1 = IsTier1(tier);
+    if (!(tier1 ? buckets.tier1_used : buckets.tier4_used)) continue;
+    const Bucket& bucket = tier1 ? buckets.tier1 : buckets.tier4;
+    const int64_t passed_ns =
+        std::max<int64_t>(0, now_ns - bucket.filled_at_ns);
+    const double available_ns =
+        bucket.available_ns + Share(tier) * static_cast<double>(passed_ns);
+    least = std::min(least, available_ns / capacity);
+  }
+  return least;
+}
+
 absl::StatusOr<WindowGrant> OverheadGovernor::Request(
+    const ProcessId& process, Tier tier, double hits_per_second,
+    double ns_per_hit, int64_t duration_ns, int64_t now_ns) {
+  auto grant =
+      Judge(process, tier, hits_per_second, ns_per_hit, duration_ns, now_ns);
+  GovernorAccount& account = AccountOf(tier);
+  ++(grant.ok() ? account.granted : account.refused);
+  return grant;
+}
+
+absl::StatusOr<WindowGrant> OverheadGovernor::Judge(
     const ProcessId& process, Tier tier, double hits_per_second,
     double ns_per_hit, int64_t duration_ns, int64_t now_ns) {
   if (ns_per_hit <= 0) {
@@ -97,8 +131,12 @@ absl::StatusOr<WindowGrant> OverheadGovernor::Request(
 absl::Status OverheadGovernor::Spend(const ProcessId& process, Tier tier,
                                      double cost_ns, int64_t now_ns) {
   Bucket& bucket = Filled(process, tier, now_ns);
+  const bool had_some = bucket.available_ns > 0;
   bucket.available_ns -= std::max(0.0, cost_ns);
+  GovernorAccount& account = AccountOf(tier);
+  account.spent_ns += std::max(0.0, cost_ns);
   if (bucket.available_ns > 0) return absl::OkStatus();
+  if (had_some) ++account.revoked;
   return absl::ResourceExhaustedError(absl::StrFormat(
       "pid %d: probes have used up %.1f %% of a core on average; detached, "
       "affordable again in %.0f s",

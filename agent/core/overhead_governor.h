@@ -45,6 +45,14 @@ struct WindowGrant {
   double predicted_core_share = 0;
 };
 
+// What became of requests in one tier since the start, of all processes.
+struct GovernorAccount {
+  int64_t granted = 0;
+  int64_t refused = 0;
+  int64_t revoked = 0;  // the bucket ran empty while a probe was attached
+  double spent_ns = 0;
+};
+
 // "8.3 % of a core (12,000 hits/s at 6,900 ns)", for reasons and logs.
 std::string DescribeCost(double hits_per_second, double ns_per_hit);
 
@@ -71,6 +79,12 @@ class OverheadGovernor {
                        int64_t now_ns);
   void Forget(const ProcessId& process);
 
+  const GovernorAccount& account(Tier tier) const;
+  // Of the processes that are known now, the least that is left of the tier's
+  // bucket, as a share of it: 1 where nothing is spent, below 0 where a probe
+  // was late to be detached.
+  double LeastLeft(Tier tier, int64_t now_ns) const;
+
  private:
   struct Bucket {
     double available_ns = 0;
@@ -83,9 +97,14 @@ class OverheadGovernor {
     bool tier4_used = false;
   };
   double Share(Tier tier) const;
+  GovernorAccount& AccountOf(Tier tier);
+  absl::StatusOr<WindowGrant> Judge(const ProcessId& process, Tier tier,
+                                    double hits_per_second, double ns_per_hit,
+                                    int64_t duration_ns, int64_t now_ns);
   Bucket& Filled(const ProcessId& process, Tier tier, int64_t now_ns);
 
   GovernorOptions options_;
+  GovernorAccount tier1_, tier4_;
   absl::flat_hash_map<ProcessId, Buckets> processes_;
 };
 

@@ -48,6 +48,16 @@ struct BirthRequest {
   uint64_t type_address = 0;
 };
 
+// What the governor did in one tier since the start.
+struct TierUsage {
+  int64_t granted = 0;
+  int64_t refused = 0;
+  int64_t revoked = 0;
+  int64_t cost_ns = 0;
+  // Of the budget of the process that has least, what is left: 1 is all.
+  double least_left = 1;
+};
+
 struct ProbeUsage {
   int64_t hits = 0;
   int64_t cost_ns = 0;  // hits x calibrated cost
@@ -55,6 +65,10 @@ struct ProbeUsage {
   // since the start, so many at this moment.
   int64_t revoked_total = 0;
   int64_t revoked = 0;
+  TierUsage tier1, tier4;
+  // What a hit costs here, measured at start; 0: not known.
+  double emulated_hit_ns = 0;
+  double single_stepped_hit_ns = 0;
 };
 
 class ProbePort {

@@ -131,6 +131,25 @@ TEST_F(AgentProgramTest, SeesALivePythonAndEndsAsAsked) {
             1);
   EXPECT_GT(Value(metrics, "plimsoll_agent_census_seconds_total"), 0);
   EXPECT_EQ(Value(metrics, "plimsoll_dropped_total{reason=\"spool_full\"}"), 0);
+  // What the governor let the process pay for, and what a hit costs here.
+  if (Value(metrics, "plimsoll_agent_attach_rung{rung=\"none\"}") != 1) {
+    EXPECT_GE(Value(metrics,
+                    "plimsoll_agent_governor_requests_total{tier=\"1\","
+                    "outcome=\"granted\"}"),
+              1);
+    const double emulated = Value(
+        metrics, "plimsoll_agent_hit_cost_seconds{instruction=\"emulated\"}");
+    const double stepped = Value(
+        metrics,
+        "plimsoll_agent_hit_cost_seconds{instruction=\"single_stepped\"}");
+    EXPECT_GT(emulated, 1e-8);
+    EXPECT_LT(emulated, 1e-4);
+    EXPECT_GT(stepped, 1e-8);
+    const double left =
+        Value(metrics, "plimsoll_agent_governor_budget_left_ratio{tier=\"1\"}");
+    EXPECT_GT(left, 0);
+    EXPECT_LE(left, 1);
+  }
   int status = 0;
   HttpGet(port_, "/healthz", &status);
   EXPECT_EQ(status, 200);

@@ -137,5 +137,32 @@ TEST(HitCostsTest, TheProgramAddsToTheTrap) {
   EXPECT_FALSE(HitCosts{}.known());
 }
 
+TEST(OverheadGovernorTest, KeepsAnAccountOfEachTier) {
+  OverheadGovernor governor({});
+  EXPECT_EQ(governor.LeastLeft(Tier::kStacks, 0), 1);
+  ASSERT_TRUE(
+      governor.Request(kProcess, Tier::kStacks, 0, 1000, kSecond, 0).ok());
+  EXPECT_FALSE(
+      governor.Request(kProcess, Tier::kStacks, 1e9, 1000, kSecond, 0).ok());
+  EXPECT_FALSE(governor.Request(kOther, Tier::kGc, 1, 0, kSecond, 0).ok());
+  // The bucket of tier 4 holds 6 s.
+  EXPECT_TRUE(governor.Spend(kProcess, Tier::kStacks, 1.5e9, 0).ok());
+  EXPECT_NEAR(governor.LeastLeft(Tier::kStacks, 0), 0.75, 1e-9);
+  EXPECT_NEAR(governor.LeastLeft(Tier::kStacks, 30 * kSecond), 0.85, 1e-9);
+  EXPECT_FALSE(governor.Spend(kProcess, Tier::kStacks, 6e9, 0).ok());
+  EXPECT_FALSE(governor.Spend(kProcess, Tier::kStacks, 1e9, 0).ok());
+  const GovernorAccount& tier4 = governor.account(Tier::kStacks);
+  EXPECT_EQ(tier4.granted, 1);
+  EXPECT_EQ(tier4.refused, 1);
+  EXPECT_EQ(tier4.revoked, 1) << "one grant ended, however often it is said";
+  EXPECT_EQ(tier4.spent_ns, 8.5e9);
+  EXPECT_LT(governor.LeastLeft(Tier::kStacks, 0), 0);
+  EXPECT_EQ(governor.account(Tier::kGc).refused, 1);
+  EXPECT_EQ(governor.account(Tier::kGc).revoked, 0);
+  EXPECT_EQ(governor.LeastLeft(Tier::kGc, 0), 1);
+  governor.Forget(kProcess);
+  EXPECT_EQ(governor.LeastLeft(Tier::kStacks, 0), 1);
+}
+
 }  // namespace
 }  // namespace plimsoll::core
