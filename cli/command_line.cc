@@ -21,6 +21,7 @@ constexpr char kExitCodes[] =
     "plimsoll VERB --help says more about a verb.";
 
 constexpr int kLastPid = 4194304;  // PID_MAX_LIMIT of 64-bit kernels
+constexpr char kAgentUrl[] = "http://127.0.0.1:7072";
 constexpr int64_t kScanLimitBytes = int64_t{4} << 30;
 
 // Edit distance, for "did you mean".
@@ -151,6 +152,25 @@ void AddCollector(CLI::App& app, Options& options) {
       ->type_name("URL");
 }
 
+void AddCount(CLI::App& app, Options& options) {
+  app.add_option("--count", options.count,
+                 "refreshes before it ends; 0 goes on until Ctrl-C [0]")
+      ->check(NonNegative())
+      ->type_name("N");
+}
+
+void AddType(CLI::App& app, Options& options) {
+  app.add_option("--type", options.type,
+                 "only this type, written module.QualName")
+      ->type_name("TYPE");
+}
+
+void AddAgent(CLI::App& app, Options& options) {
+  app.add_option("--agent", options.agent_url,
+                 absl::StrCat("the agent of this node [", kAgentUrl, "]"))
+      ->type_name("URL");
+}
+
 void AddFlag(CLI::App& app, const Verb& verb, Flag flag, Options& options) {
   switch (flag) {
     case Flag::kPid:
@@ -176,15 +196,10 @@ void AddFlag(CLI::App& app, const Verb& verb, Flag flag, Options& options) {
           ->type_name("N");
       break;
     case Flag::kType:
-      app.add_option("--type", options.type,
-                     "only this type, written module.QualName")
-          ->type_name("TYPE");
+      AddType(app, options);
       break;
     case Flag::kCount:
-      app.add_option("--count", options.count,
-                     "refreshes before it ends; 0 goes on until Ctrl-C [0]")
-          ->check(NonNegative())
-          ->type_name("N");
+      AddCount(app, options);
       break;
     case Flag::kVerbose:
       app.add_flag("--verbose", options.verbose,
@@ -201,6 +216,9 @@ void AddFlag(CLI::App& app, const Verb& verb, Flag flag, Options& options) {
       break;
     case Flag::kAnyPid:
       AddPid(app, options);
+      break;
+    case Flag::kAgent:
+      AddAgent(app, options);
       break;
     case Flag::kScanLimit:
       AddScanLimit(app, options.scan_limit_bytes);
@@ -227,6 +245,7 @@ void SetDefaults(const Verb& verb, Options& options) {
   options.verb = std::string(verb.name);
   options.top = verb.default_top;
   options.scan_limit_bytes = kScanLimitBytes;
+  options.agent_url = kAgentUrl;
   if (auto parsed = ParseDuration(verb.default_for); parsed.ok()) {
     options.for_ns = *parsed;
   }

@@ -28,6 +28,7 @@ struct Options {
   bool remove = false;
   bool prune = false;
   std::string collector_url;
+  std::string agent_url;
 
   // Of backtest.
   std::vector<std::string> metrics_files;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/discovery.h"
 #include "cli/duration.h"
+#include "cli/http_client.h"
 #include "cli/text.h"
 #include "cli/top_report.h"
 #include "cli/verb.h"
@@ -78,6 +79,13 @@ bool Wait(int64_t deadline_ns, Session& session,
   return !session.interrupt.Requested();
 }
 
+// Nothing where no agent answers: top works without one.
+std::optional<GovernorView> AskGovernor(const Options& options) {
+  const auto metrics = HttpGet(options.agent_url, "/metrics",
+                               {.who = "the agent", .remedy = ""});
+  return metrics.ok() ? ParseGovernor(*metrics) : std::nullopt;
+}
+
 absl::Status RunTop(const Options& options, Session& session) {
   PLIMSOLL_ASSIGN_OR_RETURN(Discovery discovery, Discovery::Make());
   const int64_t interval_ns =
@@ -91,6 +99,7 @@ absl::Status RunTop(const Options& options, Session& session) {
     TopReport report;
     report.time_unix_s = static_cast<double>(UnixNs()) / 1e9;
     report.rows = history.Add(began_ns, std::move(processes));
+    report.governor = AskGovernor(options);
     if (screen.has_value()) session.terminal = Terminal::Detect();  // resized
     PLIMSOLL_RETURN_IF_ERROR(session.Print(
         options.json ? TopJson(report)
@@ -115,9 +124,13 @@ Verb TopVerb() {
           "  LIMIT         the memory limit that would kill it\n"
           "  AT THIS PACE  time until RSS meets the limit, by that minute "
           "alone\n\n"
+          "Where this node's agent answers, the last line says what its "
+          "governor granted to\nprobes, refused and revoked, and what is left "
+          "of the budget of the process that\nhas least (0.5 % of a core for "
+          "those always on, 2 % for windows and watches).\n\n"
           "q or Ctrl-C ends it. With --json one document per refresh.\n\n"
           "Example:  plimsoll top --interval 5s",
-      .flags = {Flag::kInterval, Flag::kCount},
+      .flags = {Flag::kInterval, Flag::kCount, Flag::kAgent},
       .default_interval = "2s",
       .run = &RunTop};
 }

@@ -87,9 +87,15 @@ std::string RenderTop(const TopReport& report, const Style& style, int height) {
                {.title = "AT THIS PACE", .right = true, .drop_order = 3},
                {.title = "PYTHON", .drop_order = 4},
                {.title = "WORKLOAD", .shrinks = true, .min_width = 16}});
-  const size_t limit =
-      height > 0 ? static_cast<size_t>(std::max(1, height - kLinesAround))
-                 : report.rows.size();
+  const std::string governor =
+      report.governor.has_value()
+          ? Wrap(GovernorLine(*report.governor), style.width, 0) + "\n"
+          : "";
+  const int lines = kLinesAround + static_cast<int>(std::count(
+                                       governor.begin(), governor.end(), '\n'));
+  const size_t limit = height > 0
+                           ? static_cast<size_t>(std::max(1, height - lines))
+                           : report.rows.size();
   for (size_t i = 0; i < std::min(limit, report.rows.size()); ++i) {
     const TopRow& row = report.rows[i];
     const PsProcess& process = row.process;
@@ -101,13 +107,15 @@ std::string RenderTop(const TopReport& report, const Style& style, int height) {
          process.python.empty() ? "-" : process.python,
          process.workload.empty() ? process.command : process.workload});
   }
-  return table.Render(style) + RenderNotes(report.notes, style);
+  return table.Render(style) + governor + RenderNotes(report.notes, style);
 }
 
 std::string TopJson(const TopReport& report) {
   nlohmann::ordered_json document =
       DocumentHead("top", std::nullopt, report.notes);
   document["time_unix_s"] = report.time_unix_s;
+  document["governor"] = nullptr;
+  if (report.governor) document["governor"] = GovernorJson(*report.governor);
   auto& processes = document["processes"] = nlohmann::ordered_json::array();
   for (const TopRow& row : report.rows) {
     nlohmann::ordered_json out;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/agent_metrics.h"
 #include "cli/document.h"
 #include "cli/ps_report.h"
 
@@ -28,6 +29,7 @@ struct TopRow {
 struct TopReport {
   double time_unix_s = 0;
   std::vector<TopRow> rows;  // the fastest growing first, then by anon_bytes
+  std::optional<GovernorView> governor;  // where an agent answers
   Notes notes;
 };
 

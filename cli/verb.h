@@ -24,6 +24,7 @@ enum class Flag : uint8_t {
   kCount,      // --count N
   kVerbose,    // --verbose
   kCollector,  // --collector URL
+  kAgent,      // --agent URL
   kScanLimit,  // --scan-limit SIZE
   kMark,       // NAME and what else is done with marks
   kMarks,      // FROM [TO]
