@@ -136,14 +136,13 @@ void AgentProgram::StartProbes() {
     spdlog::warn("no probes reason=\"{}\"", no_probes_);
     return;
   }
-  core::HitCosts costs;
-  if (auto measured = bpf::CalibrateHitCosts(kernel); measured.ok()) {
-    costs = *measured;
+  const auto costs = bpf::CalibrateHitCosts(kernel);
+  if (costs.ok()) {
     spdlog::info("hit cost emulated_ns={:.0f} single_stepped_ns={:.0f}",
-                 costs.emulated_ns, costs.single_stepped_ns);
+                 costs->emulated_ns, costs->single_stepped_ns);
   } else {
     spdlog::warn("hit cost not measured error=\"{}\"",
-                 measured.status().ToString());
+                 costs.status().ToString());
   }
   probes_.emplace(
       kernel, costs, proc_, &clock_,

@@ -35,15 +35,28 @@ std::string Keep(absl::StatusOr<T> made, std::optional<T>& out) {
   return "";
 }
 
+// Why there are no costs to judge probes by.
+std::string NoCosts(const absl::Status& status) {
+  if (absl::IsPermissionDenied(status)) {
+    return "a uprobe on a mapped file is not permitted: grant "
+           "CAP_CHECKPOINT_RESTORE, or run as root";
+  }
+  return "the cost of a hit could not be measured on this machine: " +
+         std::string(status.message());
+}
+
 }  // namespace
 
-BpfProbes::BpfProbes(const bpf::KernelSupport& kernel, core::HitCosts costs,
+BpfProbes::BpfProbes(const bpf::KernelSupport& kernel,
+                     const absl::StatusOr<core::HitCosts>& costs,
                      procfs::ProcRoot proc, core::Clock* clock,
                      WindowWorker::Post post, core::GovernorOptions options)
-    : costs_(costs), proc_(std::move(proc)), clock_(clock), governor_(options) {
-  if (!costs_.known()) {
-    gc_refusal_ = window_refusal_ =
-        "the cost of a hit could not be measured on this machine";
+    : costs_(costs.ok() ? *costs : core::HitCosts()),
+      proc_(std::move(proc)),
+      clock_(clock),
+      governor_(options) {
+  if (!costs.ok()) {
+    gc_refusal_ = window_refusal_ = NoCosts(costs.status());
   } else {
     gc_refusal_ = Keep(bpf::GcProbe::Create(kernel), gc_);
     std::optional<bpf::AllocProbe> alloc;

@@ -31,10 +31,11 @@ namespace plimsoll::agent {
 class BpfProbes final : public core::ProbePort {
  public:
   // Never fails: what the kernel does not offer is a refusal in words.
-  // `costs` are calibrated; zero where that failed, and then no uprobe is
+  // `costs` are calibrated; an error where that failed, and then no uprobe is
   // attached, because its cost could not be judged.
-  BpfProbes(const bpf::KernelSupport& kernel, core::HitCosts costs,
-            procfs::ProcRoot proc, core::Clock* clock, WindowWorker::Post post,
+  BpfProbes(const bpf::KernelSupport& kernel,
+            const absl::StatusOr<core::HitCosts>& costs, procfs::ProcRoot proc,
+            core::Clock* clock, WindowWorker::Post post,
             core::GovernorOptions options = {});
   ~BpfProbes() override { *alive_ = false; }
 

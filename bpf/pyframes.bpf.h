@@ -18,8 +18,8 @@
 #define PLIMSOLL_PYFRAMES_BPF_H_
 
 #include "plimsoll/bpf_events.h"
-#include "plimsoll/drop_reasons.h"
 #include "plimsoll/bpf_watch.h"
+#include "plimsoll/drop_reasons.h"
 
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))

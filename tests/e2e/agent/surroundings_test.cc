@@ -13,6 +13,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -74,6 +75,36 @@ class SurroundingsTest : public ::testing::Test {
          "sh"});
   }
 
+  // The tiers of a Python, as an agent with this bounding set tells them.
+  std::map<v1::Tier, v1::TierStatus> TiersWith(const std::string& bounding) {
+    RunningCommand python({kPython, "-c",
+                           "import time\nkeep = [[] for _ in range(50000)]\n"
+                           "while True: time.sleep(0.1)"});
+    RunningCommand agent(
+        Agent({"/usr/bin/setpriv", "--no-new-privs", "--inh-caps=-all",
+               "--bounding-set=" + bounding}));
+    std::map<v1::Tier, v1::TierStatus> tiers;
+    EXPECT_TRUE(collector_.WaitFor(
+        [&] {
+          bool census = false;
+          tiers.clear();
+          for (const v1::Batch& batch : collector_.batches()) {
+            for (const v1::Snapshot& snapshot : batch.snapshots()) {
+              if (snapshot.process().pid() != python.pid()) continue;
+              census |= snapshot.has_census() && snapshot.has_memory();
+              for (const v1::TierStatus& tier : snapshot.tiers()) {
+                tiers[tier.tier()] = tier;
+              }
+            }
+          }
+          return census && tiers.contains(v1::TIER_GC);
+        },
+        std::chrono::seconds(60)));
+    agent.Signal(SIGTERM);
+    EXPECT_EQ(agent.Wait().exit_code, 0);
+    return tiers;
+  }
+
   TempDir dir_;
   FakeCollector collector_;
 };
@@ -98,33 +129,41 @@ TEST_F(SurroundingsTest, AsAnOrdinaryUserItEndsWithThree) {
   EXPECT_THAT(result.err + result.out, HasSubstr("Run as root"));
 }
 
+// What the chart grants (helm/plimsoll/values.yaml), and each of them away.
+TEST_F(SurroundingsTest, TheChartsCapabilitiesAreEnough) {
+  const std::map<v1::Tier, v1::TierStatus> tiers = TiersWith(
+      "-all,+bpf,+perfmon,+sys_ptrace,+dac_read_search,"
+      "+checkpoint_restore");
+  for (const v1::Tier tier : {v1::TIER_MEMORY, v1::TIER_GC, v1::TIER_HEADERS,
+                              v1::TIER_CENSUS, v1::TIER_STACKS}) {
+    ASSERT_TRUE(tiers.contains(tier)) << tier;
+    EXPECT_TRUE(tiers.at(tier).ok()) << tiers.at(tier).reason();
+  }
+}
+
 TEST_F(SurroundingsTest, WithoutBpfTiersZeroToThreeGoOnAndTheReasonIsTold) {
-  RunningCommand python({kPython, "-c",
-                         "import time\nkeep = [[] for _ in range(50000)]\n"
-                         "while True: time.sleep(0.1)"});
-  RunningCommand agent(
-      Agent({"/usr/bin/setpriv", "--bounding-set=-bpf,-sys_admin,-perfmon"}));
-  std::string reason;
-  ASSERT_TRUE(collector_.WaitFor(
-      [&] {
-        bool census = false;
-        for (const v1::Batch& batch : collector_.batches()) {
-          for (const v1::Snapshot& snapshot : batch.snapshots()) {
-            census |= snapshot.has_census() && snapshot.has_memory();
-            for (const v1::TierStatus& tier : snapshot.tiers()) {
-              if (tier.tier() == v1::TIER_GC && !tier.ok()) {
-                reason = tier.reason();
-              }
-            }
-          }
-        }
-        return census && !reason.empty();
-      },
-      std::chrono::seconds(60)));
-  EXPECT_THAT(reason, HasSubstr("not probed"));
-  EXPECT_THAT(reason, HasSubstr("CAP_BPF"));
-  agent.Signal(SIGTERM);
-  EXPECT_EQ(agent.Wait().exit_code, 0);
+  for (const char* missing :
+       {"-bpf,-sys_admin,-perfmon", "-perfmon,-sys_admin"}) {
+    const std::map<v1::Tier, v1::TierStatus> tiers = TiersWith(missing);
+    EXPECT_TRUE(tiers.contains(v1::TIER_CENSUS) &&
+                tiers.at(v1::TIER_CENSUS).ok());
+    ASSERT_TRUE(tiers.contains(v1::TIER_GC)) << missing;
+    EXPECT_FALSE(tiers.at(v1::TIER_GC).ok()) << missing;
+    EXPECT_THAT(tiers.at(v1::TIER_GC).reason(), HasSubstr("not probed"));
+    EXPECT_THAT(tiers.at(v1::TIER_GC).reason(), HasSubstr("CAP_BPF"));
+  }
+}
+
+// Probes go to the file that is mapped, through /proc/PID/map_files.
+TEST_F(SurroundingsTest, WithoutCheckpointRestoreTheProbesAreLostAndItIsNamed) {
+  const std::map<v1::Tier, v1::TierStatus> tiers =
+      TiersWith("-checkpoint_restore,-sys_admin");
+  EXPECT_TRUE(tiers.contains(v1::TIER_CENSUS) &&
+              tiers.at(v1::TIER_CENSUS).ok());
+  ASSERT_TRUE(tiers.contains(v1::TIER_GC));
+  EXPECT_FALSE(tiers.at(v1::TIER_GC).ok());
+  EXPECT_THAT(tiers.at(v1::TIER_GC).reason(),
+              HasSubstr("CAP_CHECKPOINT_RESTORE"));
 }
 
 TEST_F(SurroundingsTest, AReadOnlyStateDirectoryIsNamed) {
