@@ -7,9 +7,9 @@ threading.Thread(target=_loop.run_forever, daemon=True).start()
 _tasks = set()
 
 
-async def follow(order, done):
+async def follow(order, done):  # LEAK
     status = {"order": order}
-    await done.wait()
+    await done.wait()  # LEAK
     return status
 
 
