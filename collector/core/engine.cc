@@ -32,7 +32,8 @@ class Engine::Impl {
       : ports_(std::move(ports)),
         options_(std::move(options)),
         table_(options_.thresholds.imminent),
-        book_(ports_.incidents, options_.thresholds.incident) {}
+        book_(ports_.incidents, options_.thresholds.incident),
+        fleet_(options_.thresholds.judgement) {}
 
   absl::Status Restore(int64_t now_ns);
   absl::Status Tick(int64_t now_ns);
@@ -62,7 +63,7 @@ class Engine::Impl {
   const EngineOptions options_;
   ProcessTable table_;
   IncidentBook book_;
-  Confirmations confirmations_;
+  FleetState fleet_;
   std::map<ProcessKey, ProcessJudgement> judged_;  // those that stand
   // By incident: when growth was last seen and its text last made.
   std::map<std::string, int64_t> last_growing_ns_, last_refresh_ns_;
@@ -289,7 +290,7 @@ void Engine::Impl::Advance(Incident& incident,
 absl::Status Engine::Impl::Judge(int64_t now_ns) {
   last_judge_ns_ = now_ns;
   FleetJudgement fleet =
-      JudgeFleet(*ports_.reader, thresholds(), confirmations_, now_ns);
+      JudgeFleet(*ports_.reader, thresholds(), fleet_, now_ns);
   Note(fleet.first_error);
   judgements_ += fleet.processes_judged;
   judged_ = std::move(fleet.standing);
@@ -331,7 +332,7 @@ absl::Status Engine::Impl::Tick(int64_t now_ns) {
   if (now_ns - last_judge_ns_ >= Nanos(thresholds().judgement.every_s)) {
     first_error_.Update(Judge(now_ns));
     table_.Forget(now_ns - Nanos(kForgetProcesses_s));
-    confirmations_.Forget(now_ns - Nanos(kForgetProcesses_s));
+    fleet_.confirmations.Forget(now_ns - Nanos(kForgetProcesses_s));
     book_.ForgetResolved(now_ns);
   }
   const TrendsByWorkload trends = GatherTrends();

@@ -76,8 +76,11 @@ Incident& IncidentBook::Open(const WorkloadName& workload, Verdict cause,
       latest = &incident;
     }
   }
+  const double reopen_s = latest != nullptr && latest->rule == "judgement"
+                              ? thresholds_.judged_reopen_s
+                              : thresholds_.reopen_s;
   if (latest != nullptr && latest->cause == cause &&
-      now_ns - latest->resolved_ns <= Nanos(thresholds_.reopen_s)) {
+      now_ns - latest->resolved_ns <= Nanos(reopen_s)) {
     latest->state = IncidentState::kFiring;
     latest->resolved_ns = 0;
     latest->resolve_reason.clear();

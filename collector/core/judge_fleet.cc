@@ -1,6 +1,9 @@
 #include "collector/core/judge_fleet.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
 
 #include "collector/core/diagnosis_stored.h"
 #include "collector/core/instances.h"
@@ -11,7 +14,6 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kAliveNs = 600 * kSecond;
-constexpr int64_t kDayNs = 86400 * kSecond;
 
 absl::StatusOr<std::optional<double>> Newest(const FleetReader& reader,
                                              ProcessKey process,
@@ -25,16 +27,11 @@ absl::StatusOr<std::optional<double>> Newest(const FleetReader& reader,
 }
 
 absl::StatusOr<JudgementInput> InputOf(const FleetReader& reader,
-                                       const ProcessInfo& info,
-                                       int64_t now_ns) {
-  const ProcessKey process = info.key;
+                                       const KnownLife& life, int64_t now_ns) {
+  const ProcessKey process = life.info.key;
   JudgementInput input;
-  input.node_available_bytes = reader.NodeAvailableBytes(info.agent_id);
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      input.anon,
-      reader.Read(process, {metric::kAnon, ""}, now_ns - kDayNs, now_ns + 1));
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      input.limit_bytes, Newest(reader, process, metric::kCgroupLimit, now_ns));
+  input.node_available_bytes = reader.NodeAvailableBytes(life.info.agent_id);
+  if (life.limit_bytes > 0) input.limit_bytes = life.limit_bytes;
   PLIMSOLL_ASSIGN_OR_RETURN(
       input.usage_bytes,
       Newest(reader, process, metric::kCgroupCurrent, now_ns));
@@ -42,6 +39,7 @@ absl::StatusOr<JudgementInput> InputOf(const FleetReader& reader,
       const auto inactive,
       Newest(reader, process, metric::kCgroupInactiveFile, now_ns));
   if (input.usage_bytes && inactive) *input.usage_bytes -= *inactive;
+  if (!input.usage_bytes) input.usage_bytes = life.log.newest_value();
   return input;
 }
 
@@ -87,37 +85,105 @@ absl::Status NameCause(const FleetReader& reader, const Thresholds& thresholds,
   return status;
 }
 
+// One process of a tick.
+struct Judged {
+  const KnownLife* life = nullptr;
+  JudgementInput input;
+  ProcessJudgement judgement;
+};
+
+// Benjamini and Hochberg's bar on z: of what is above it at most this share is
+// chance, however many processes are looked at.
+double LeastZ(const std::vector<double>& zs, double rate) {
+  std::vector<double> sorted = zs;
+  std::sort(sorted.begin(), sorted.end(), std::greater<>());
+  const double n = static_cast<double>(sorted.size());
+  double bar = std::numeric_limits<double>::infinity();
+  for (size_t k = 0; k < sorted.size(); ++k) {
+    const double p = 0.5 * std::erfc(sorted[k] / std::sqrt(2.0));
+    if (p <= rate * static_cast<double>(k + 1) / n) bar = sorted[k];
+  }
+  return bar;
+}
+
+// Pods that each grow, none of them surely, are sure together: their errors are
+// independent, their leak is one.
+void Pool(const JudgementThresholds& thresholds, std::vector<Judged>& judged) {
+  double z = 0, value = 0, variance = 0, n = 0;
+  for (const Judged& one : judged) {
+    const ProcessJudgement& j = one.judgement;
+    if (!j.ticket && !j.all_but_sure) continue;
+    const double half = j.bytes_per_s.value - j.bytes_per_s.lo;
+    z += j.z;
+    value += j.bytes_per_s.value;
+    variance += half * half;
+    n += 1;
+  }
+  if (n < 2 ||
+      n < thresholds.min_pooled_share * static_cast<double>(judged.size()) ||
+      z < thresholds.min_pooled_z * std::sqrt(n) ||
+      value <= std::sqrt(variance)) {
+    return;
+  }
+  for (Judged& one : judged) {
+    ProcessJudgement& j = one.judgement;
+    if (!j.all_but_sure) continue;
+    j.grows = j.ticket = true;
+    j.z = std::max(j.z, z / std::sqrt(n));
+    j.why_not.clear();
+  }
+}
+
+std::vector<Judged> JudgeWorkload(const FleetReader& reader,
+                                  const JudgementThresholds& thresholds,
+                                  const WorkloadLives& lives, int64_t now_ns,
+                                  absl::Status& first_error) {
+  std::vector<Judged> out;
+  for (size_t i = 0; i < lives.known.size(); ++i) {
+    if (!lives.known[i].alive) continue;
+    const auto input = InputOf(reader, lives.known[i], now_ns);
+    if (!input.ok()) {
+      first_error.Update(input.status());
+      continue;
+    }
+    out.push_back({&lives.known[i], *input,
+                   JudgeLife(lives.lives, i, *input, thresholds, now_ns)});
+  }
+  return out;
+}
+
 }  // namespace
 
 FleetJudgement JudgeFleet(const FleetReader& reader,
-                          const Thresholds& thresholds,
-                          Confirmations& confirmations, int64_t now_ns) {
+                          const Thresholds& thresholds, FleetState& state,
+                          int64_t now_ns) {
   FleetJudgement fleet;
-  const auto processes = reader.Processes(now_ns - kAliveNs);
-  if (!processes.ok()) {
-    fleet.first_error = processes.status();
-    return fleet;
+  fleet.first_error = state.lives.Update(reader, now_ns);
+  std::map<WorkloadName, std::vector<Judged>> judged;
+  std::vector<double> zs;
+  for (const auto& [name, lives] : state.lives.workloads()) {
+    std::vector<Judged>& mine = judged[name];
+    mine = JudgeWorkload(reader, thresholds.judgement, lives, now_ns,
+                         fleet.first_error);
+    Pool(thresholds.judgement, mine);
+    for (const Judged& j : mine) zs.push_back(j.judgement.z);
   }
-  std::map<WorkloadName, WorkloadJudgement> by_workload;
-  for (const ProcessInfo& info : *processes) {
-    if (info.exited) continue;
-    const auto input = InputOf(reader, info, now_ns);
-    if (!input.ok()) {
-      fleet.first_error.Update(input.status());
-      continue;
+  fleet.processes_judged = static_cast<int64_t>(zs.size());
+  const double least_z = LeastZ(zs, thresholds.judgement.false_discovery_rate);
+  for (auto& [name, mine] : judged) {
+    WorkloadJudgement w;
+    w.workload = name;
+    for (Judged& one : mine) {
+      ProcessJudgement& j = one.judgement;
+      if (j.z < least_z) j.page = j.ticket = false;
+      const KnownLife& life = *one.life;
+      if (!state.confirmations.Add(life.info.key, j, now_ns)) continue;
+      fleet.standing[life.info.key] = j;
+      w.page = w.page || j.page;
+      w.window_s = std::max(w.window_s, j.window_s);
+      w.processes.push_back(Affected(life.info, j, one.input));
     }
-    ++fleet.processes_judged;
-    const ProcessJudgement j =
-        JudgeProcess(*input, thresholds.judgement, now_ns);
-    if (!confirmations.Add(info.key, j, now_ns)) continue;
-    fleet.standing[info.key] = j;
-    WorkloadJudgement& w = by_workload[info.workload];
-    w.workload = info.workload;
-    w.page = w.page || j.page;
-    w.window_s = std::max(w.window_s, j.window_s);
-    w.processes.push_back(Affected(info, j, *input));
-  }
-  for (auto& [name, w] : by_workload) {
+    if (w.processes.empty()) continue;
     Summarise(w);
     fleet.first_error.Update(NameCause(reader, thresholds, now_ns, w));
     if (!MayTicket(w.cause)) continue;

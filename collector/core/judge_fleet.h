@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "collector/core/incident.h"
 #include "collector/core/judgement.h"
+#include "collector/core/life_book.h"
 #include "collector/core/ports.h"
 #include "collector/core/thresholds.h"
 
@@ -33,9 +34,17 @@ struct FleetJudgement {
   absl::Status first_error;  // of the reader; the others were judged
 };
 
+// What is kept from tick to tick.
+struct FleetState {
+  explicit FleetState(const JudgementThresholds& thresholds)
+      : confirmations(thresholds) {}
+  LifeBook lives;
+  Confirmations confirmations;
+};
+
 FleetJudgement JudgeFleet(const FleetReader& reader,
-                          const Thresholds& thresholds,
-                          Confirmations& confirmations, int64_t now_ns);
+                          const Thresholds& thresholds, FleetState& state,
+                          int64_t now_ns);
 
 }  // namespace plimsoll::collector
 

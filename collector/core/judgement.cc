@@ -4,163 +4,293 @@
 #include <array>
 #include <cmath>
 
-#include "collector/core/troughs.h"
+#include "collector/core/growth_fit.h"
 
 namespace plimsoll::collector {
 namespace {
 
 struct Window {
-  double long_s, short_s;
-  bool may_page;
+  double long_s;
+  double least_s;   // of it: a shorter history is not judged
+  double page_s;    // it pages when the limit is surely met within; 0: never
+  double ticket_s;  // and is a ticket when it is met within
+  double confirm_s;
 };
-constexpr std::array<Window, 3> kWindows = {
-    {{3600, 600, true}, {6 * 3600, 3600, true}, {86400, 6 * 3600, false}}};
-constexpr double kLeastOfWindow = 0.25;
 
-Epoch Last(const std::vector<Sample>& samples, int64_t now_ns, double span_s) {
-  Epoch epoch;
-  const int64_t from = now_ns - static_cast<int64_t>(span_s * 1e9);
-  for (const Sample& s : samples) {
-    if (s.time_ns >= from && s.time_ns <= now_ns) {
-      epoch.push_back({static_cast<double>(s.time_ns - from) / 1e9, s.value});
-    }
-  }
-  return epoch;
+std::array<Window, 4> WindowsOf(const JudgementThresholds& t) {
+  return {{{3600, 2700, t.page_1h_s, 0, 600},
+           {3 * 3600, 2 * 3600, t.page_3h_s, t.page_6h_s, 900},
+           {6 * 3600, 4.5 * 3600, t.page_6h_s, t.ticket_s, 1800},
+           {86400, 8 * 3600, t.page_6h_s, t.ticket_s, 3600}}};
 }
 
-Epoch After(const Epoch& points, double t_s) {
-  Epoch out;
-  for (const Point& p : points) {
-    if (p.t_s >= t_s) out.push_back(p);
+// Imports and the first requests are over by then; also after a restart.
+constexpr double kPooledFrom_s = 6 * 3600;
+constexpr int64_t kSettleNs = 600'000'000'000;
+
+// What JudgeWindow looks at.
+struct Case {
+  const std::vector<WorkloadLife>& lives;
+  size_t me;
+  const JudgementInput& input;
+  const JudgementThresholds& thresholds;
+  int64_t now_ns;
+  const WorkloadLife& life() const { return lives[me]; }
+  double age_s() const {
+    return static_cast<double>(now_ns - life().start_ns) / 1e9;
+  }
+  // Bytes until something is killed, from this level.
+  double left(double level) const {
+    const bool own = input.limit_bytes.value_or(0) > 0;
+    const double bytes = !own && input.node_available_bytes
+                             ? *input.node_available_bytes
+                             : limit() - level;
+    return std::max(0.0, bytes);
+  }
+  double limit() const {
+    const double own = input.limit_bytes.value_or(0);
+    return own > 0 ? own : thresholds.assumed_limit_bytes;
+  }
+};
+
+// The floors of a window, and the requests that came with each.
+struct Floors {
+  Epoch points;
+  std::vector<double> requests;
+};
+
+Floors Last(const Case& c, double span_s) {
+  Floors out;
+  const int64_t from = std::max(c.now_ns - static_cast<int64_t>(span_s * 1e9),
+                                c.life().start_ns + kSettleNs);
+  for (const MemoryBlock& b : c.life().blocks) {
+    if (b.time_ns >= from && b.time_ns <= c.now_ns) {
+      out.points.push_back(
+          {static_cast<double>(b.time_ns - from) / 1e9, b.floor});
+      out.requests.push_back(b.requests);
+    }
   }
   return out;
 }
 
-double SlopeOf(const Epoch& points) {
-  return TheilSen(std::span<const Epoch>(&points, 1)).value_or(0);
+// How far samples stand above the floors of their blocks: of the window's
+// blocks, the highest but a few.
+double PeaksAboveFloors(const Case& c, double span_s) {
+  std::vector<double> above;
+  const int64_t from = c.now_ns - static_cast<int64_t>(span_s * 1e9);
+  for (const MemoryBlock& b : c.life().blocks) {
+    if (b.time_ns >= from) above.push_back(b.peak - b.floor);
+  }
+  if (above.empty()) return 0;
+  const auto rank =
+      above.begin() + static_cast<std::ptrdiff_t>(above.size() * 95 / 100);
+  std::nth_element(above.begin(), rank, above.end());
+  return *rank;
 }
 
-std::string StillGrowing(const Epoch& troughs, const Window& window,
-                         double slope, const JudgementThresholds& thresholds) {
-  const double end = troughs.back().t_s;
-  const double span = end - troughs.front().t_s;
-  const double last_third = SlopeOf(After(troughs, end - span / 3));
-  if (last_third < thresholds.min_last_third * slope) {
-    return "flat in the last third";
+std::optional<TimeToLimit> TimeOf(const Case& c, const GrowthFit& fit,
+                                  double above) {
+  const bool own = c.input.limit_bytes.value_or(0) > 0;
+  if (fit.slope.hi <= 0 || (!own && !c.input.node_available_bytes)) {
+    return std::nullopt;
   }
-  const double short_s = std::clamp(window.short_s, span / 12, span / 3);
-  const Epoch late = After(troughs, end - short_s);
-  if (late.size() >= 3 && SlopeOf(late) < thresholds.min_short_window * slope) {
-    return "flat in the short window";
+  // The kill comes at the peak of the saw, not at its floor.
+  const double peak = c.life().blocks.back().floor + above;
+  const double usage = std::max(peak, c.input.usage_bytes.value_or(0));
+  const double left =
+      own ? *c.input.limit_bytes - usage : *c.input.node_available_bytes;
+  const double headroom = std::max(0.0, left);
+  TimeToLimit time;
+  time.lo_s = headroom / fit.slope.hi;
+  if (fit.slope.lo > 0) time.hi_s = headroom / fit.slope.lo;
+  return time;
+}
+
+// What speaks against a leak in the shape of the growth itself.
+std::string AgainstShape(const Case& c, const GrowthFit& fit) {
+  const JudgementThresholds& t = c.thresholds;
+  if (fit.last_third < t.min_last_third) return "flat in the last third";
+  if (fit.least_third < t.min_least_third) return "not steady";
+  if (fit.step_share > t.max_step_share) return "it came in one step";
+  if (c.age_s() < t.bend_age_s && fit.late_over_early < t.min_late_over_early) {
+    return "it bends down";
   }
   return "";
 }
 
-std::optional<TimeToLimit> TimeOf(const JudgementInput& input,
-                                  const Estimate& slope, double amplitude) {
-  const bool own = input.limit_bytes && *input.limit_bytes > 0;
-  if (slope.hi <= 0 || (!own && !input.node_available_bytes)) {
-    return std::nullopt;
-  }
-  const double usage = input.usage_bytes.value_or(
-      input.anon.empty() ? 0 : input.anon.back().value);
-  // The kill comes at the peak of the saw, not at its floor.
-  const double left =
-      own ? *input.limit_bytes - usage : *input.node_available_bytes;
-  const double headroom = std::max(0.0, left - amplitude);
-  TimeToLimit time;
-  time.lo_s = headroom / slope.hi;
-  if (slope.lo > 0) time.hi_s = headroom / slope.lo;
-  return time;
+std::string AgainstChance(const Case& c, const GrowthFit& fit) {
+  if (fit.z < c.thresholds.min_z) return "no significant trend";
+  return fit.slope.lo <= 0 ? "the slope's interval holds zero" : "";
 }
 
-void Grade(const Window& window, const JudgementInput& input,
-           const JudgementThresholds& thresholds, ProcessJudgement& j) {
-  const double limit =
-      input.limit_bytes.value_or(thresholds.assumed_limit_bytes);
-  const double per_hour = j.bytes_per_s.value * 3600 / limit;
-  if (per_hour < thresholds.ticket_floor_per_h) {
+// Growth below a level that was survived before is a saw's.
+std::string AgainstPast(const Case& c, const GrowthFit& fit) {
+  if (fit.resets >= 3) return "";  // its troughs were fitted
+  const double margin = c.thresholds.past_peak_margin * c.limit();
+  const double now = c.life().blocks.back().floor;
+  return now < SurvivedPeak(c.lives) + margin ? "not past an earlier peak" : "";
+}
+
+// While it may be a cache that fills.
+std::string AgainstAge(const Case& c, const GrowthFit& fit) {
+  const JudgementThresholds& t = c.thresholds;
+  if (c.age_s() >= t.fill_age_s) return "";
+  const SiblingWord word = AskSiblings(c.lives, c.me, fit.slope.value,
+                                       fit.window_s, t.fill_age_s, c.now_ns);
+  if (word == SiblingWord::kFlattens) return "older siblings stopped growing";
+  if (word != SiblingWord::kNothing) return "";
+  const double now = c.life().blocks.back().floor;
+  const double gained = now - c.life().blocks.front().floor;
+  const double used = gained / std::max(1.0, gained + c.left(now));
+  // Pods that are replaced before they come near their limit do no harm.
+  const bool together =
+      used > t.short_lived_share &&
+      ShortLivesGrowSteadily(c.lives, c.life().version, fit.slope.value);
+  return together || used > t.fill_share_of_headroom
+             ? ""
+             : "young: it may be filling";
+}
+
+// A workload whose memory is given back only under pressure looks like a leak
+// until one of its pods has been seen to come back.
+std::string AgainstWatch(const Case& c, const ProcessJudgement& j) {
+  const JudgementThresholds& t = c.thresholds;
+  double watched_s = 0;
+  for (const WorkloadLife& life : c.lives) {
+    if (life.blocks.empty()) continue;
+    watched_s += static_cast<double>(life.blocks.back().time_ns -
+                                     life.blocks.front().time_ns) /
+                 1e9;
+  }
+  const double left_s = j.time_to_limit ? j.time_to_limit->lo_s : t.watch_s;
+  return watched_s < std::min(t.watch_s, t.watch_of_time_left * left_s)
+             ? "the workload was not watched for long enough"
+             : "";
+}
+
+// Slow growth has time to show that it is as steady as a leak: load is not.
+std::string AgainstSlow(const Case& c, const GrowthFit& fit,
+                        const ProcessJudgement& j) {
+  const JudgementThresholds& t = c.thresholds;
+  if (j.time_to_limit && j.time_to_limit->lo_s < t.slow_s) return "";
+  if (fit.window_s < t.slow_window_s) return "slow, and not seen for long";
+  return fit.least_third < t.min_slow_third ? "slow, and not steady" : "";
+}
+
+void Grade(const Window& window, const Case& c, ProcessJudgement& j) {
+  const JudgementThresholds& t = c.thresholds;
+  const double per_hour = j.bytes_per_s.value * 3600 / c.limit();
+  if (per_hour < t.ticket_floor_per_h) {
     j.why_not = "under the effect floor";
     return;
   }
-  const double horizon =
-      window.long_s <= 3600 ? thresholds.page_1h_s : thresholds.page_6h_s;
-  j.page = window.may_page && j.time_to_limit &&
-           j.time_to_limit->hi_s < horizon &&
-           per_hour >= thresholds.page_floor_per_h;
+  j.page = j.time_to_limit && j.time_to_limit->hi_s < window.page_s &&
+           per_hour >= t.page_floor_per_h;
   j.ticket =
-      j.page ||
-      (!window.may_page &&
-       (!j.time_to_limit || j.time_to_limit->hi_s < thresholds.ticket_s));
+      j.page || (window.ticket_s > 0 &&
+                 (!j.time_to_limit || j.time_to_limit->lo_s < window.ticket_s));
   if (!j.ticket) j.why_not = "the limit is far away";
 }
 
-ProcessJudgement JudgeWindow(const Window& window, const JudgementInput& input,
-                             const JudgementThresholds& thresholds,
-                             int64_t now_ns) {
+ProcessJudgement JudgeWindow(const Window& window, const Case& c) {
   ProcessJudgement j;
-  j.short_window_s = window.short_s;
-  const Epoch samples = Last(input.anon, now_ns, window.long_s);
-  j.window_s =
-      samples.size() < 2 ? 0 : samples.back().t_s - samples.front().t_s;
-  if (j.window_s < kLeastOfWindow * window.long_s) {
+  j.confirm_s = window.confirm_s;
+  const Floors floors = Last(c, window.long_s);
+  const Epoch& points = floors.points;
+  j.window_s = points.size() < 2 ? 0 : points.back().t_s - points.front().t_s;
+  if (j.window_s < window.least_s) {
     j.why_not = "too short a history";
     return j;
   }
-  const Troughs troughs = FindTroughs(samples);
-  j.blocks = static_cast<int>(troughs.points.size());
-  const auto fit = FitSlope(troughs.points, thresholds.interval_inflation);
-  if (!fit || j.blocks < thresholds.min_blocks) {
+  const auto fit =
+      FitGrowth(points, floors.requests, c.thresholds.interval_inflation);
+  if (!fit) {
     j.why_not = "too few blocks";
     return j;
   }
   j.bytes_per_s = fit->slope;
   j.z = fit->z;
-  if (fit->z < thresholds.min_z) {
-    j.why_not = "no significant trend";
-    return j;
-  }
-  if (fit->slope.lo <= 0) {
-    j.why_not = "the slope's interval holds zero";
-    return j;
-  }
-  j.why_not =
-      StillGrowing(troughs.points, window, fit->slope.value, thresholds);
+  j.window_s = fit->window_s;
+  j.why_not = AgainstShape(c, *fit);
+  if (j.why_not.empty()) j.why_not = AgainstPast(c, *fit);
+  if (j.why_not.empty()) j.why_not = AgainstAge(c, *fit);
   if (!j.why_not.empty()) return j;
-  j.grows = true;
-  j.time_to_limit = TimeOf(input, fit->slope, troughs.amplitude);
-  Grade(window, input, thresholds, j);
+  const std::string chance = AgainstChance(c, *fit);
+  j.grows = chance.empty();
+  const double above =
+      std::max(fit->amplitude, PeaksAboveFloors(c, window.long_s));
+  j.time_to_limit = TimeOf(c, *fit, above);
+  j.why_not = AgainstWatch(c, j);
+  if (j.why_not.empty()) j.why_not = AgainstSlow(c, *fit, j);
+  if (!j.why_not.empty()) return j;
+  Grade(window, c, j);
+  if (j.grows) return j;
+  // In an hour chance has too many ways.
+  j.all_but_sure = j.ticket && window.long_s >= kPooledFrom_s;
+  j.page = j.ticket = false;
+  j.why_not = chance;
   return j;
 }
 
 }  // namespace
 
-ProcessJudgement JudgeProcess(const JudgementInput& input,
-                              const JudgementThresholds& thresholds,
-                              int64_t now_ns) {
+ProcessJudgement JudgeLife(const std::vector<WorkloadLife>& lives, size_t me,
+                           const JudgementInput& input,
+                           const JudgementThresholds& thresholds,
+                           int64_t now_ns) {
+  const Case c{lives, me, input, thresholds, now_ns};
   ProcessJudgement best;
   best.why_not = "no samples";
-  for (const Window& window : kWindows) {
-    const ProcessJudgement j = JudgeWindow(window, input, thresholds, now_ns);
+  if (c.life().blocks.empty()) return best;
+  for (const Window& window : WindowsOf(thresholds)) {
+    const ProcessJudgement j = JudgeWindow(window, c);
     const auto urgency = [](const ProcessJudgement& x) {
-      return x.page ? 3 : x.ticket ? 2 : x.grows ? 1 : 0;
+      return x.page ? 4 : x.ticket ? 3 : x.grows ? 2 : x.all_but_sure ? 1 : 0;
     };
-    if (urgency(j) > urgency(best) || best.window_s == 0) best = j;
-    if (best.page) break;
+    // Of two that are as urgent the longer window has the better interval.
+    const bool told = j.why_not != "too short a history" || best.z == 0;
+    if (urgency(j) > 0 ? urgency(j) >= urgency(best) : !best.grows && told) {
+      best = j;
+    }
   }
   return best;
 }
 
+ProcessJudgement JudgeProcess(const std::vector<Sample>& anon,
+                              const JudgementInput& input,
+                              const JudgementThresholds& thresholds,
+                              int64_t now_ns) {
+  LifeLog log;
+  log.Add(anon);
+  WorkloadLife life;
+  life.start_ns = log.first_ns();
+  life.blocks = log.Blocks();
+  life.survived_peak = log.survived_peak();
+  return JudgeLife({life}, 0, input, thresholds, now_ns);
+}
+
 bool Confirmations::Add(ProcessKey process, const ProcessJudgement& judgement,
                         int64_t now_ns) {
-  if (!judgement.page && !judgement.ticket) {
-    standing_.erase(process);
+  auto [at, fresh] = standing_.try_emplace(process);
+  Standing& s = at->second;
+  s.last_ns = now_ns;
+  const auto since = [now_ns](int64_t then_ns) {
+    return static_cast<double>(now_ns - then_ns) / 1e9;
+  };
+  if (judgement.grows) s.grew_ns = now_ns;
+  const bool holds = judgement.page || judgement.ticket;
+  if (s.stood) {
+    s.stood = since(s.grew_ns) < thresholds_.hold_s;
+    if (!s.stood) s.since_ns = 0;
+    return s.stood;
+  }
+  if (!holds) {
+    s.since_ns = 0;
     return false;
   }
-  auto [at, fresh] = standing_.try_emplace(process, Standing{now_ns, now_ns});
-  at->second.last_ns = now_ns;
-  const double stood = static_cast<double>(now_ns - at->second.since_ns) / 1e9;
-  return stood >= judgement.short_window_s;
+  if (s.since_ns == 0) s.since_ns = now_ns;
+  s.stood = since(s.since_ns) >= judgement.confirm_s;
+  return s.stood;
 }
 
 void Confirmations::Forget(int64_t not_added_since_ns) {

@@ -1,9 +1,12 @@
-// The full judgement of one process' anonymous memory: leak-analysis 2.3, steps
-// 1, 2, 5-8, 10 and 11, over the windows of step 12. One look back from `now`;
-// whether it stood two windows in a row is Confirmations' to say. Pure.
+// The full judgement of one process' anonymous memory: leak-analysis 2.3 over
+// windows of one, three, six and twenty-four hours, with what the other lives
+// of its workload say of its age. One look back from `now`; whether it stood
+// for long enough is Confirmations' to say. Pure.
 //
-// Not done here: operational time and the model's covariates (steps 3 and 4),
-// the past-maximum filter (9) and multiplicity (13).
+// In words: it leaks when its floors rise steadily (not in one step, not ever
+// slower), past anything that it or a sibling came back from alive; and, while
+// it is young enough to be filling a cache, when siblings say that this growth
+// does not end, or when it has used most of its headroom already.
 #ifndef PLIMSOLL_COLLECTOR_CORE_JUDGEMENT_H_
 #define PLIMSOLL_COLLECTOR_CORE_JUDGEMENT_H_
 
@@ -16,6 +19,7 @@
 #include "collector/core/estimate.h"
 #include "collector/core/fleet.h"
 #include "collector/core/incident.h"
+#include "collector/core/siblings.h"
 #include "collector/core/thresholds.h"
 #include "collector/core/verdict.h"
 
@@ -25,40 +29,52 @@ struct ProcessJudgement {
   bool grows = false;  // a slope, its interval, and still growing
   bool page = false;
   bool ticket = false;
+  // A ticket but for its own significance: siblings may lend theirs.
+  bool all_but_sure = false;
   Estimate bytes_per_s;
   double z = 0;
-  double window_s = 0;  // of the samples used
-  double short_window_s = 0;
-  int blocks = 0;
+  double window_s = 0;   // of the floors used
+  double confirm_s = 0;  // how long it has to stand
   std::optional<TimeToLimit> time_to_limit;
   std::string why_not;  // the first condition that fails in the last window
 };
 
 struct JudgementInput {
-  std::vector<Sample> anon;                        // one epoch, in time order
-  std::optional<double> usage_bytes, limit_bytes;  // newest, of the cgroup
-  std::optional<double> node_available_bytes;      // used where no limit is set
+  // Newest, of the cgroup; nothing or 0 where none is set.
+  std::optional<double> usage_bytes, limit_bytes;
+  std::optional<double> node_available_bytes;  // used where no limit is set
 };
 
-// The most urgent of the windows of one hour, six and twenty-four; a history
-// shorter than a window is judged on what there is, from a quarter of it on.
-ProcessJudgement JudgeProcess(const JudgementInput& input,
+// The most urgent of the windows for lives[me]; a life shorter than a window
+// is judged on what there is, from half of it on.
+ProcessJudgement JudgeLife(const std::vector<WorkloadLife>& lives, size_t me,
+                           const JudgementInput& input,
+                           const JudgementThresholds& thresholds,
+                           int64_t now_ns);
+
+// A process without siblings, from its samples in time order.
+ProcessJudgement JudgeProcess(const std::vector<Sample>& anon,
+                              const JudgementInput& input,
                               const JudgementThresholds& thresholds,
                               int64_t now_ns);
 
-// Two windows in a row: a judgement counts once it has stood, at each look,
-// for a short window.
+// A judgement counts once it has stood, at each look, for its time; then it
+// stands until its process has not grown for an hour.
 class Confirmations {
  public:
-  // True when it stands. A judgement that does not grow starts over.
+  explicit Confirmations(const JudgementThresholds& thresholds)
+      : thresholds_(thresholds) {}
+  // True when it stands.
   bool Add(ProcessKey process, const ProcessJudgement& judgement,
            int64_t now_ns);
   void Forget(int64_t not_added_since_ns);
 
  private:
   struct Standing {
-    int64_t since_ns, last_ns;
+    int64_t since_ns = 0, grew_ns = 0, last_ns = 0;
+    bool stood = false;
   };
+  const JudgementThresholds thresholds_;
   std::map<ProcessKey, Standing> standing_;
 };
 

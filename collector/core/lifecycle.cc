@@ -30,17 +30,21 @@ Decision DecidePending(const Incident& incident, const IncidentFacts& facts,
   return {};
 }
 
-Decision DecideFiring(const IncidentFacts& facts,
+Decision DecideFiring(const Incident& incident, const IncidentFacts& facts,
                       const IncidentThresholds& thresholds, int64_t now_ns) {
   const double quiet = SecondsSince(facts.last_growing_ns, now_ns);
-  if (facts.all_gone && quiet >= thresholds.gone_s) {
+  const bool judged = incident.rule == "judgement";
+  const double gone_s = judged ? thresholds.judged_quiet_s : thresholds.gone_s;
+  const double quiet_s =
+      judged ? thresholds.judged_quiet_s : thresholds.quiet_s;
+  if (facts.all_gone && quiet >= gone_s) {
     return {Step::kResolve,
             facts.oom_killed
                 ? "the leaking processes are gone: killed by the kernel for "
                   "memory"
                 : "the leaking processes are gone"};
   }
-  if (quiet >= thresholds.quiet_s) {
+  if (quiet >= quiet_s) {
     return {Step::kResolve,
             "no growth for " + FormatDuration(quiet) + ": the slope is gone"};
   }
@@ -55,7 +59,7 @@ Decision Decide(const Incident& incident, const IncidentFacts& facts,
     case IncidentState::kPending:
       return DecidePending(incident, facts, thresholds, now_ns);
     case IncidentState::kFiring:
-      return DecideFiring(facts, thresholds, now_ns);
+      return DecideFiring(incident, facts, thresholds, now_ns);
     case IncidentState::kResolved:
       break;
   }

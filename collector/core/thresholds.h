@@ -61,11 +61,36 @@ struct ImminentThresholds {
 // The full judgement: leak-analysis 2.3, every five minutes.
 struct JudgementThresholds {
   double every_s = 300;
-  // Hamed-Rao Kendall: 2.6 is 0.5 % one-sided, before two windows in a row.
+  // Hamed-Rao Kendall: 2.6 is 0.5 % one-sided, before it has to stand.
   double min_z = 2.6;
-  // Of the long window's slope: the last third, and the short window.
-  double min_last_third = 0.35;
-  double min_short_window = 0.5;
+  // Of the long window's slope: the last third, the slowest third.
+  double min_last_third = 0.5;
+  double min_least_third = 0.2;
+  // Second half over first half: under it growth bends down. An exponential
+  // fill of time constant T is at exp(-window / 2T).
+  double min_late_over_early = 0.65;
+  double bend_age_s = 12 * 3600;
+  // Of the slope that goes with the largest jump alone.
+  double max_step_share = 0.5;
+  // Of the limit, past what was survived before.
+  double past_peak_margin = 0.01;
+  // Caches fill for six hours at the most, and mostly to less than half of the
+  // room that there is (leak-analysis 2.3b: a cache that fills for six hours).
+  double fill_age_s = 6 * 3600;
+  double fill_share_of_headroom = 0.5;
+  double short_lived_share = 0.3;
+  // All pods of a workload together: this share of the time that is left.
+  double watch_of_time_left = 0.6;
+  double watch_s = 6 * 3600;
+  // Growth whose limit is further off: each third of the window at this pace.
+  double slow_s = 2 * 86400;
+  double min_slow_third = 0.5;
+  double slow_window_s = 4 * 3600;
+  // Pods of a workload that each grow too little to be sure: together.
+  double min_pooled_z = 3;
+  double min_pooled_share = 0.6;  // of those that are alive
+  // False discovery rate over all processes of a tick (Benjamini-Hochberg).
+  double false_discovery_rate = 0.05;
   // Effect floors per hour, as shares of the limit: measured to take false
   // alarms of two windows in a row to 0 of 609 machine-days at .4 %.
   double ticket_floor_per_h = 0.001;
@@ -74,11 +99,14 @@ struct JudgementThresholds {
   double assumed_limit_bytes = 4.0 * (1 << 30);
   // Of the interval's half width: measured coverage of the plain one is short.
   double interval_inflation = 1.4;
-  int min_blocks = 12;
   // Page: the limit is met within, by the interval's near end of the slope.
   double page_1h_s = 4 * 3600;
+  double page_3h_s = 12 * 3600;
   double page_6h_s = 24 * 3600;
-  double ticket_s = 7 * 86400;
+  // A slow leak is a ticket all the same: it is as much of a defect.
+  double ticket_s = 30 * 86400;
+  // What has stood goes on standing through this long without growth.
+  double hold_s = 3600;
 };
 
 struct CauseThresholds {
@@ -102,6 +130,10 @@ struct IncidentThresholds {
   double gone_s = 90;
   // A leak that comes back within this is the same incident.
   double reopen_s = 1800;
+  // The same for what the full judgement found: its windows are hours, and
+  // those of a workload whose pods live two hours come and go.
+  double judged_quiet_s = 3600;
+  double judged_reopen_s = 6 * 3600;
   double keep_resolved_s = 86400;
 };
 

@@ -27,7 +27,8 @@ constexpr double kRefresh_s = 1800;
 struct Matter {
   bool page = false;
   Verdict cause = Verdict::kUnknown;
-  std::set<std::string> regions, versions, attributes;
+  std::set<std::string> regions, versions;
+  std::string attributes;  // of the first cause
   Estimate rate;
 
   explicit Matter(const Incident& incident)
@@ -37,8 +38,8 @@ struct Matter {
       regions.insert(p.region);
       versions.insert(p.version);
     }
-    for (const TrafficCause& c : incident.traffic.causes) {
-      attributes.insert(c.attributes);
+    if (!incident.traffic.causes.empty()) {
+      attributes = incident.traffic.causes.front().attributes;
     }
   }
   // The new rate is outside of what was said before.

@@ -51,12 +51,16 @@ bool IsTrue(const MadeWorkload& w, const Claim& c) {
   });
 }
 
+// Of what was left when the life, the leak or the history began.
 double HeadroomUsed(const MadeWorkload& w, const std::string& pod,
                     double at_s) {
   const PodLife* life = LifeAt(w, pod, at_s);
   if (life == nullptr) return 0;
-  const Tick& t = TickAt(*life, at_s);
-  return t.leaked / std::max(1.0, w.limit_bytes - (t.bytes - t.leaked));
+  const Tick& now = TickAt(*life, at_s);
+  const Tick& first = life->ticks.front();
+  const double healthy = now.bytes - now.leaked;
+  return (now.leaked - first.leaked) /
+         std::max(1.0, w.limit_bytes - healthy - first.leaked);
 }
 
 void ScoreInterval(const MadeWorkload& w, const Claim& c, Score& score) {

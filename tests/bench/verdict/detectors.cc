@@ -7,6 +7,8 @@
 #include <set>
 
 #include "collector/core/backtest/backtest.h"
+#include "collector/core/judgement.h"
+#include "collector/core/life_book.h"
 
 namespace plimsoll::bench {
 namespace {
@@ -152,6 +154,39 @@ std::vector<Claim> JudgeByRival(const std::vector<MadeWorkload>& fleet,
     }
   }
   return claims;
+}
+
+void Explain(const MadeWorkload& workload,
+             const collector::Thresholds& thresholds) {
+  Recording recording({});
+  Feed(workload, false, recording);
+  recording.Seal();
+  collector::LifeBook book;
+  for (int tick = 1; tick <= 144; ++tick) {
+    const int64_t now = (kStartMs + tick * 300'000LL) * 1'000'000;
+    recording.SetNow(now);
+    if (!book.Update(recording, now).ok() || tick % 6 != 0) continue;
+    for (const auto& [name, w] : book.workloads()) {
+      for (size_t i = 0; i < w.known.size(); ++i) {
+        if (!w.known[i].alive) continue;
+        collector::JudgementInput input;
+        input.limit_bytes = w.known[i].limit_bytes;
+        const auto j =
+            collector::JudgeLife(w.lives, i, input, thresholds.judgement, now);
+        std::printf(
+            "%5.2f h %s age %5.1f h: %s%s%s %.2f [%.2f, %.2f] %%/h "
+            "z %.1f over %.1f h %s\n",
+            tick / 12.0, w.known[i].info.pod.c_str(),
+            static_cast<double>(now - w.lives[i].start_ns) / 3.6e12,
+            j.grows ? "grows " : "", j.ticket ? "ticket " : "",
+            j.page ? "PAGE " : "",
+            j.bytes_per_s.value * 360000 / workload.limit_bytes,
+            j.bytes_per_s.lo * 360000 / workload.limit_bytes,
+            j.bytes_per_s.hi * 360000 / workload.limit_bytes, j.z,
+            j.window_s / 3600, j.why_not.c_str());
+      }
+    }
+  }
 }
 
 void Dump(const std::vector<MadeWorkload>& fleet, std::ostream& out) {

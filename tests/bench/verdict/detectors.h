@@ -31,6 +31,10 @@ std::vector<Rival> Rivals();
 std::vector<Claim> JudgeByRival(const std::vector<MadeWorkload>& fleet,
                                 const Rival& rival);
 
+// Prints, each half hour, why each pod of a workload is not said to leak.
+void Explain(const MadeWorkload& workload,
+             const collector::Thresholds& thresholds);
+
 // The fleet as OpenMetrics text, in time order.
 void Dump(const std::vector<MadeWorkload>& fleet, std::ostream& out);
 

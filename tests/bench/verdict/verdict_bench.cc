@@ -4,7 +4,8 @@
 // are looked at once.
 //
 //   verdict_bench [--seed N] [--fleets N] [--leaking SHARE] [--no-rivals]
-//                 [--no-requests] [--verbose] [--dump FILE]
+//                 [--no-requests] [--verbose] [--dump FILE] [--explain
+//                 WORKLOAD]
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -23,8 +24,47 @@ struct Arguments {
   int fleets = 3;
   double leaking = 0.5;
   bool rivals = true, requests = true, verbose = false;
-  std::string dump;
+  std::string dump, explain;
+  collector::Thresholds thresholds;
 };
+
+using collector::JudgementThresholds;
+struct Knob {
+  const char* name;
+  double JudgementThresholds::*value;
+};
+constexpr Knob kKnobs[] = {
+    {"min_z", &JudgementThresholds::min_z},
+    {"min_last_third", &JudgementThresholds::min_last_third},
+    {"min_least_third", &JudgementThresholds::min_least_third},
+    {"min_slow_third", &JudgementThresholds::min_slow_third},
+    {"slow_window_s", &JudgementThresholds::slow_window_s},
+    {"slow_s", &JudgementThresholds::slow_s},
+    {"watch_of_time_left", &JudgementThresholds::watch_of_time_left},
+    {"watch_s", &JudgementThresholds::watch_s},
+    {"max_step_share", &JudgementThresholds::max_step_share},
+    {"min_late_over_early", &JudgementThresholds::min_late_over_early},
+    {"bend_age_s", &JudgementThresholds::bend_age_s},
+    {"fill_age_s", &JudgementThresholds::fill_age_s},
+    {"fill_share_of_headroom", &JudgementThresholds::fill_share_of_headroom},
+    {"short_lived_share", &JudgementThresholds::short_lived_share},
+    {"past_peak_margin", &JudgementThresholds::past_peak_margin},
+    {"min_pooled_z", &JudgementThresholds::min_pooled_z},
+    {"interval_inflation", &JudgementThresholds::interval_inflation},
+    {"false_discovery_rate", &JudgementThresholds::false_discovery_rate}};
+
+// "name=value"
+bool Set(const std::string& text, JudgementThresholds& thresholds) {
+  const size_t equals = text.find('=');
+  for (const Knob& knob : kKnobs) {
+    if (equals == std::string::npos || text.substr(0, equals) != knob.name) {
+      continue;
+    }
+    thresholds.*knob.value = std::atof(text.c_str() + equals + 1);
+    return true;
+  }
+  return false;
+}
 
 double CpuSeconds() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
@@ -91,6 +131,13 @@ int Run(const Arguments& a) {
     Dump(MakeFleet({.seed = a.seed, .leaking_share = a.leaking}), out);
     return out.good() ? 0 : 1;
   }
+  if (!a.explain.empty()) {
+    for (const MadeWorkload& w :
+         MakeFleet({.seed = a.seed, .leaking_share = a.leaking})) {
+      if (w.name == a.explain) Explain(w, a.thresholds);
+    }
+    return 0;
+  }
   const std::vector<Rival> rivals = Rivals();
   std::vector<Score> scores(rivals.size() + 2);
   double cpu = 0;
@@ -98,12 +145,15 @@ int Run(const Arguments& a) {
     const auto fleet = MakeFleet({.seed = a.seed + static_cast<uint64_t>(i),
                                   .leaking_share = a.leaking});
     const double before = CpuSeconds();
-    const auto plain = JudgeByPlimsoll(fleet, {}, false);
+    const auto plain = JudgeByPlimsoll(fleet, a.thresholds, false);
     cpu += CpuSeconds() - before;
     AddScore(fleet, plain, scores[0]);
-    if (a.verbose) PrintClaims(fleet, plain);
+    if (a.verbose) {
+      std::printf("seed %llu\n", static_cast<unsigned long long>(a.seed) + i);
+      PrintClaims(fleet, plain);
+    }
     if (a.requests) {
-      AddScore(fleet, JudgeByPlimsoll(fleet, {}, true), scores[1]);
+      AddScore(fleet, JudgeByPlimsoll(fleet, a.thresholds, true), scores[1]);
     }
     for (size_t r = 0; a.rivals && r < rivals.size(); ++r) {
       AddScore(fleet, JudgeByRival(fleet, rivals[r]), scores[r + 2]);
@@ -141,6 +191,14 @@ int main(int argc, char** argv) {
       a.leaking = std::atof(value), ++i;
     else if (flag == "--dump")
       a.dump = value, ++i;
+    else if (flag == "--set") {
+      if (!plimsoll::bench::Set(value, a.thresholds.judgement)) {
+        std::fprintf(stderr, "no such threshold: %s\n", value);
+        return 2;
+      }
+      ++i;
+    } else if (flag == "--explain")
+      a.explain = value, ++i;
     else if (flag == "--no-rivals")
       a.rivals = false;
     else if (flag == "--no-requests")

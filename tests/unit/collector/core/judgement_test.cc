@@ -13,6 +13,7 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr double kLimit = 1024 * kMiB;
+const JudgementInput kLimited{{}, kLimit, {}};
 
 enum class Kind { kFlat, kLeak, kLeakOnSaw, kSaw, kStep, kFilled, kDiurnal };
 
@@ -58,17 +59,16 @@ TEST_P(Judgement, TwoWindowsInARow) {
   for (int seed = 1; seed <= kSeeds; ++seed) {
     const auto samples = Make(row.kind, row.percent_per_h, row.hours,
                               static_cast<uint64_t>(seed));
-    Confirmations confirmations;
+    Confirmations confirmations{JudgementThresholds{}};
     bool page = false, ticket = false;
     for (double h = 0.25; h <= row.hours; h += 0.25) {
       const int64_t now = kStartNs + static_cast<int64_t>(h * 3600) * kSecond;
-      JudgementInput input;
+      std::vector<Sample> so_far;
       for (const Sample& s : samples) {
-        if (s.time_ns <= now) input.anon.push_back(s);
+        if (s.time_ns <= now) so_far.push_back(s);
       }
-      input.limit_bytes = kLimit;
       const ProcessJudgement j =
-          JudgeProcess(input, JudgementThresholds{}, now);
+          JudgeProcess(so_far, kLimited, JudgementThresholds{}, now);
       const bool stands = confirmations.Add(1, j, now);
       page = page || (stands && j.page);
       ticket = ticket || stands;
@@ -106,9 +106,10 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(JudgeProcess, TheTimeIsToThePeakAndARange) {
   const auto samples = Make(Kind::kLeakOnSaw, 20, 2, 1);
-  JudgementInput input{samples, samples.back().value, kLimit, {}};
+  const JudgementInput input{samples.back().value, kLimit, {}};
   const int64_t now = samples.back().time_ns;
-  const ProcessJudgement j = JudgeProcess(input, JudgementThresholds{}, now);
+  const ProcessJudgement j =
+      JudgeProcess(samples, input, JudgementThresholds{}, now);
   ASSERT_TRUE(j.page) << j.why_not;
   ASSERT_TRUE(j.time_to_limit.has_value());
   const double floor_time =
@@ -119,16 +120,16 @@ TEST(JudgeProcess, TheTimeIsToThePeakAndARange) {
 
 TEST(JudgeProcess, SaysWhyNot) {
   const JudgementThresholds t;
-  EXPECT_EQ(JudgeProcess({}, t, kStartNs).why_not, "too short a history");
+  EXPECT_EQ(JudgeProcess({}, {}, t, kStartNs).why_not, "no samples");
   const auto flat = Make(Kind::kFlat, 0, 1, 3);
-  EXPECT_FALSE(JudgeProcess({flat, {}, kLimit, {}}, t, flat.back().time_ns)
-                   .why_not.empty());
+  EXPECT_FALSE(
+      JudgeProcess(flat, kLimited, t, flat.back().time_ns).why_not.empty());
 }
 
 TEST(JudgeProcess, WithoutALimitTheNodesMemoryIsWhatIsLeft) {
   const auto samples = Make(Kind::kLeak, 20, 3, 1);
   const auto left = [&](double bytes) {
-    return JudgeProcess({samples, {}, {}, bytes}, JudgementThresholds{},
+    return JudgeProcess(samples, {{}, {}, bytes}, JudgementThresholds{},
                         samples.back().time_ns);
   };
   EXPECT_TRUE(left(50 * kMiB).page);
@@ -139,23 +140,27 @@ TEST(JudgeProcess, WithoutALimitTheNodesMemoryIsWhatIsLeft) {
 }
 
 TEST(JudgeProcess, WithoutALimitAndTheNodesMemoryItNeverPages) {
-  const auto samples = Make(Kind::kLeak, 20, 3, 1);
-  const auto j = JudgeProcess({samples, {}, {}, {}}, JudgementThresholds{},
-                              samples.back().time_ns);
+  const auto samples = Make(Kind::kLeak, 20, 8, 1);
+  const auto j =
+      JudgeProcess(samples, {}, JudgementThresholds{}, samples.back().time_ns);
   EXPECT_TRUE(j.grows);
   EXPECT_FALSE(j.page);
 }
 
-TEST(Confirmations, AskForAShortWindowAndStartOver) {
-  Confirmations c;
+TEST(Confirmations, AskForTheirTimeAndStartOver) {
+  Confirmations c{JudgementThresholds{}};
   ProcessJudgement page;
-  page.page = true;
-  page.short_window_s = 600;
-  EXPECT_FALSE(c.Add(1, page, 0));
-  EXPECT_FALSE(c.Add(1, page, 300 * kSecond));
-  EXPECT_TRUE(c.Add(1, page, 600 * kSecond));
-  EXPECT_FALSE(c.Add(1, ProcessJudgement{}, 900 * kSecond));
-  EXPECT_FALSE(c.Add(1, page, 1200 * kSecond));
+  page.page = page.grows = true;
+  page.confirm_s = 600;
+  EXPECT_FALSE(c.Add(1, page, 100 * kSecond));
+  EXPECT_FALSE(c.Add(1, page, 400 * kSecond));
+  EXPECT_FALSE(c.Add(1, ProcessJudgement{}, 700 * kSecond)) << "starts over";
+  EXPECT_FALSE(c.Add(1, page, 1000 * kSecond));
+  EXPECT_TRUE(c.Add(1, page, 1600 * kSecond));
+  // What has stood is not dropped for one look that misses.
+  EXPECT_TRUE(c.Add(1, ProcessJudgement{}, 1900 * kSecond));
+  EXPECT_FALSE(c.Add(1, ProcessJudgement{}, 5300 * kSecond));
+  EXPECT_FALSE(c.Add(1, page, 5600 * kSecond));
 }
 
 TEST(CauseOf, NamesOneOrSaysMixed) {
