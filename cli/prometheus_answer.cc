@@ -57,7 +57,7 @@ bool TakePair(const json& pair, collector::MetricSample& sample) {
     return false;
   }
   const double ms = pair[0].get<double>() * 1000;
-  if (!(ms >= 0 && ms < 1e14)) return false;
+  if (!(ms >= 0 && ms < 8e12)) return false;
   sample.time_ms = std::llround(ms);
   return absl::SimpleAtod(pair[1].get_ref<const std::string&>(),
                           &sample.value) &&

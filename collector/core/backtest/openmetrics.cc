@@ -11,7 +11,7 @@ constexpr size_t kMostLabels = 64;
 // Seconds would be the year 5138, milliseconds are 1973: which of the two a
 // timestamp is follows from its size.
 constexpr double kLeastMilliseconds = 1e11;
-constexpr double kMostMilliseconds = 1e14;
+constexpr double kMostMilliseconds = 8e12;  // fits nanoseconds: year 2223
 
 bool IsNameStart(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||

@@ -11,6 +11,7 @@ namespace {
 constexpr int64_t kMsPerTick = 100;
 constexpr int64_t kNsPerTick = 100'000'000;
 constexpr int64_t kSecond = 1'000'000'000;
+constexpr double kLatestStart_s = 8e9;  // fits nanoseconds
 // Two signs of one restart are no further apart.
 constexpr int64_t kSameRestartNs = 120 * kSecond;
 // Without a start time: a restart falls by this share at least, to about where
@@ -28,7 +29,7 @@ std::vector<int64_t> StartsSeen(const RecordedStream& start_time) {
   double before = 0;
   for (size_t i = 0; i < start_time.size(); ++i) {
     const double start = start_time.value(i);
-    if (!(start > 0 && start < 1e11)) continue;
+    if (!(start > 0 && start < kLatestStart_s)) continue;
     const int64_t at =
         std::min(static_cast<int64_t>(start * 1e9), start_time.time_ns(i));
     if (before > 0 && start > before + 1) starts.push_back(at);
@@ -84,7 +85,8 @@ int64_t StartOf(const RecordedUnit& unit, const RecordedLife& life,
        i < unit.start_time.size() && unit.start_time.time_ns(i) < life.to_ns;
        ++i) {
     const double start = unit.start_time.value(i);
-    if (start > 0 && start < 1e11) return static_cast<int64_t>(start * 1e9);
+    if (start > 0 && start < kLatestStart_s)
+      return static_cast<int64_t>(start * 1e9);
   }
   if (!is_first) return life.from_ns;
   const int64_t first = life.info.first_seen_ns;
