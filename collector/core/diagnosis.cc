@@ -135,7 +135,10 @@ double WindowOf(const ProcessTrend& trend) {
 bool IsGrowing(const ProcessTrend& trend, const Thresholds& thresholds) {
   if (trend.exited) return false;
   if (trend.finding.holds || trend.judged) return true;
-  if (!trend.recent_bytes_per_s || trend.types.empty()) return false;
+  const bool rises =
+      std::any_of(trend.types.begin(), trend.types.end(),
+                  [](const TypeTrend& type) { return type.rising; });
+  if (!trend.recent_bytes_per_s || !rises) return false;
   const double limit = HasOwnLimit(trend)
                            ? trend.finding.limit_bytes
                            : thresholds.judgement.assumed_limit_bytes;

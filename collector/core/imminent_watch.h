@@ -52,6 +52,10 @@ class ImminentWatch {
   std::optional<Estimate> RecentSlope() const;
   // Types that rise by either test of the rule.
   std::vector<const TypeHistory*> RisingTypes() const;
+  // Those and the others that grew most.
+  const std::vector<TypeHistory>& FollowedTypes() const {
+    return types_.followed();
+  }
   int64_t last_seen_ns() const { return last_seen_ns_; }
   // It has counted requests of its own.
   bool serves() const { return requests_total_.value_or(0) > 0; }

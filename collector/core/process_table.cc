@@ -1,5 +1,8 @@
 #include "collector/core/process_table.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace plimsoll::collector {
 
 ProcessTable::ProcessTable(const ImminentThresholds& thresholds)
@@ -27,8 +30,13 @@ ProcessTrend ProcessTable::TrendOf(const Entry& entry) {
   trend.info = entry.info;
   trend.finding = entry.watch.finding();
   trend.recent_bytes_per_s = entry.watch.RecentSlope();
-  for (const TypeHistory* history : entry.watch.RisingTypes()) {
-    if (auto type = TrendOfType(*history)) trend.types.push_back(*type);
+  const std::vector<const TypeHistory*> rising = entry.watch.RisingTypes();
+  for (const TypeHistory& history : entry.watch.FollowedTypes()) {
+    if (auto type = TrendOfType(history)) {
+      type->rising =
+          std::find(rising.begin(), rising.end(), &history) != rising.end();
+      trend.types.push_back(*std::move(type));
+    }
   }
   trend.watched_from_ns = entry.watched_from_ns;
   trend.last_seen_ns = entry.watch.last_seen_ns();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "collector/core/instances.h"
 #include "collector/core/type_names.h"
@@ -18,11 +19,21 @@ constexpr double kInStep = 0.08;
 constexpr double kOnlookerShare = 0.02;
 constexpr double kOnlookerObjects = 0.01;
 
+// Over all processes, of the types that rise in one of them at least: where a
+// type rests for a moment, the others must not be all that is counted, as the
+// sum is divided by all of them.
 std::vector<GrowingType> SumByType(
     const std::vector<std::vector<TypeTrend>>& by_process) {
+  std::set<std::string> rising;
+  for (const auto& process : by_process) {
+    for (const TypeTrend& trend : process) {
+      if (trend.rising) rising.insert(trend.type);
+    }
+  }
   std::map<std::string, GrowingType> sums;
   for (const auto& process : by_process) {
     for (const TypeTrend& trend : process) {
+      if (!rising.contains(trend.type)) continue;
       auto [at, fresh] = sums.try_emplace(trend.type);
       GrowingType& sum = at->second;
       if (fresh) {

@@ -18,6 +18,9 @@ struct TypeTrend {
   std::string type;
   Estimate objects_per_s;
   Estimate bytes_per_s;
+  // By itself, in this process. One that rests for a census does not, and still
+  // counts where the type rises in another process.
+  bool rising = true;
 };
 
 // Nothing with fewer than four censuses.

@@ -37,6 +37,8 @@ class TypeWatch {
   // `since_s`.
   std::vector<const TypeHistory*> Rising(double since_s) const;
   bool AnyRising(double since_s) const;
+  // All that keep a history, rising or not.
+  const std::vector<TypeHistory>& followed() const { return followed_; }
   // Types whose floors rise: what was never given back afterwards.
   std::vector<const TypeHistory*> FloorRising() const;
   bool AnyFloorRising() const { return !FloorRising().empty(); }

@@ -52,6 +52,23 @@ TEST(RankTypes, SumsProcessesAndTheirErrorsAddInSquares) {
   EXPECT_DOUBLE_EQ(ranked[0].share, 1);
 }
 
+// A page once said a quarter of the objects: the faster of two processes had
+// had no such request between its last two looks.
+TEST(RankTypes, ATypeThatRestsInOneProcessIsNotLeftOutOfTheSum) {
+  TypeTrend rests = Trend("app.Vehicle", 60, 9600);
+  rests.rising = false;
+  TypeTrend cache = Trend("app.Cache", 5, 500);
+  cache.rising = false;
+  const auto ranked = RankTypes(
+      {{Trend("app.Vehicle", 20, 3200), Trend("tuple", 20, 1280), cache},
+       {rests, Trend("tuple", 60, 3840)}},
+      18000);
+  ASSERT_EQ(ranked.size(), 1u) << "what rises nowhere is no growth";
+  EXPECT_DOUBLE_EQ(ranked[0].objects_per_s.value, 80);
+  EXPECT_EQ(ranked[0].rolled_up, (std::vector<std::string>{"1 tuple"}));
+  EXPECT_NEAR(ranked[0].share, 17920.0 / 18000, 1e-9);
+}
+
 TEST(TypeNames, WhoseATypeIs) {
   EXPECT_EQ(TypeOrigin("dict"), Origin::kBuiltin);
   EXPECT_EQ(TypeOrigin("multiprocessing.pool.ApplyResult"), Origin::kLibrary);
