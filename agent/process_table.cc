@@ -113,9 +113,18 @@ void ProcessTable::Describe(const core::ProcessId& id,
       clock_->WallOffsetNs() +
       static_cast<int64_t>(static_cast<double>(id.start_ticks) *
                            (1e9 / static_cast<double>(ticks_per_second_)));
+  if (source.cgroup.pod_uid.empty() && !source.cgroup.container_id.empty()) {
+    if (auto docker = procfs::ReadDockerContainer(config_.docker_dir,
+                                                  source.cgroup.container_id);
+        docker.ok()) {
+      source.docker = *std::move(docker);
+    }
+  }
   procfs::Identify(source, description);
   process.cgroup_names = source.cgroup;
   if (pods_ != nullptr) AskForPod(*pods_, process);
+  procfs::ApplyWorkloadRules(config_.workload_rules, process.cgroup_names,
+                             description);
   for (const char* name :
        {"PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"}) {
     auto it = source.environment.find(name);
@@ -131,7 +140,10 @@ void ProcessTable::AskForPodsAgain() {
   if (pods_ == nullptr || pods_->generation() == pods_generation_) return;
   pods_generation_ = pods_->generation();
   for (auto& [id, process] : processes_) {
-    if (AskForPod(*pods_, process)) process.described = false;
+    if (!AskForPod(*pods_, process)) continue;
+    process.described = false;
+    procfs::ApplyWorkloadRules(config_.workload_rules, process.cgroup_names,
+                               process.description);
   }
 }
 

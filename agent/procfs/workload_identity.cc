@@ -329,6 +329,14 @@ void Identify(const IdentitySource& source,
   description.command = CommandOf(source);
   description.container = source.cgroup.container_id;
 
+  if (source.docker) {
+    if (description.version.empty()) {
+      description.version = source.docker->version;
+    }
+    SetIfKnown(source.docker->image_digest, description.image_digest);
+    SetIfKnown(source.docker->owner, description.owner);
+  }
+
   bool in_pod = !source.cgroup.pod_uid.empty();
   std::string pod = attributes.First({"k8s.pod.name"});
   // Kubernetes sets HOSTNAME to the pod's name unless the pod says otherwise.
@@ -355,6 +363,13 @@ void Identify(const IdentitySource& source,
     auto [name, kind] = NameFromPod(pod);
     workload.name = pod == source.cgroup.pod_uid ? pod : name;
     workload.kind = pod == source.cgroup.pod_uid ? "Pod" : kind;
+    return;
+  }
+  if (source.docker && !source.docker->name.empty()) {
+    workload.name = source.docker->name;
+    workload.kind = source.docker->kind;
+    workload.source = "docker";
+    if (workload.ns.empty()) workload.ns = source.docker->ns;
     return;
   }
   workload.name = NameFromUnit(source.cgroup.unit);

@@ -77,6 +77,29 @@ TEST(WorkloadIdentityTest, PodThenUnit) {
   EXPECT_EQ(description.workload.kind, "systemd");
 }
 
+TEST(WorkloadIdentityTest, AComposeServiceBeforeTheUnitOfItsDaemon) {
+  IdentitySource source;
+  source.cgroup.container_id = std::string(64, 'a');
+  source.cgroup.unit = "docker.service";
+  source.docker = DockerContainer{.kind = "compose",
+                                  .ns = "shop",
+                                  .name = "orders",
+                                  .version = "1.4.2",
+                                  .owner = "payments"};
+  auto description = Describe(source);
+  EXPECT_EQ(description.workload.ns + "/" + description.workload.kind + "/" +
+                description.workload.name,
+            "shop/compose/orders");
+  EXPECT_EQ(description.workload.source, "docker");
+  EXPECT_EQ(description.version, "1.4.2");
+  EXPECT_EQ(description.owner, "payments");
+  source.environment = {{"OTEL_SERVICE_NAME", "orders-api"},
+                        {"DD_VERSION", "2"}};
+  description = Describe(source);
+  EXPECT_EQ(description.workload.name, "orders-api");
+  EXPECT_EQ(description.version, "2") << "what the service says of itself";
+}
+
 struct ArgvCase {
   std::vector<std::string> arguments;
   std::string cwd;
