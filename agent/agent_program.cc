@@ -204,7 +204,12 @@ absl::Status AgentProgram::StartTransport() {
       spool_, exporter::Spool::Open({config_.state_dir + "/spool",
                                      config_.spool_max_bytes, RandomHex(32)}));
   exporter::ReportClientOptions options;
-  options.collector = config_.collector;
+  options.collector = {config_.collector,
+                       config_.collector_ca_file,
+                       config_.collector_cert_file,
+                       config_.collector_key_file,
+                       config_.collector_server_name,
+                       config_.collector_token_file};
   options.agent_id = agent_id;
   options.node = NodeName();
   options.agent_version = version_;
@@ -220,6 +225,9 @@ absl::Status AgentProgram::StartTransport() {
       spdlog::info("collector connected address={}", config_.collector);
       if (agent_) agent_->HandleConnected();
     });
+  };
+  options.on_disconnected = [](const std::string& reason) {
+    spdlog::warn("no collector reason=\"{}\"", reason);
   };
   client_ = std::make_unique<exporter::ReportClient>(std::move(options),
                                                      spool_.get());

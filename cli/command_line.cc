@@ -150,6 +150,10 @@ void AddCollector(CLI::App& app, Options& options) {
                  absl::StrCat("the collector's address, else PLIMSOLL_URL [",
                               options.collector_url, "]"))
       ->type_name("URL");
+  app.add_option("--token-file", options.token_file,
+                 "a file with the token that the collector wants")
+      ->envname("PLIMSOLL_TOKEN_FILE")
+      ->type_name("FILE");
 }
 
 void AddCount(CLI::App& app, Options& options) {

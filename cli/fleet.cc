@@ -8,9 +8,9 @@ namespace plimsoll::cli {
 namespace {
 
 absl::Status RunIncidents(const Options& options, Session& session) {
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      const std::string body,
-      HttpGet(options.collector_url, "/api/v1/incidents"));
+  PLIMSOLL_ASSIGN_OR_RETURN(const std::string body,
+                            HttpGet(options.collector_url, "/api/v1/incidents",
+                                    {.token_file = options.token_file}));
   PLIMSOLL_ASSIGN_OR_RETURN(
       const std::string text,
       options.json ? FleetJson("incidents", body)
@@ -19,9 +19,9 @@ absl::Status RunIncidents(const Options& options, Session& session) {
 }
 
 absl::Status RunWorkloads(const Options& options, Session& session) {
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      const std::string body,
-      HttpGet(options.collector_url, "/api/v1/workloads"));
+  PLIMSOLL_ASSIGN_OR_RETURN(const std::string body,
+                            HttpGet(options.collector_url, "/api/v1/workloads",
+                                    {.token_file = options.token_file}));
   PLIMSOLL_ASSIGN_OR_RETURN(
       const std::string text,
       options.json ? FleetJson("workloads", body)

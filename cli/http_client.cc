@@ -7,6 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "plimsoll/base/secret_file.h"
+#include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::cli {
 namespace {
@@ -43,6 +45,14 @@ absl::Status HttpError(long code, const std::string& url,
   const std::string message =
       absl::StrCat(peer.who, " at ", url, " answered HTTP ", code, ": ",
                    body.substr(0, kShownBodyBytes));
+  if (code == 401 || code == 403) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        message,
+        peer.token_file.empty()
+            ? "; show it one with --token-file FILE, or in "
+              "PLIMSOLL_TOKEN_FILE"
+            : absl::StrCat("; it does not take the one in ", peer.token_file)));
+  }
   return absl::InternalError(message);
 }
 
@@ -64,6 +74,13 @@ absl::StatusOr<std::string> HttpGet(const std::string& url,
   curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, kTotalTimeoutMs);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &Append);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &body);
+  if (!peer.token_file.empty()) {
+    PLIMSOLL_ASSIGN_OR_RETURN(const std::string token,
+                              ReadSecretFile(peer.token_file));
+    curl_easy_setopt(curl.get(), CURLOPT_HTTPAUTH,
+                     static_cast<long>(CURLAUTH_BEARER));
+    curl_easy_setopt(curl.get(), CURLOPT_XOAUTH2_BEARER, token.c_str());
+  }
   const CURLcode code = curl_easy_perform(curl.get());
   if (code != CURLE_OK) return TransferError(code, url, peer);
   long status = 0;

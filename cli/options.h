@@ -28,6 +28,7 @@ struct Options {
   bool remove = false;
   bool prune = false;
   std::string collector_url;
+  std::string token_file;  // what the collector is shown; "": nothing
   std::string agent_url;
 
   // Of backtest.

@@ -16,10 +16,14 @@
 #include <utility>
 #include <vector>
 
+#include "collector/auth/authenticator.h"
+#include "collector/auth/token_reviewer.h"
 #include "collector/core/engine.h"
 #include "collector/core/incident_json.h"
 #include "collector/core/loss_counter.h"
+#include "collector/core/refusal_counter.h"
 #include "collector/http/api.h"
+#include "collector/http/http_guard.h"
 #include "collector/http/http_server.h"
 #include "collector/notify/notifiers.h"
 #include "collector/observe.h"
@@ -37,7 +41,15 @@ int64_t UnixNow() {
       .count();
 }
 
+int64_t MonotonicNow() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 constexpr char kVersion[] = "0.1.0";
+// Of one address; a page of the UI is one request.
+constexpr Rate kHttpRate = {.per_s = 50, .burst = 500};
 
 }  // namespace
 
@@ -51,7 +63,10 @@ class Server::Impl {
 
   const Config config_;
   LossCounter losses_;
+  RefusalCounter refusals_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<auth::TokenReviewer> reviewer_;
+  std::unique_ptr<auth::Authenticator> authenticator_;
   std::vector<std::unique_ptr<notify::HttpNotifier>> notifiers_;
   std::unique_ptr<rpc::FleetServer> fleet_;
   std::unique_ptr<http::Api> api_;
@@ -59,6 +74,7 @@ class Server::Impl {
 
  private:
   absl::Status OpenStore();
+  absl::Status StartFleet();
   absl::Status StartAnalysis();
   absl::Status StartHttp();
   void RunTimer();
@@ -107,6 +123,34 @@ absl::Status Server::Impl::OpenStore() {
   return absl::OkStatus();
 }
 
+absl::Status Server::Impl::StartFleet() {
+  rpc::FleetServerOptions options;
+  options.listen = config_.grpc_listen;
+  options.collector_version = kVersion;
+  options.tls.cert = config_.tls_cert_file;
+  options.tls.key = config_.tls_key_file;
+  options.tls.client_ca = config_.agent_ca_file;
+  options.tls.client_cert_required = config_.agent_accounts.empty();
+  if (!config_.agent_accounts.empty()) {
+    auth::TokenReviewerOptions review;
+    review.url = config_.kubernetes;
+    review.token_file = config_.kubernetes_token_file;
+    review.ca_file = config_.kubernetes_ca_file;
+    review.rules = {config_.token_audience, config_.agent_accounts};
+    review.now_ns = MonotonicNow;
+    reviewer_ = std::make_unique<auth::TokenReviewer>(std::move(review));
+  }
+  if (config_.authenticates()) {
+    authenticator_ = std::make_unique<auth::Authenticator>(
+        !config_.agent_ca_file.empty(), reviewer_.get());
+  }
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      fleet_,
+      rpc::FleetServer::Start(options, {store_.get(), store_.get(), &losses_,
+                                        &refusals_, authenticator_.get()}));
+  return absl::OkStatus();
+}
+
 absl::Status Server::Impl::StartAnalysis() {
   EnginePorts ports;
   ports.reader = store_.get();
@@ -140,6 +184,7 @@ absl::Status Server::Impl::StartHttp() {
   ports.reader = store_.get();
   ports.board = store_.get();
   ports.losses = &losses_;
+  ports.refusals = &refusals_;
   ports.incidents = [this] { return Incidents(); };
   ports.engine_counters = [this] { return owned_engine_->counters(); };
   ports.connected_agents = [this] { return fleet_->ConnectedAgents(); };
@@ -152,27 +197,35 @@ absl::Status Server::Impl::StartHttp() {
   http::HttpServerOptions options;
   options.host = address.host;
   options.port = address.port;
+  options.refusals = &refusals_;
+  http::Handler handler = [this](const http::Request& request) {
+    return api_->Handle(request);
+  };
+  if (!config_.http_token_file.empty()) {
+    handler = http::GuardByToken(config_.http_token_file, &refusals_,
+                                 std::move(handler));
+  }
+  handler =
+      http::LimitRate(kHttpRate, MonotonicNow, &refusals_, std::move(handler));
   PLIMSOLL_ASSIGN_OR_RETURN(
-      http_, http::HttpServer::Start(options, [this](const auto& request) {
-        return api_->Handle(request);
-      }));
+      http_, http::HttpServer::Start(options, std::move(handler)));
   return absl::OkStatus();
 }
 
 absl::Status Server::Impl::Start() {
   PLIMSOLL_RETURN_IF_ERROR(OpenStore());
-  rpc::FleetServerOptions options;
-  options.listen = config_.grpc_listen;
-  options.collector_version = kVersion;
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      fleet_,
-      rpc::FleetServer::Start(options, {store_.get(), store_.get(), &losses_}));
+  PLIMSOLL_RETURN_IF_ERROR(StartFleet());
   PLIMSOLL_RETURN_IF_ERROR(StartAnalysis());
   PLIMSOLL_RETURN_IF_ERROR(StartHttp());
   timer_ = std::thread([this] { RunTimer(); });
   spdlog::info("collector up store={}/fleet.db", config_.state_dir);
   spdlog::info("look here: http://{}/", config_.http_listen);
-  spdlog::info("agents connect here: {}", config_.grpc_listen);
+  spdlog::info("agents connect here: {} tls={} proof=\"{}\"",
+               config_.grpc_listen, !config_.tls_cert_file.empty(),
+               !config_.authenticates()         ? "none"
+               : config_.agent_ca_file.empty()  ? "token"
+               : config_.agent_accounts.empty() ? "certificate"
+                                                : "certificate or token");
   return absl::OkStatus();
 }
 

@@ -3,9 +3,9 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <utility>
+
+#include "plimsoll/base/secret_file.h"
 
 namespace plimsoll::kube {
 namespace {
@@ -13,30 +13,11 @@ namespace {
 // Of one answer, or of one line of a watch. A pod is some 10 kB; a page of the
 // list has a hundred.
 constexpr size_t kMaxBytes = size_t{32} << 20;
-constexpr size_t kMaxTokenBytes = 64 << 10;
 constexpr size_t kMostOfError = 300;
 constexpr int64_t kConnectTimeoutMs = 10'000;
 
 int StopWhenAsked(void* stop, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<const std::atomic<bool>*>(stop)->load() ? 1 : 0;
-}
-
-absl::StatusOr<std::string> ReadToken(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string token((std::istreambuf_iterator<char>(file)),
-                    std::istreambuf_iterator<char>());
-  while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') {
-    token.pop_back();
-  }
-  const bool printable = std::all_of(
-      token.begin(), token.end(), [](char c) { return c > ' ' && c < 0x7f; });
-  if (!file.good() && token.empty()) {
-    return absl::PermissionDeniedError("the token " + path + " cannot be read");
-  }
-  if (!printable || token.size() > kMaxTokenBytes) {
-    return absl::PermissionDeniedError("no token is in " + path);
-  }
-  return token;
 }
 
 absl::Status StatusOfCode(const std::string& what, long code,
@@ -123,7 +104,7 @@ absl::Status ApiClient::Perform(const std::string& path, int64_t timeout_ns,
     curl_easy_setopt(curl, CURLOPT_CAINFO, address_.ca_file.c_str());
   }
   if (!address_.token_file.empty()) {
-    auto token = ReadToken(address_.token_file);
+    auto token = ReadSecretFile(address_.token_file);
     if (!token.ok()) return token.status();
     curl_easy_setopt(curl, CURLOPT_HTTPAUTH,
                      static_cast<long>(CURLAUTH_BEARER));

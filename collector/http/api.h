@@ -25,6 +25,7 @@
 #include "collector/core/fleet_board.h"
 #include "collector/core/loss_counter.h"
 #include "collector/core/ports.h"
+#include "collector/core/refusal_counter.h"
 #include "collector/http/http_server.h"
 
 namespace plimsoll::collector::http {
@@ -34,6 +35,7 @@ struct ApiPorts {
   const FleetReader* reader = nullptr;
   const FleetBoard* board = nullptr;
   const LossCounter* losses = nullptr;
+  const RefusalCounter* refusals = nullptr;
   std::function<absl::StatusOr<std::vector<Incident>>()> incidents;
   std::function<EngineCounters()> engine_counters;
   std::function<std::vector<std::string>()> connected_agents;

@@ -78,6 +78,14 @@ std::string MetricsText(const ApiPorts& ports) {
                 ports.losses->Total(static_cast<plimsoll_drop_reason>(reason))),
             {{"reason", DropReasonLabel(reason)}});
   }
+  for (size_t i = 0; ports.refusals != nullptr && i < kRefusals; ++i) {
+    out.Add("plimsoll_collector_refused_total",
+            "What the collector's endpoints turned away, by reason",
+            prometheus::MetricType::Counter,
+            static_cast<double>(ports.refusals->Total(static_cast<Refusal>(i))),
+            {{"endpoint", kRefusalNames[i].endpoint},
+             {"reason", kRefusalNames[i].reason}});
+  }
   if (auto agents = ports.board->Agents(); agents.ok()) {
     for (const AgentState& agent : *agents) {
       for (const ReasonCount& loss : agent.losses) {
