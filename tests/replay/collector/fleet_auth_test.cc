@@ -292,13 +292,12 @@ TEST_F(FleetAuthTest, FilesRotateUnderARunningAgent) {
       {Path("spool"), 64 << 20, "0123456789abcdef0123456789abcdef"});
   ASSERT_TRUE(spool.ok()) << spool.status();
   exporter::ReportClientOptions options;
-  options.collector = {
-      .address = "127.0.0.1:" + std::to_string(server_->port()),
-      .ca_file = authority_->cert(),
-      .cert_file = Path("node.crt"),
-      .key_file = Path("node.key"),
-      .server_name = "localhost",
-      .refresh_s = 1};
+  options.collector.address = "127.0.0.1:" + std::to_string(server_->port());
+  options.collector.ca_file = authority_->cert();
+  options.collector.cert_file = Path("node.crt");
+  options.collector.key_file = Path("node.key");
+  options.collector.server_name = "localhost";
+  options.collector.refresh_s = 1;
   options.agent_id = "agent-1";
   options.node = "node-1";
   options.max_backoff = std::chrono::milliseconds(100);

@@ -55,7 +55,7 @@ class FleetServiceTest : public ::testing::Test {
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
     fullable_ = std::make_unique<FullableStore>(store_.get());
-    Start({});
+    Start(FleetServerOptions());
   }
   void Start(FleetServerOptions options) {
     server_.reset();
@@ -269,7 +269,9 @@ TEST_F(FleetServiceTest, AHelloThatWouldSpoilTheLogIsRefused) {
 }
 
 TEST_F(FleetServiceTest, WhoSaysNoHelloIsSentAway) {
-  Start({.hello_within_ms = 100});
+  FleetServerOptions options;
+  options.hello_within_ms = 100;
+  Start(options);
   auto stub = v1::Fleet::NewStub(
       grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
                           grpc::InsecureChannelCredentials()));
@@ -285,7 +287,9 @@ TEST_F(FleetServiceTest, WhoSaysNoHelloIsSentAway) {
 }
 
 TEST_F(FleetServiceTest, PastItsStreamsItRefusesAndRecovers) {
-  Start({.max_streams = 2});
+  FleetServerOptions options;
+  options.max_streams = 2;
+  Start(options);
   {
     StreamAgent first = Connect("agent-1");
     StreamAgent second = Connect("agent-2");
@@ -303,7 +307,9 @@ TEST_F(FleetServiceTest, PastItsStreamsItRefusesAndRecovers) {
 }
 
 TEST_F(FleetServiceTest, WhoSendsTooMuchIsReadMoreSlowlyAndLosesNothing) {
-  Start({.bytes = {.per_s = 1'000'000, .burst = 100'000}});
+  FleetServerOptions options;
+  options.bytes = {.per_s = 1'000'000, .burst = 100'000};
+  Start(options);
   StreamAgent agent = Connect();
   agent.Read();
   const auto begin = std::chrono::steady_clock::now();

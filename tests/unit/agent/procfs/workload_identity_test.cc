@@ -85,6 +85,7 @@ TEST(WorkloadIdentityTest, AComposeServiceBeforeTheUnitOfItsDaemon) {
                                   .ns = "shop",
                                   .name = "orders",
                                   .version = "1.4.2",
+                                  .image_digest = "sha256:1f",
                                   .owner = "payments"};
   auto description = Describe(source);
   EXPECT_EQ(description.workload.ns + "/" + description.workload.kind + "/" +
