@@ -32,6 +32,7 @@ struct AffectedProcess {
   std::string pod, node, region, version;
   std::string instance;  // instances.h
   Estimate bytes_per_s;
+  std::string model_limited;  // ProcessJudgement's
   std::optional<double> usage_bytes, limit_bytes;
   std::optional<TimeToLimit> time_to_limit;  // of its instance
   bool pressed = false;  // timed by what presses on the limit, not by itself
@@ -118,6 +119,8 @@ struct Incident {
   std::string resolve_reason;
   double window_s = 0;   // what the slope was estimated over
   Estimate bytes_per_s;  // of one leaking instance: the mean over them
+  // Why the interval may miss, or empty: of the first that has a reason.
+  std::string model_limited;
   std::optional<TimeToLimit> time_to_limit;  // of the first to die
   bool limit_of_node = false;                // its limit is its node's memory
   std::vector<AffectedProcess> processes;    // worst first

@@ -112,12 +112,10 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StackEvidence, kind, type,
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GrowingType, type, builtin,
                                                 objects_per_s, bytes_per_s,
                                                 share, rolled_up)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(AffectedProcess, process, pid,
-                                                pod, node, region, version,
-                                                instance, bytes_per_s,
-                                                usage_bytes, limit_bytes,
-                                                time_to_limit, pressed,
-                                                limit_of_node, leaking, helper)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    AffectedProcess, process, pid, pod, node, region, version, instance,
+    bytes_per_s, model_limited, usage_bytes, limit_bytes, time_to_limit,
+    pressed, limit_of_node, leaking, helper)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(EvidenceRequest, process, what,
                                                 outcome, reason, sent_ns,
                                                 finished_ns)
@@ -139,10 +137,11 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PageText, title, what, held_by,
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     Incident, id, workload, cause, state, page, rule, opened_ns, fired_ns,
     resolved_ns, updated_ns, evidence_requested_ns, evidence_problem,
-    page_delivered, resolve_reason, window_s, bytes_per_s, time_to_limit,
-    limit_of_node, processes, workload_processes, workload_instances,
-    leaking_processes, leaking_instances, instance_kind, types, shares, stacks,
-    requests, census_coverage, typed_share, traffic, regions, text)
+    page_delivered, resolve_reason, window_s, bytes_per_s, model_limited,
+    time_to_limit, limit_of_node, processes, workload_processes,
+    workload_instances, leaking_processes, leaking_instances, instance_kind,
+    types, shares, stacks, requests, census_coverage, typed_share, traffic,
+    regions, text)
 
 std::string EncodeIncident(const Incident& incident) {
   const json j = incident;

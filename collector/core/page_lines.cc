@@ -134,7 +134,10 @@ std::string TrustLine(const Incident& incident) {
   if (incident.typed_share) {
     parts.push_back("typed " + FormatShare(*incident.typed_share));
   }
-  parts.push_back("slope over the last " + FormatDuration(incident.window_s));
+  parts.push_back("slope over the last " + FormatDuration(incident.window_s) +
+                  (incident.model_limited.empty()
+                       ? ""
+                       : " (model-limited: " + incident.model_limited + ")"));
   if (!incident.traffic.causes.empty()) {
     const TrafficCause& top = incident.traffic.causes.front();
     parts.push_back((top.inseparable_from.empty() ? "separable (VIF "

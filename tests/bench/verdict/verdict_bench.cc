@@ -47,7 +47,7 @@ constexpr Knob kKnobs[] = {
     {"bend_age_s", &JudgementThresholds::bend_age_s},
     {"fill_age_s", &JudgementThresholds::fill_age_s},
     {"fill_share_of_headroom", &JudgementThresholds::fill_share_of_headroom},
-    {"short_lived_share", &JudgementThresholds::short_lived_share},
+    {"clock_watch_s", &JudgementThresholds::clock_watch_s},
     {"past_peak_margin", &JudgementThresholds::past_peak_margin},
     {"min_pooled_z", &JudgementThresholds::min_pooled_z},
     {"interval_inflation", &JudgementThresholds::interval_inflation},
@@ -71,28 +71,36 @@ double CpuSeconds() {
 }
 
 void PrintHead() {
-  std::printf("%-28s %6s %6s %6s %8s %8s %8s %6s %6s %6s\n", "detector",
+  std::printf("%-28s %6s %6s %6s %8s %8s %8s %6s %6s %6s %6s\n", "detector",
               "prec.", "recall", "slow", "false/d", "<= 95 %", "pages/d", "CI",
-              "used", "OOM");
+              "marked", "used", "OOM");
 }
 
 void Print(const std::string& name, const Score& s) {
-  std::printf("%-28s %6.3f %6.3f %6.3f %8.4f %8.4f %8.4f %6.3f %6.2f %6.2f\n",
-              name.c_str(), s.Precision(), s.Recall(), s.SlowRecall(),
-              s.FalsePerDay(),
-              UpperRate(s.false_on_healthy, s.healthy_pod_days),
-              s.pages_on_healthy / std::max(1e-9, s.healthy_pod_days),
-              static_cast<double>(s.held) / std::max(1, s.intervals),
-              MedianOf(s.headroom_used), MedianOf(s.oom_errors));
+  std::printf(
+      "%-28s %6.3f %6.3f %6.3f %8.4f %8.4f %8.4f %6.3f %6.2f %6.2f %6.2f\n",
+      name.c_str(), s.Precision(), s.Recall(), s.SlowRecall(), s.FalsePerDay(),
+      UpperRate(s.false_on_healthy, s.healthy_pod_days),
+      s.pages_on_healthy / std::max(1e-9, s.healthy_pod_days),
+      static_cast<double>(s.held) / std::max(1, s.intervals), s.Marked(),
+      MedianOf(s.headroom_used), MedianOf(s.oom_errors));
 }
 
 void PrintParts(const Score& s) {
-  std::printf("\n%-14s %5s %5s %9s %9s\n", "shape", "true", "false", "found",
-              "CI holds");
+  std::printf(
+      "\nleaks that took 1 %% of the limit in a life that was seen: found %d "
+      "of "
+      "%d, slow ones %d of %d\na version's leak is said %.1f h after its "
+      "second "
+      "pod (median of %zu)\n",
+      s.visible_found, s.visible, s.slow_visible_found, s.slow_visible,
+      MedianOf(s.version_delays_h), s.version_delays_h.size());
+  std::printf("\n%-14s %5s %5s %9s %9s %6s\n", "shape", "true", "false",
+              "found", "CI holds", "marked");
   for (const auto& [name, p] : s.shapes) {
-    std::printf("%-14s %5d %5d %4d/%-4d %4d/%-4d\n", name.c_str(),
+    std::printf("%-14s %5d %5d %4d/%-4d %4d/%-4d %6d\n", name.c_str(),
                 p.true_claims, p.false_claims, p.found, p.leaking, p.held,
-                p.intervals);
+                p.intervals, p.marked);
   }
   for (const auto& [name, p] : s.leaks) {
     std::printf("leak %-14s found %d/%d\n", name.c_str(), p.found, p.leaking);
@@ -105,13 +113,15 @@ void PrintClaims(const std::vector<MadeWorkload>& fleet,
                  const std::vector<Claim>& claims) {
   for (const Claim& c : claims) {
     const MadeWorkload& w = fleet[static_cast<size_t>(c.workload)];
+    const double per_h = 360000 / w.limit_bytes;
     std::printf(
-        "  %s %5.2f h %s %-10s life %d leak %-12s %5.2f %%/h: said "
-        "%.2f [%.2f, %.2f] over %.1f h, %zu pods%s\n",
-        w.name.c_str(), c.at_s / 3600, c.page ? "PAGE  " : "ticket",
-        Name(w.shape), static_cast<int>(w.life), Name(w.leak),
-        w.leak_percent_per_h, c.bytes_per_s * 360000 / w.limit_bytes,
-        c.lo * 360000 / w.limit_bytes, c.hi * 360000 / w.limit_bytes,
+        "  %s %s %5.2f h %s %-10s %s life %d leak %-12s %5.2f %%/h: said "
+        "%.2f [%.2f, %.2f]%s truth %.2f over %.1f h, %zu pods%s\n",
+        IsTrue(w, c) ? "     " : "FALSE", w.name.c_str(), c.at_s / 3600,
+        c.page ? "PAGE  " : "ticket", Name(w.shape), w.mixture.c_str(),
+        static_cast<int>(w.life), Name(w.leak), w.leak_percent_per_h,
+        c.bytes_per_s * per_h, c.lo * per_h, c.hi * per_h,
+        c.model_limited ? " marked" : "", TrueRateOf(w, c).value_or(0) * per_h,
         c.window_s / 3600, c.pods.size(), c.first ? "" : " (again)");
   }
   for (size_t i = 0; i < fleet.size(); ++i) {
@@ -119,9 +129,12 @@ void PrintClaims(const std::vector<MadeWorkload>& fleet,
     bool said = false;
     for (const Claim& c : claims) said |= c.workload == static_cast<int>(i);
     if (w.leak == Leak::kNone || said) continue;
-    std::printf("  %s missed: %-10s life %d leak %-12s %5.2f %%/h\n",
-                w.name.c_str(), Name(w.shape), static_cast<int>(w.life),
-                Name(w.leak), w.leak_percent_per_h);
+    std::printf(
+        "  %s missed: %-10s %s life %d leak %-12s %5.2f %%/h, %.1f %% in one "
+        "life\n",
+        w.name.c_str(), Name(w.shape), w.mixture.c_str(),
+        static_cast<int>(w.life), Name(w.leak), w.leak_percent_per_h,
+        100 * MostLeaked(w));
   }
 }
 

@@ -75,18 +75,6 @@ TEST(Siblings, AnotherVersionAtTheSameAge) {
   EXPECT_EQ(Ask({Make("v2", 10, 2, Leak)}, 12), SiblingWord::kNothing);
 }
 
-TEST(Siblings, ShortLivesTellTogether) {
-  const auto warm = [](double age) { return 100 + 40 * (1 - std::exp(-age)); };
-  std::vector<WorkloadLife> leaks, warms;
-  for (int i = 0; i < 5; ++i) {
-    leaks.push_back(Make("v1", 2.5 * i, 2.4, Leak));
-    warms.push_back(Make("v1", 2.5 * i, 2.4, warm));
-  }
-  EXPECT_TRUE(ShortLivesGrowSteadily(leaks, "v1", kRate));
-  EXPECT_FALSE(ShortLivesGrowSteadily(leaks, "v2", kRate));
-  EXPECT_FALSE(ShortLivesGrowSteadily(warms, "v1", kRate));
-}
-
 TEST(LifeLog, KeepsFloorsPeaksAndWhatWasSurvived) {
   LifeLog log;
   std::vector<Sample> samples;
