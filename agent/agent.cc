@@ -173,6 +173,7 @@ Agent::Status Agent::status() {
   if (ports_.probes != nullptr) {
     status.probes = ports_.probes->usage();
     status.rung = ports_.probes->rung();
+    status.rung_refusals = ports_.probes->rung_refusals();
   }
   status.reports = reports_;
   status.cpu_ns = ports_.cpu_ns();

@@ -82,6 +82,7 @@ class Agent {
     CommandRunner::Statistics commands;
     core::ProbeUsage probes;
     std::string rung;
+    std::map<std::string, std::string> rung_refusals;
     int64_t reports = 0;
     int64_t cpu_ns = 0;
     int64_t rss_bytes = 0;

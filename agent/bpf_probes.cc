@@ -54,7 +54,8 @@ BpfProbes::BpfProbes(const bpf::KernelSupport& kernel,
     : costs_(costs.ok() ? *costs : core::HitCosts()),
       proc_(std::move(proc)),
       clock_(clock),
-      governor_(options) {
+      governor_(options),
+      rung_refusals_(kernel.RungRefusals()) {
   if (!costs.ok()) {
     gc_refusal_ = window_refusal_ = NoCosts(costs.status());
   } else {

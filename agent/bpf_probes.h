@@ -41,6 +41,9 @@ class BpfProbes final : public core::ProbePort {
 
   std::string rung() const override;
   std::string refusal() const override { return window_refusal_; }
+  std::map<std::string, std::string> rung_refusals() const override {
+    return rung_refusals_;
+  }
   absl::StatusOr<std::string> AttachGc(
       const core::ProcessId& id, const core::PythonProcess& python) override;
   absl::StatusOr<std::string> AttachGrowth(
@@ -93,6 +96,7 @@ class BpfProbes final : public core::ProbePort {
   std::optional<bpf::GrowthProbe> growth_;
   std::optional<WindowWorker> windows_;
   std::string rung_;
+  std::map<std::string, std::string> rung_refusals_;
   std::string gc_refusal_;
   std::string growth_refusal_;
   std::string window_refusal_;

@@ -180,6 +180,11 @@ void AddWork(const Agent::Status& agent, Exposition& out) {
   out.Declare("plimsoll_agent_attach_rung", MetricType::Gauge,
               "How uprobes are attached here; 1 for the rung in use.");
   out.Add({{"rung", agent.rung.empty() ? "none" : agent.rung}}, 1);
+  out.Declare("plimsoll_agent_attach_rung_refused", MetricType::Gauge,
+              "1 for each way to attach uprobes that does not work here.");
+  for (const auto& [rung, reason] : agent.rung_refusals) {
+    out.Add({{"rung", rung}, {"reason", reason}}, 1);
+  }
 }
 
 void AddTransport(const TransportStatus& transport, Exposition& out) {

@@ -1,6 +1,7 @@
 // plimsoll ps: the Python processes of this node.
 #include <unistd.h>
 
+#include "agent/bpf/kernel_support.h"
 #include "cli/discovery.h"
 #include "cli/progress.h"
 #include "cli/ps_report.h"
@@ -10,12 +11,31 @@
 namespace plimsoll::cli {
 namespace {
 
+// Where nothing can be attached, no build's probe addresses help.
+void RefuseStacks(const absl::Status& why, PsReport& report) {
+  for (PsProcess& process : report.processes) {
+    for (core::TierStatus& tier : process.tiers) {
+      if (tier.tier != core::Tier::kStacks || !tier.ok) continue;
+      tier.ok = false;
+      tier.reason = std::string(why.message());
+    }
+  }
+}
+
 absl::Status RunPs(const Options& options, Session& session) {
   Progress progress(session.terminal, options.quiet);
   progress.Show("looking for interpreters");
   PLIMSOLL_ASSIGN_OR_RETURN(Discovery discovery, Discovery::Make());
-  PsReport report{.processes = {}, .quiet = options.quiet, .notes = {}};
+  PsReport report;
+  report.quiet = options.quiet;
   PLIMSOLL_ASSIGN_OR_RETURN(report.processes, discovery.Scan());
+  const auto kernel = bpf::KernelSupport::Detect();
+  report.rung_refusals = kernel.RungRefusals();
+  if (const auto rung = kernel.Rung(); rung.ok()) {
+    report.uprobe_rung = bpf::UprobeRungName(*rung);
+  } else {
+    RefuseStacks(rung.status(), report);
+  }
   if (::geteuid() != 0) {
     report.notes.push_back(
         "not run as root: processes of other users may be missing or unread");

@@ -45,6 +45,9 @@ std::string Refusals(const PsReport& report, const Style& style) {
     }
   }
   std::string out;
+  if (!report.uprobe_rung.empty()) {
+    out += Dim("probes are attached by " + report.uprobe_rung, style) + "\n";
+  }
   for (const auto& [reason, holds] : by_reason) {
     const std::string pids =
         holds.pids.size() > 6
@@ -112,6 +115,10 @@ std::string RenderPs(const PsReport& report, const Style& style) {
 std::string PsJson(const PsReport& report) {
   nlohmann::ordered_json document =
       DocumentHead("ps", std::nullopt, report.notes);
+  auto& uprobes = document["uprobes"] = nlohmann::ordered_json::object();
+  uprobes["rung"] = nullptr;
+  if (!report.uprobe_rung.empty()) uprobes["rung"] = report.uprobe_rung;
+  uprobes["refused"] = report.rung_refusals;
   auto& processes = document["processes"] = nlohmann::ordered_json::array();
   for (const PsProcess& process : report.processes) {
     nlohmann::ordered_json row;

@@ -3,6 +3,7 @@
 #define PLIMSOLL_CLI_PS_REPORT_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +28,10 @@ struct PsProcess {
 struct PsReport {
   std::vector<PsProcess> processes;  // by pid
   bool quiet = false;
+  // How uprobes are attached here; "" where they cannot be. And why not, for
+  // each way that does not work.
+  std::string uprobe_rung;
+  std::map<std::string, std::string> rung_refusals;
   Notes notes;
 };
 

@@ -62,7 +62,6 @@ absl::StatusOr<WindowSampler> WindowSampler::Make(
     return absl::UnimplementedError(
         "this build has no place where its typed allocators can be probed");
   }
-  PLIMSOLL_RETURN_IF_ERROR(kernel.UprobesUsable());
   PLIMSOLL_ASSIGN_OR_RETURN(auto probe, bpf::AllocProbe::Create(kernel));
   PLIMSOLL_ASSIGN_OR_RETURN(const auto costs, bpf::CalibrateHitCosts(kernel));
   return WindowSampler(target, std::move(probe), costs, total_ns);

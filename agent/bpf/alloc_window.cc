@@ -257,17 +257,11 @@ UprobeRung AllocProbe::rung() const { return loaded_->rung; }
 
 absl::StatusOr<AllocProbe> AllocProbe::Create(const KernelSupport& kernel,
                                               AllocProbeOptions options) {
-  PLIMSOLL_RETURN_IF_ERROR(kernel.UprobesUsable());
   auto loaded = std::make_shared<Loaded>();
+  PLIMSOLL_ASSIGN_OR_RETURN(loaded->rung, kernel.Rung());
   PLIMSOLL_ASSIGN_OR_RETURN(loaded->skeleton,
                             Skeleton<plimsoll_alloc>::Open("alloc"));
-  const bool multi = kernel.uprobe_multi() && !options.force_perf;
-  loaded->rung = multi ? UprobeRung::kUprobeMulti : UprobeRung::kPerf;
-  if (multi) {
-    bpf_program__set_expected_attach_type(
-        loaded->skeleton->progs.handle_alloc,
-        static_cast<enum bpf_attach_type>(kTraceUprobeMulti));
-  }
+  PrepareForRung(loaded->skeleton->progs.handle_alloc, loaded->rung);
   loaded->max_count_rows = options.max_count_rows;
   bpf_map__set_max_entries(loaded->skeleton->maps.counts,
                            options.max_count_rows);

@@ -9,7 +9,7 @@
 //
 // One AllocProbe per agent, one loaded object, up to 64 windows at once, one
 // per process. All calls on one thread. OpenWindow blocks for the pilot and the
-// attach (about 100 ms with uprobe_multi, more with perf).
+// attach (about 100 ms with uprobe_multi, more with the other rungs).
 //
 // What the counts are not: allocations that the build inlined past the probe.
 // core::BalanceWindow says so by comparing with the census.
@@ -34,8 +34,6 @@ namespace plimsoll::bpf {
 struct AllocProbeOptions {
   uint32_t max_count_rows = 16384;
   uint32_t max_stacks = 4096;
-  // Forces a rung of the attach ladder; tests only need this.
-  bool force_perf = false;
 };
 
 struct AllocWindowOptions {
@@ -70,7 +68,7 @@ struct WindowCounts {
   std::map<std::string, int64_t> drops;  // by drop-reason label
   WindowProgress progress;
   double cost_ns_per_hit = 0;  // mean of the mix
-  std::string rung;            // "uprobe_multi", "perf"
+  std::string rung;            // "uprobe_multi", "tracefs", "perf"
   bool process_gone = false;
 };
 

@@ -185,18 +185,12 @@ GcProbe& GcProbe::operator=(GcProbe&&) noexcept = default;
 GcProbe::~GcProbe() = default;
 
 absl::StatusOr<GcProbe> GcProbe::Create(const KernelSupport& kernel) {
-  PLIMSOLL_RETURN_IF_ERROR(kernel.UprobesUsable());
   auto state = std::make_unique<State>();
+  PLIMSOLL_ASSIGN_OR_RETURN(state->rung, kernel.Rung());
   PLIMSOLL_ASSIGN_OR_RETURN(state->skeleton, Skeleton<plimsoll_gc>::Open("gc"));
   state->return_probe_refusal = kernel.return_probe_refusal;
-  if (kernel.uprobe_multi()) {
-    state->rung = UprobeRung::kUprobeMulti;
-    for (bpf_program* program : {state->skeleton->progs.handle_gc,
-                                 state->skeleton->progs.handle_gc_return}) {
-      bpf_program__set_expected_attach_type(
-          program, static_cast<enum bpf_attach_type>(kTraceUprobeMulti));
-    }
-  }
+  PrepareForRung(state->skeleton->progs.handle_gc, state->rung);
+  PrepareForRung(state->skeleton->progs.handle_gc_return, state->rung);
   PLIMSOLL_RETURN_IF_ERROR(state->skeleton.Load());
   state->targets = TargetTable(bpf_map__fd(state->skeleton->maps.targets),
                                bpf_map__fd(state->skeleton->maps.progress),

@@ -93,16 +93,10 @@ absl::StatusOr<double> MeasureHit(bpf_program* program, UprobeRung rung,
 }  // namespace
 
 absl::StatusOr<core::HitCosts> CalibrateHitCosts(const KernelSupport& kernel) {
-  PLIMSOLL_RETURN_IF_ERROR(kernel.UprobesUsable());
+  PLIMSOLL_ASSIGN_OR_RETURN(const UprobeRung rung, kernel.Rung());
   PLIMSOLL_ASSIGN_OR_RETURN(auto skeleton,
                             Skeleton<plimsoll_calibrate>::Open("calibrate"));
-  UprobeRung rung = UprobeRung::kPerf;
-  if (kernel.uprobe_multi()) {
-    rung = UprobeRung::kUprobeMulti;
-    bpf_program__set_expected_attach_type(
-        skeleton->progs.handle_nothing,
-        static_cast<enum bpf_attach_type>(kTraceUprobeMulti));
-  }
+  PrepareForRung(skeleton->progs.handle_nothing, rung);
   PLIMSOLL_RETURN_IF_ERROR(skeleton.Load());
   core::HitCosts costs;
   PLIMSOLL_ASSIGN_OR_RETURN(costs.emulated_ns,

@@ -1,7 +1,6 @@
 #include "agent/bpf/kernel_support.h"
 
 #include <bpf/bpf.h>
-#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
@@ -12,15 +11,19 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "agent/bpf/handles.h"
+#include "agent/bpf/tracefs_uprobe.h"
 #include "agent/bpf/uprobe_link.h"
 #include "plimsoll/base/unique_fd.h"
 
 namespace plimsoll::bpf {
 namespace {
+
+constexpr char kUprobeDevice[] = "/sys/bus/event_source/devices/uprobe/type";
 
 // `return 0`, as a uprobe program.
 UniqueFd LoadEmptyUprobe(uint32_t expected_attach_type) {
@@ -72,12 +75,29 @@ std::string UprobeMultiRefusal() {
   return absl::StrCat("uprobe_multi links: ", std::strerror(error));
 }
 
+// Permission is asked for before the path is looked at, and this one is empty.
 std::string PerfUprobeRefusal() {
-  const UniqueFd type(::open("/sys/bus/event_source/devices/uprobe/type",
-                             O_RDONLY | O_CLOEXEC));
-  if (!type.valid()) {
+  uint32_t type = 0;
+  if (!(std::ifstream(kUprobeDevice) >> type)) {
     return absl::StrCat("no perf uprobe device: ", std::strerror(errno),
                         " (CONFIG_UPROBE_EVENTS)");
+  }
+  perf_event_attr attributes = {};
+  attributes.size = sizeof(attributes);
+  attributes.type = type;
+  attributes.config1 = reinterpret_cast<uint64_t>("");  // uprobe_path
+  const UniqueFd event(static_cast<int>(::syscall(
+      SYS_perf_event_open, &attributes, 0, -1, -1, PERF_FLAG_FD_CLOEXEC)));
+  if (event.valid() || errno == EINVAL) return "";
+  return absl::StrCat("perf uprobes: ", std::strerror(errno),
+                      errno == EACCES || errno == EPERM
+                          ? "; run as root with CAP_SYS_ADMIN"
+                          : "");
+}
+
+std::string TracefsRefusal() {
+  if (const auto removed = TracefsUprobe::RemoveLeftovers(); !removed.ok()) {
+    return absl::StrCat("tracefs uprobes: ", removed.status().message());
   }
   return "";
 }
@@ -126,6 +146,7 @@ KernelSupport KernelSupport::Detect() {
   }
   support.uprobe_multi_refusal =
       support.bpf() ? UprobeMultiRefusal() : support.bpf_refusal;
+  support.tracefs_refusal = TracefsRefusal();
   support.perf_uprobe_refusal = PerfUprobeRefusal();
   support.return_probe_refusal = ReturnProbeRefusal(support.version);
   support.page_fault_refusal = PageFaultRefusal();
@@ -133,12 +154,37 @@ KernelSupport KernelSupport::Detect() {
   return support;
 }
 
-absl::Status KernelSupport::UprobesUsable() const {
-  if (uprobes()) return absl::OkStatus();
+void KernelSupport::Refuse(UprobeRung rung, const std::string& reason) {
+  switch (rung) {
+    case UprobeRung::kUprobeMulti:
+      uprobe_multi_refusal = reason;
+      return;
+    case UprobeRung::kTracefs:
+      tracefs_refusal = reason;
+      return;
+    case UprobeRung::kPerf:
+      perf_uprobe_refusal = reason;
+      return;
+  }
+}
+
+absl::StatusOr<UprobeRung> KernelSupport::Rung() const {
   if (!bpf()) return absl::FailedPreconditionError(bpf_refusal);
+  if (uprobe_multi()) return UprobeRung::kUprobeMulti;
+  if (tracefs()) return UprobeRung::kTracefs;
+  if (perf_uprobe()) return UprobeRung::kPerf;
   return absl::FailedPreconditionError(
       absl::StrCat("no way to attach a uprobe: ", uprobe_multi_refusal, "; ",
-                   perf_uprobe_refusal));
+                   tracefs_refusal, "; ", perf_uprobe_refusal));
+}
+
+std::map<std::string, std::string> KernelSupport::RungRefusals() const {
+  std::map<std::string, std::string> refusals = {
+      {UprobeRungName(UprobeRung::kUprobeMulti), uprobe_multi_refusal},
+      {UprobeRungName(UprobeRung::kTracefs), tracefs_refusal},
+      {UprobeRungName(UprobeRung::kPerf), perf_uprobe_refusal}};
+  std::erase_if(refusals, [](const auto& rung) { return rung.second.empty(); });
+  return refusals;
 }
 
 std::string KernelSupport::Describe() const {
@@ -149,6 +195,7 @@ std::string KernelSupport::Describe() const {
   };
   line("bpf", bpf_refusal);
   line("uprobe_multi", uprobe_multi_refusal);
+  line("tracefs uprobes", tracefs_refusal);
   line("perf uprobes", perf_uprobe_refusal);
   line("return probes", return_probe_refusal);
   line("page-fault samples", page_fault_refusal);

@@ -1,11 +1,14 @@
 // What the running kernel offers to our probes, found by trying, in words.
-// A value; Detect() makes a few system calls and leaves nothing behind.
+// A value; Detect() makes a few system calls, leaves nothing behind and removes
+// what programs of ours that were killed left in tracefs.
 #ifndef PLIMSOLL_AGENT_BPF_KERNEL_SUPPORT_H_
 #define PLIMSOLL_AGENT_BPF_KERNEL_SUPPORT_H_
 
+#include <map>
 #include <string>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/bpf/uprobe_site.h"
 
 namespace plimsoll::bpf {
 
@@ -22,19 +25,23 @@ struct KernelSupport {
   // Empty: works. Else a sentence that says why not and what to do.
   std::string bpf_refusal;           // no program can be loaded at all
   std::string uprobe_multi_refusal;  // the first rung of the attach ladder
-  std::string perf_uprobe_refusal;   // the second rung
+  std::string tracefs_refusal;       // the second
+  std::string perf_uprobe_refusal;   // the third
   std::string return_probe_refusal;
   std::string page_fault_refusal;  // per-task software event
   std::string lifecycle_refusal;   // exec, exit and OOM events (tp_btf)
 
   bool bpf() const { return bpf_refusal.empty(); }
   bool uprobe_multi() const { return uprobe_multi_refusal.empty(); }
+  bool tracefs() const { return tracefs_refusal.empty(); }
   bool perf_uprobe() const { return perf_uprobe_refusal.empty(); }
   bool return_probes() const { return return_probe_refusal.empty(); }
-  bool uprobes() const { return bpf() && (uprobe_multi() || perf_uprobe()); }
-
-  // kFailedPrecondition naming each rung that failed; OK when one works.
-  absl::Status UprobesUsable() const;
+  // Takes a rung out of the ladder: tests and benchmarks try each.
+  void Refuse(UprobeRung rung, const std::string& reason);
+  // The best rung that works; kFailedPrecondition naming each that does not.
+  absl::StatusOr<UprobeRung> Rung() const;
+  // By the name of each rung that does not work: why.
+  std::map<std::string, std::string> RungRefusals() const;
   // One "what: works | not: why" line each, for `plimsoll ps -v` and status.
   std::string Describe() const;
 

@@ -58,7 +58,21 @@ absl::StatusOr<BpfLink> AttachPerf(bpf_program* program,
 }  // namespace
 
 const char* UprobeRungName(UprobeRung rung) {
-  return rung == UprobeRung::kUprobeMulti ? "uprobe_multi" : "perf";
+  switch (rung) {
+    case UprobeRung::kUprobeMulti:
+      return "uprobe_multi";
+    case UprobeRung::kTracefs:
+      return "tracefs";
+    case UprobeRung::kPerf:
+      return "perf";
+  }
+  return "unknown";
+}
+
+void PrepareForRung(bpf_program* program, UprobeRung rung) {
+  if (rung != UprobeRung::kUprobeMulti) return;
+  bpf_program__set_expected_attach_type(
+      program, static_cast<enum bpf_attach_type>(kTraceUprobeMulti));
 }
 
 absl::StatusOr<uint64_t> ProbeCookie(const core::ProbePoint& probe) {
@@ -114,6 +128,7 @@ absl::StatusOr<UniqueFd> CreateUprobeMultiLink(
 
 void UprobeLinks::Detach() {
   multi_.Reset();
+  tracefs_.clear();
   perf_.clear();
 }
 
@@ -134,6 +149,13 @@ absl::StatusOr<UprobeLinks> AttachUprobes(bpf_program* program, UprobeRung rung,
     return links;
   }
   for (const UprobeSite& site : sites) {
+    if (rung == UprobeRung::kTracefs) {
+      PLIMSOLL_ASSIGN_OR_RETURN(
+          TracefsUprobe probe,
+          TracefsUprobe::Attach(program, open_path, pid, site, at_return));
+      links.tracefs_.push_back(std::move(probe));
+      continue;
+    }
     PLIMSOLL_ASSIGN_OR_RETURN(
         BpfLink link, AttachPerf(program, open_path, pid, site, at_return));
     links.perf_.push_back(std::move(link));

@@ -77,10 +77,14 @@ class ProbePort {
 
   virtual ~ProbePort() = default;
 
-  // How uprobes are attached here: "uprobe_multi", "perf"; "" when they
-  // cannot be, and then refusal() says why.
+  // How uprobes are attached here: "uprobe_multi", "tracefs", "perf"; "" when
+  // they cannot be, and then refusal() says why.
   virtual std::string rung() const = 0;
   virtual std::string refusal() const = 0;
+  // Why the rungs that do not work do not, by their names.
+  virtual std::map<std::string, std::string> rung_refusals() const {
+    return {};
+  }
 
   // Tier 1, until Detach. The result is the rung ("usdt", "uprobe_multi",
   // "page-faults") or why not.

@@ -73,7 +73,7 @@ struct TierStatus {
   Tier tier = Tier::kMemory;
   bool ok = false;
   std::string reason;
-  std::string rung;  // "usdt", "uprobe_multi", "perf", "read"
+  std::string rung;  // "usdt", "uprobe_multi", "tracefs", "perf", "read"
 };
 
 }  // namespace plimsoll::core

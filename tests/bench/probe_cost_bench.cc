@@ -76,7 +76,7 @@ void Measure(const std::string& python, bpf::AllocProbe& probe,
 }
 
 int Main(std::vector<std::string> pythons) {
-  const bpf::KernelSupport kernel = bpf::KernelSupport::Detect();
+  bpf::KernelSupport kernel = bpf::KernelSupport::Detect();
   std::printf("%s\n", kernel.Describe().c_str());
   const auto begin = std::chrono::steady_clock::now();
   const auto costs = bpf::CalibrateHitCosts(kernel);
@@ -93,9 +93,9 @@ int Main(std::vector<std::string> pythons) {
       if (minor >= 11 && minor <= 13) pythons.push_back(python);
     }
   }
-  for (const bool perf : {false, true}) {
-    auto probe = bpf::AllocProbe::Create(kernel, {.force_perf = perf});
-    if (!probe.ok()) continue;
+  while (kernel.Rung().ok()) {
+    auto probe = bpf::AllocProbe::Create(kernel);
+    if (!probe.ok()) break;
     std::printf("rung %s\n", bpf::UprobeRungName(probe->rung()));
     for (const std::string& python : pythons) {
       using core::ProbeKind;
@@ -104,6 +104,7 @@ int Main(std::vector<std::string> pythons) {
       Measure(python, *probe, *costs, {ProbeKind::kObjectFree}, "free");
       Measure(python, *probe, *costs, {}, "all");
     }
+    kernel.Refuse(probe->rung(), "measured already");
   }
   return 0;
 }

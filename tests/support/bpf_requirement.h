@@ -13,9 +13,7 @@ namespace plimsoll::testing {
 // "" when BPF and uprobes work here.
 inline std::string BpfUnavailableReason() {
   const bpf::KernelSupport support = bpf::KernelSupport::Detect();
-  if (!support.bpf()) return support.bpf_refusal;
-  if (!support.uprobes()) return support.uprobe_multi_refusal;
-  return "";
+  return std::string(support.Rung().status().message());
 }
 
 // PLIMSOLL_REQUIRE_BPF=1: a machine that must run them, such as CI.

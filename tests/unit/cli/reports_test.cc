@@ -105,7 +105,12 @@ TEST(PsReport, JsonGivesEachTierAWordOrAReason) {
       {.tier = core::Tier::kMemory, .ok = true},
       {.tier = core::Tier::kStacks, .ok = false, .reason = "no probes"}};
   report.processes = {process};
+  report.uprobe_rung = "tracefs";
+  report.rung_refusals = {{"uprobe_multi", "kernel >= 6.6 has it"}};
   const json document = json::parse(PsJson(report));
+  EXPECT_EQ(document["uprobes"],
+            json({{"rung", "tracefs"},
+                  {"refused", {{"uprobe_multi", "kernel >= 6.6 has it"}}}}));
   EXPECT_EQ(document["schema"], "plimsoll.ps/1");
   const json& row = document["processes"][0];
   EXPECT_EQ(row["pid"], 7);
@@ -114,11 +119,13 @@ TEST(PsReport, JsonGivesEachTierAWordOrAReason) {
   EXPECT_EQ(row["tiers"], json({{"memory", "ok"}, {"stacks", "no probes"}}));
   const std::string text = RenderPs(report, {});
   EXPECT_THAT(text, HasSubstr("not seen: stacks of pid 7: no probes"));
+  EXPECT_THAT(text, HasSubstr("probes are attached by tracefs"));
 }
 
 TEST(PsReport, SaysSoWhenThereIsNone) {
   EXPECT_THAT(RenderPs({}, {}), HasSubstr("no Python process"));
   EXPECT_EQ(json::parse(PsJson({}))["processes"], json::array());
+  EXPECT_TRUE(json::parse(PsJson({}))["uprobes"]["rung"].is_null());
 }
 
 GcReport MakeGc() {

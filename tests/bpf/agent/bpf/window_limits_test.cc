@@ -1,6 +1,5 @@
 // What a window must not do: cost too much, outlive its process, mix two
 // processes, leave anything behind, or name a stack that is not the thread's.
-#include <dirent.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,6 +10,7 @@
 #include "agent/bpf/alloc_window.h"
 #include "agent/bpf/hit_cost.h"
 #include "tests/bpf/agent/bpf/bpf_target.h"
+#include "tests/bpf/agent/bpf/probed_code.h"
 #include "tests/bpf/agent/bpf/window_truth.h"
 #include "tests/support/bpf_requirement.h"
 
@@ -20,60 +20,20 @@ namespace {
 using core::ProbeKind;
 using ::plimsoll::testing::BpfTarget;
 using ::plimsoll::testing::kWindowScript;
-using ::plimsoll::testing::LiveMemory;
+using ::plimsoll::testing::OpenDescriptors;
+using ::plimsoll::testing::ProbedCode;
 using ::plimsoll::testing::StrippedPythons;
 using ::plimsoll::testing::Sum;
 using ::plimsoll::testing::SumOf;
 using ::plimsoll::testing::TestName;
 using ::testing::HasSubstr;
 
-size_t OpenDescriptors() {
-  size_t count = 0;
-  DIR* directory = ::opendir("/proc/self/fd");
-  while (::readdir(directory) != nullptr) ++count;
-  ::closedir(directory);
-  return count;
-}
-
-// The first bytes of each probed place, as the target executes them.
-std::vector<uint64_t> ProbedCode(const BpfTarget& target) {
-  std::vector<uint64_t> words;
-  // Static, not position-independent or not: the mapping says where.
-  std::ifstream maps("/proc/" + std::to_string(target.pid()) + "/maps");
-  std::string line;
-  while (std::getline(maps, line)) {
-    unsigned long begin = 0, end = 0, offset = 0;
-    char mode[5] = {};
-    if (std::sscanf(line.c_str(), "%lx-%lx %4s %lx", &begin, &end, mode,
-                    &offset) != 4 ||
-        mode[2] != 'x' ||
-        line.find(target.process().build.object_path) == std::string::npos) {
-      continue;
-    }
-    for (const core::ProbePoint& probe : target.process().build.probes) {
-      if (probe.file_offset < offset ||
-          probe.file_offset - offset >= end - begin) {
-        continue;
-      }
-      uint64_t word = 0;
-      LiveMemory(target.pid())
-          .Read(begin + probe.file_offset - offset,
-                std::as_writable_bytes(std::span(&word, 1)));
-      words.push_back(word);
-    }
-  }
-  return words;
-}
-
 class WindowLimitsTest : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     PLIMSOLL_NEEDS_BPF();
     kernel_ = KernelSupport::Detect();
-    Load({});
-  }
-  void Load(AllocProbeOptions options) {
-    absl::StatusOr<AllocProbe> probe = AllocProbe::Create(kernel_, options);
+    absl::StatusOr<AllocProbe> probe = AllocProbe::Create(kernel_);
     ASSERT_TRUE(probe.ok()) << probe.status();
     probe_.emplace(*std::move(probe));
   }
@@ -201,31 +161,6 @@ TEST_P(WindowLimitsTest, DeepStacksAreCutAndSaidSo) {
     seen = true;
   }
   EXPECT_TRUE(seen);
-}
-
-TEST_P(WindowLimitsTest, PerfUprobesCountTheSame) {
-  Load({.force_perf = true});
-  ASSERT_EQ(probe_->rung(), UprobeRung::kPerf);
-  BpfTarget target(GetParam(), kWindowScript);
-  const size_t descriptors = OpenDescriptors();
-  const std::vector<uint64_t> code = ProbedCode(target);
-  absl::StatusOr<AllocWindow> window = probe_->OpenWindow(
-      target.process(),
-      {.kinds = {ProbeKind::kTypeGenericAlloc, ProbeKind::kGcNew}});
-  ASSERT_TRUE(window.ok()) << window.status();
-  target.Command("make_masts 25 make_vessels 35");
-  const WindowCounts counts = window->Close();
-  EXPECT_EQ(counts.rung, "perf");
-  EXPECT_EQ(SumOf(counts, {.probe = ProbeKind::kTypeGenericAlloc,
-                           .type = target.Number("Mast"),
-                           .code = target.Number("make_masts")}),
-            (Sum{25, 0}));
-  EXPECT_EQ(SumOf(counts, {.probe = ProbeKind::kTypeGenericAlloc,
-                           .type = target.Number("Vessel"),
-                           .code = target.Number("make_vessels")}),
-            (Sum{35, 0}));
-  EXPECT_EQ(ProbedCode(target), code);
-  EXPECT_EQ(OpenDescriptors(), descriptors);
 }
 
 INSTANTIATE_TEST_SUITE_P(Pythons, WindowLimitsTest,
