@@ -8,7 +8,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "plimsoll/base/secret_file.h"
-#include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::cli {
 namespace {
@@ -42,11 +41,13 @@ absl::Status TransferError(CURLcode code, const std::string& url,
 
 absl::Status HttpError(long code, const std::string& url,
                        const std::string& body, const HttpPeer& peer) {
-  const std::string message =
-      absl::StrCat(peer.who, " at ", url, " answered HTTP ", code, ": ",
-                   body.substr(0, kShownBodyBytes));
+  const std::string_view said =
+      std::string_view(body).substr(0, kShownBodyBytes);
+  const std::string message = absl::StrCat(
+      peer.who, " at ", url, " answered HTTP ", code, ": ",
+      std::string(said.substr(0, said.find_last_not_of("\r\n") + 1)));
   if (code == 401 || code == 403) {
-    return absl::PermissionDeniedError(absl::StrCat(
+    return absl::FailedPreconditionError(absl::StrCat(
         message,
         peer.token_file.empty()
             ? "; show it one with --token-file FILE, or in "
@@ -75,11 +76,13 @@ absl::StatusOr<std::string> HttpGet(const std::string& url,
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &Append);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &body);
   if (!peer.token_file.empty()) {
-    PLIMSOLL_ASSIGN_OR_RETURN(const std::string token,
-                              ReadSecretFile(peer.token_file));
+    const auto token = ReadSecretFile(peer.token_file);
+    if (!token.ok()) {
+      return absl::FailedPreconditionError(token.status().message());
+    }
     curl_easy_setopt(curl.get(), CURLOPT_HTTPAUTH,
                      static_cast<long>(CURLAUTH_BEARER));
-    curl_easy_setopt(curl.get(), CURLOPT_XOAUTH2_BEARER, token.c_str());
+    curl_easy_setopt(curl.get(), CURLOPT_XOAUTH2_BEARER, token->c_str());
   }
   const CURLcode code = curl_easy_perform(curl.get());
   if (code != CURLE_OK) return TransferError(code, url, peer);

@@ -2,7 +2,7 @@
 // first use.
 //
 // Errors: kUnavailable the collector does not answer (with how to start one or
-// name another); kInvalidArgument the URL is none; kPermissionDenied 401 or
+// name another); kInvalidArgument the URL is none; kFailedPrecondition 401 or
 // 403, or a token that cannot be read; kInternal another HTTP status but 200,
 // with the beginning of its text.
 #ifndef PLIMSOLL_CLI_HTTP_CLIENT_H_

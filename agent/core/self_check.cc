@@ -196,6 +196,11 @@ std::vector<std::string> Notes(const Surroundings& s) {
         "this is not the host's PID namespace: only processes of this "
         "container are seen (the chart sets hostPID: true)");
   }
+  if (!s.Has(Capability::kSysPtrace)) {
+    notes.emplace_back(
+        "without CAP_SYS_PTRACE the agent does not start at all, whatever "
+        "else works");
+  }
   if (s.Has(Capability::kSysAdmin)) {
     notes.emplace_back(
         "CAP_SYS_ADMIN is held and not needed: five smaller ones are enough");

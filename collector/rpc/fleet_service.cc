@@ -42,6 +42,7 @@ class FleetServer::Impl {
                  &queue_,
                  &registry_,
                  &rates_,
+                 &refused_,
                  options_.collector_version,
                  options_.max_streams,
                  options_.hello_within_ms},
@@ -72,6 +73,7 @@ class FleetServer::Impl {
   StreamRegistry registry_;
   IngestQueue queue_;
   RateBook rates_;
+  RefusalLog refused_{MonotonicNs};
   StreamContext context_;
   Service service_;
   std::unique_ptr<grpc::Server> server_;

@@ -101,8 +101,12 @@ void FleetStream::RefuseLocked(Refusal refusal, const grpc::Status& status) {
   if (context_->ports.refusals != nullptr) {
     context_->ports.refusals->Count(refusal);
   }
-  spdlog::warn("stream refused peer={} agent=\"{}\" node=\"{}\" reason=\"{}\"",
-               address_, hello_.agent_id, hello_.node, status.error_message());
+  if (const auto unsaid = context_->refused->Take()) {
+    spdlog::warn(
+        "stream refused peer={} agent={} node={} reason=\"{}\" more_unsaid={}",
+        address_, hello_.agent_id, hello_.node, status.error_message(),
+        *unsaid);
+  }
   FinishLocked(status);
 }
 
@@ -200,7 +204,7 @@ bool FleetStream::MayGreetLocked(const v1::Hello& hello) {
       Refusal::kOtherNode,
       {grpc::StatusCode::PERMISSION_DENIED,
        "this is node " + identity_->node + " by its " + identity_->how +
-           "; it may not speak for \"" + hello_.node + "\""});
+           "; it may not speak for node " + hello_.node});
   return false;
 }
 

@@ -16,6 +16,7 @@
 
 #include "collector/rpc/fleet_service.h"
 #include "collector/rpc/rate_book.h"
+#include "collector/rpc/refusal_log.h"
 #include "collector/rpc/stream_registry.h"
 #include "plimsoll/v1/stream.pb.h"
 
@@ -27,6 +28,7 @@ struct StreamContext {
   IngestQueue* queue;
   StreamRegistry* registry;
   RateBook* rates;
+  RefusalLog* refused;
   std::string collector_version;
   size_t max_streams;
   int64_t hello_within_ms;

@@ -114,7 +114,7 @@ TEST_F(AuthenticationTest, ANodeSpeaksForItselfAndPeopleShowTheToken) {
     ASSERT_TRUE(Until([&] {
       return Read("node-2.log").find("may not speak for") != std::string::npos;
     })) << Read("node-2.log");
-    EXPECT_THAT(Read("collector.log"), HasSubstr("node=\"node-2\""));
+    EXPECT_THAT(Read("collector.log"), HasSubstr("node=node-2"));
   }
   testing::CommandResult result = Plimsoll({});
   EXPECT_EQ(result.exit_code, 3) << result.err;

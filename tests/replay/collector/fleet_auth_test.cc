@@ -136,7 +136,7 @@ TEST_F(FleetAuthTest, ACertificateSpeaksForItsNodeAndNoOther) {
   const std::string names = "URI:spiffe://example/plimsoll/node/node-1";
   ExpectRefused(Connect(Show("node-2", names)),
                 grpc::StatusCode::PERMISSION_DENIED,
-                "may not speak for \"node-2\"");
+                "may not speak for node node-2");
   EXPECT_EQ(refusals_.Total(Refusal::kOtherNode), 1);
   StreamAgent agent = Connect(Show("node-1", names));
   EXPECT_TRUE(agent.Read().has_welcome());

@@ -77,6 +77,7 @@ TEST(SelfCheckTest, WithoutPtraceMemoryAndCensusAreLostAndItIsNamed) {
   EXPECT_THAT(Lost(check), UnorderedElementsAre("memory", "headers", "census"));
   EXPECT_THAT(Of(check, "census").remedy, HasSubstr("grant CAP_SYS_PTRACE"));
   EXPECT_EQ(Of(check, "census").reason, "not permitted");
+  EXPECT_THAT(check.notes, Contains(HasSubstr("does not start at all")));
 }
 
 // Yama's scope 3 refuses process_vm_readv, but not /proc/PID/maps.
