@@ -43,33 +43,8 @@ class Families {
   std::vector<prometheus::MetricFamily> all_;
 };
 
-}  // namespace
-
-std::string MetricsText(const ApiPorts& ports) {
-  Families out;
-  StoreFigures store = ports.board->Figures();
-  out.Add("plimsoll_collector_info", "Version of this collector",
-          prometheus::MetricType::Gauge, 1, {{"version", ports.version}});
-  out.Gauge("plimsoll_collector_agents_connected", "Agents with a stream",
-            static_cast<int64_t>(ports.connected_agents().size()));
-  out.Counter("plimsoll_collector_ingested_samples_total",
-              "Samples stored since start", store.samples_total);
-  out.Counter("plimsoll_collector_ingested_batches_total",
-              "Batches stored since start", store.batches_total);
-  out.Counter("plimsoll_collector_store_transactions_total",
-              "Transactions of ingest since start", store.transactions_total);
-  out.Gauge("plimsoll_collector_store_bytes", "Size of the database",
-            store.database_bytes);
-  out.Gauge("plimsoll_collector_store_journal_bytes",
-            "Batches whose samples are not in chunks yet", store.journal_bytes);
-  out.Gauge("plimsoll_collector_store_head_series",
-            "Series with samples in memory", store.series_in_head);
-  out.Gauge("plimsoll_collector_store_processes",
-            "Processes that the store knows", store.processes);
-  out.Counter("plimsoll_collector_store_chunk_samples_total",
-              "Samples written out in chunks since start", store.chunk_samples);
-  out.Counter("plimsoll_collector_store_chunk_bytes_total",
-              "Bytes of those chunks", store.chunk_bytes);
+// What was lost or turned away, here and by agents.
+void AddLosses(const ApiPorts& ports, Families& out) {
   for (int reason = 1; reason < PLIMSOLL_DROP_REASON_COUNT; ++reason) {
     out.Add("plimsoll_collector_dropped_total",
             "What the collector lost or refused, by reason",
@@ -98,6 +73,36 @@ std::string MetricsText(const ApiPorts& ports) {
       }
     }
   }
+}
+
+}  // namespace
+
+std::string MetricsText(const ApiPorts& ports) {
+  Families out;
+  StoreFigures store = ports.board->Figures();
+  out.Add("plimsoll_collector_info", "Version of this collector",
+          prometheus::MetricType::Gauge, 1, {{"version", ports.version}});
+  out.Gauge("plimsoll_collector_agents_connected", "Agents with a stream",
+            static_cast<int64_t>(ports.connected_agents().size()));
+  out.Counter("plimsoll_collector_ingested_samples_total",
+              "Samples stored since start", store.samples_total);
+  out.Counter("plimsoll_collector_ingested_batches_total",
+              "Batches stored since start", store.batches_total);
+  out.Counter("plimsoll_collector_store_transactions_total",
+              "Transactions of ingest since start", store.transactions_total);
+  out.Gauge("plimsoll_collector_store_bytes", "Size of the database",
+            store.database_bytes);
+  out.Gauge("plimsoll_collector_store_journal_bytes",
+            "Batches whose samples are not in chunks yet", store.journal_bytes);
+  out.Gauge("plimsoll_collector_store_head_series",
+            "Series with samples in memory", store.series_in_head);
+  out.Gauge("plimsoll_collector_store_processes",
+            "Processes that the store knows", store.processes);
+  out.Counter("plimsoll_collector_store_chunk_samples_total",
+              "Samples written out in chunks since start", store.chunk_samples);
+  out.Counter("plimsoll_collector_store_chunk_bytes_total",
+              "Bytes of those chunks", store.chunk_bytes);
+  AddLosses(ports, out);
   EngineCounters engine = ports.engine_counters();
   out.Counter("plimsoll_collector_judgements_total",
               "Processes judged since start", engine.judgements);
