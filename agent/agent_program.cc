@@ -320,7 +320,15 @@ void AgentProgram::PublishMetrics() {
       transport.losses[reason] += count;
     }
   }
-  metrics_->Publish(RenderMetrics(agent_->status(), transport, version_), "");
+  PodsStatus pods;
+  if (pod_watch_) {
+    const kube::PodWatchStats stats = pod_watch_->stats();
+    pods = {true,          stats.connected, static_cast<int64_t>(pods_.size()),
+            stats.lists,   stats.events,    stats.bad_events,
+            stats.failures};
+  }
+  metrics_->Publish(RenderMetrics(agent_->status(), transport, pods, version_),
+                    "");
 }
 
 absl::Status AgentProgram::Run() {

@@ -166,7 +166,9 @@ std::string DoNow(const Incident& incident, const std::string& url) {
                    [](const AffectedProcess& p) { return p.leaking; });
   if (worst == incident.processes.end()) return evidence;
   if (!worst->pod.empty()) {
-    return "kubectl label pod " + worst->pod +
+    const std::string& ns = incident.workload.ns;
+    return "kubectl " + (ns.empty() ? "" : "-n " + ns + " ") + "label pod " +
+           worst->pod +
            " app- (takes it out of service and keeps it for a look); " +
            evidence;
   }
