@@ -174,6 +174,11 @@ class Containers(ContainerNode):
 
     @unittest.skipUnless(FULL, "waits for the page: PLIMSOLL_FULL=1")
     def test_7_a_killed_collector_loses_nothing_and_pages_nobody_again(self):
+        # Within a second of the page it is on record that it was delivered; a
+        # collector that dies before says it again, as the same alert.
+        self.wait_for("record of the page", 20, lambda: any(
+            each["page_delivered"]
+            for each in self.ask("/api/v1/incidents")["incidents"]))
         before = self.samples(self.process)
         posts = len(self.posted())
         self.collector.kill()
