@@ -91,7 +91,7 @@ std::string RenderSurroundings(const core::Surroundings& s) {
       {"unprivileged_bpf_disabled", Known(s.unprivileged_bpf_disabled)},
       {"BTF", s.btf ? "yes" : "no"},
       {"memory cgroup", CgroupName(s)},
-      {"tracefs", s.tracefs ? "mounted (not needed)" : "not mounted"},
+      {"tracefs", s.tracefs ? "mounted" : "not mounted"},
       {"PID namespace", s.host_pid_namespace ? "the host's" : "another"},
   };
   std::string out = "\nsurroundings\n";

@@ -24,6 +24,7 @@
 #include "agent/bpf/kernel_support.h"
 #include "agent/bpf/lifecycle_probe.h"
 #include "agent/bpf/native_probe.h"
+#include "agent/bpf/uprobe_site.h"
 #include "agent/host.h"
 #include "agent/inspector/blocking_inspector.h"
 #include "agent/procfs/proc_root.h"
@@ -149,9 +150,9 @@ void TryProbes(core::Trials& trials) {
     trials.load_bpf = absl::PermissionDeniedError(kernel.bpf_refusal);
     return;
   }
-  trials.uprobe_rung = kernel.uprobe_multi()  ? "uprobe_multi"
-                       : kernel.perf_uprobe() ? "perf"
-                                              : "";
+  if (const auto rung = kernel.Rung(); rung.ok()) {
+    trials.uprobe_rung = bpf::UprobeRungName(*rung);
+  }
   trials.uprobes = bpf::CalibrateHitCosts(kernel).status();
   trials.gc_probe = bpf::GcProbe::Create(kernel).status();
   trials.windows = bpf::AllocProbe::Create(kernel).status();

@@ -82,10 +82,11 @@ std::string UprobeRemedy(const Surroundings& s, const Trials& t) {
     std::string grant = Grant(s, {Capability::kCheckpointRestore});
     if (!grant.empty() && !t.mapped_files.ok()) return grant;
   }
-  if (t.uprobe_rung != "uprobe_multi" && !s.Has(Capability::kSysAdmin)) {
-    return "this kernel has no uprobe_multi (6.6 has it) and lets nobody "
-           "without CAP_SYS_ADMIN open perf uprobes: a newer kernel, or grant "
-           "CAP_SYS_ADMIN";
+  const bool by_perf = t.uprobe_rung == "perf" || t.uprobe_rung.empty();
+  if (by_perf && !s.Has(Capability::kSysAdmin)) {
+    return "this kernel has no uprobe_multi (6.6 has it), and may let nobody "
+           "without CAP_SYS_ADMIN open perf uprobes: mount the host's tracefs "
+           "read-write at /sys/kernel/tracing, or take a newer kernel";
   }
   return BpfRemedy(s, t.uprobes);
 }

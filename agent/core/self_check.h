@@ -73,7 +73,7 @@ struct Trials {
   absl::Status page_faults;
   absl::Status native;
   absl::Status lifecycle;
-  std::string uprobe_rung;  // "uprobe_multi", "perf"
+  std::string uprobe_rung;  // "uprobe_multi", "tracefs", "perf"; "": none
 };
 
 struct TierCheck {

@@ -143,7 +143,8 @@ TEST(SelfCheckTest, UprobesNeedMappedFilesAndARung) {
   trials.mapped_files = absl::OkStatus();
   trials.uprobe_rung = "perf";
   check = Judge(WithTheFive(), trials);
-  EXPECT_THAT(Of(check, "stacks").remedy, HasSubstr("CAP_SYS_ADMIN"));
+  EXPECT_THAT(Of(check, "stacks").remedy,
+              HasSubstr("mount the host's tracefs"));
   EXPECT_THAT(Of(check, "stacks").remedy, HasSubstr("6.6"));
 }
 
