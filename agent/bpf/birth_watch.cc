@@ -132,6 +132,8 @@ core::WriteReading BirthWatch::Read(int index) {
   return {.hits = row.hits, .has_stack = row.births > 0};
 }
 
+int64_t BirthWatch::CpuNs() { return ProcessCpuNs(state_->pid); }
+
 absl::StatusOr<core::RawStack> BirthWatch::ReadStack(int index) {
   const State::Slot& slot = state_->slots[static_cast<size_t>(index)];
   const plimsoll_watch_key key = state_->KeyOf(slot);

@@ -50,6 +50,7 @@ class BirthWatch final : public core::WritePort {
   absl::Status Arm(int index, const core::WriteWatch& watch) override;
   void Disarm(int index) override;
   core::WriteReading Read(int index) override;
+  int64_t CpuNs() override;
   absl::StatusOr<core::RawStack> ReadStack(int index) override;
   BirthWatchUse Use() const;
 

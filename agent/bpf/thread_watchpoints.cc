@@ -138,6 +138,16 @@ absl::StatusOr<uint64_t> ThreadWatchpoints::Writes() const {
   return writes;
 }
 
+int64_t ProcessCpuNs(int32_t pid) {
+  clockid_t clock = 0;
+  timespec taken{};
+  if (::clock_getcpuclockid(pid, &clock) != 0 ||
+      ::clock_gettime(clock, &taken) != 0) {
+    return -1;
+  }
+  return int64_t{taken.tv_sec} * 1'000'000'000 + taken.tv_nsec;
+}
+
 absl::StatusOr<double> MeasureTrapNs(int program_fd) {
   alignas(8) volatile uint64_t word = 0;
   PLIMSOLL_ASSIGN_OR_RETURN(ThreadWatchpoints watchpoint,

@@ -137,7 +137,7 @@ std::string BirthRun::WhyNone() const {
       "no birth was followed to rest: of ", c.armed, " blocks watched, ", c.hot,
       " were written too often, ", c.unreached, " were not reached, ", c.late,
       " were taken before, ", c.other, " became something else, ", c.died,
-      " did not stay");
+      " did not stay, ", c.starved, " rested while the process hardly ran");
   if (c.budget_spent) absl::StrAppend(&why, "; the budget of hits was spent");
   return why;
 }

@@ -13,6 +13,9 @@ constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kNsPerSecond = 1'000 * kNsPerMs;
 constexpr int64_t kShortestRestNs = kNsPerSecond / 2;
 constexpr int64_t kLongestRestNs = 3 * kNsPerSecond;
+// Of the process, while a block rests: some thousand turns of a loop that makes
+// and drops objects.
+constexpr int64_t kRestCpuNs = 5 * kNsPerMs;
 constexpr int64_t kShortestPatienceNs = 2 * kNsPerSecond;
 constexpr int64_t kLongestPatienceNs = 60 * kNsPerSecond;
 constexpr int64_t kFirstLookStepNs = 20 * kNsPerMs;
@@ -158,6 +161,7 @@ void BirthSession::Watch(Slot& slot, int index) {
     counts_.hits += hits;
     slot.hits += hits;
     slot.quiet_ns = now_ns_;
+    slot.quiet_cpu_ns = writes_->CpuNs();
   }
   if (slot.hits_before + slot.hits > options_.max_hits_per_sample) {
     return GiveUp(slot, index, counts_.hot);
@@ -167,6 +171,7 @@ void BirthSession::Watch(Slot& slot, int index) {
       PatienceNs(options_)) {
     return;
   }
+  if (slot.hits > 0) return GiveUp(slot, index, counts_.starved);
   // Spots nearer to the allocator are reached sooner.
   ahead_ /= 2;
   GiveUp(slot, index, counts_.unreached);
@@ -183,7 +188,8 @@ void BirthSession::Pause(Slot& slot, int index) {
 }
 
 bool BirthSession::Rests(const Slot& slot) const {
-  return slot.hits > 0 && now_ns_ - slot.quiet_ns >= options_.rest_ns;
+  return slot.hits > 0 && now_ns_ - slot.quiet_ns >= options_.rest_ns &&
+         writes_->CpuNs() - slot.quiet_cpu_ns >= kRestCpuNs;
 }
 
 // A sample's worth ahead of the even pace: a block amid heavy churn takes its

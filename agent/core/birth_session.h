@@ -15,6 +15,9 @@
 // only passes (makes and drops) has been overwritten by then. At the end every
 // sample is looked at again, and leaves when its object is gone.
 //
+// To rest is to be left alone while the process runs: one that is stopped, or
+// starved of CPU, leaves everything alone, what it is about to drop as well.
+//
 // Bounds: hits of the target by hit_budget, which is spent evenly over the
 // duration (ahead of that nothing is armed), by max_hits_per_sample, and by
 // pace, beyond which a block is left alone for a while. All are checked at each
@@ -68,6 +71,9 @@ class WritePort {
   virtual absl::Status Arm(int slot, const WriteWatch& watch) = 0;
   virtual void Disarm(int slot) = 0;
   virtual WriteReading Read(int slot) = 0;
+  // CPU time that the process has taken so far, all threads. Negative: it
+  // cannot be read (any more), and then nothing rests.
+  virtual int64_t CpuNs() = 0;
   // An error where a write since Arm may not have been seen: the stack need not
   // be that of the last one.
   virtual absl::StatusOr<RawStack> ReadStack(int slot) = 0;
@@ -103,6 +109,7 @@ struct BirthCounts {
   int64_t other = 0;      // rests as something else than the type
   int64_t died = 0;       // was a sample, and gone at the end
   int64_t unread = 0;     // its stack could not be read
+  int64_t starved = 0;    // left alone, but the process hardly ran meanwhile
   int64_t looks = 0;
   bool budget_spent = false;
 };
@@ -147,6 +154,7 @@ class BirthSession {
     uint64_t hits_before = 0;  // it was last paused
     int64_t armed_ns = 0;
     int64_t quiet_ns = 0;  // when its hits were last seen to change
+    int64_t quiet_cpu_ns = 0;  // the process' CPU time then
     int64_t next_look_ns = 0;
     int64_t look_step_ns = 0;
   };

@@ -20,12 +20,14 @@ class Writes final : public WritePort {
   }
   void Disarm(int) override {}
   WriteReading Read(int) override { return {2, true}; }
+  int64_t CpuNs() override { return cpu_ns_ += kMs; }
   absl::StatusOr<RawStack> ReadStack(int index) override {
     return RawStack{.frames = {{code_.at(index), 1}}};
   }
   int armed = 0;
 
  private:
+  int64_t cpu_ns_ = 0;  // a millisecond more whenever it is asked for
   std::map<int, uint64_t> code_;
 };
 

@@ -57,6 +57,7 @@ class World final : public WritePort {
   absl::StatusOr<RawStack> ReadStack(int slot) override {
     return RawStack{.frames = {{armed_.at(slot).code, 0}}};
   }
+  int64_t CpuNs() override { return cpu_ns; }
   size_t armed() const { return armed_.size(); }
 
   BirthFindings Find(const BirthLook& look) {
@@ -79,6 +80,7 @@ class World final : public WritePort {
 
   absl::Status refusal;
   size_t most_armed = 0;
+  int64_t cpu_ns = 0;
 
  private:
   struct Armed {
@@ -107,11 +109,12 @@ BirthSurvey InstancesAt(uint32_t offset) {
   return survey;
 }
 
-// Every tick is 10 ms; `work` runs before it.
+// Every tick is 10 ms; `work` runs before it, and takes half of a core.
 template <typename Work>
-void Drive(BirthSession& session, Work work) {
+void Drive(World& world, BirthSession& session, Work work) {
   for (int64_t ms = 10; ms < 100'000 && !session.done(); ms += 10) {
     work();
+    world.cpu_ns += 5 * kMs;
     session.Tick(ms * kMs);
   }
 }
@@ -138,7 +141,7 @@ class BirthSessionTest : public ::testing::Test {
 TEST_F(BirthSessionTest, OnlyTheLeakIsNamedAmidAHundredfoldChurn) {
   BirthSession& session =
       Make({.duration_ns = 20'000 * kMs, .hit_budget = 1'000'000});
-  Drive(session, [this] {
+  Drive(world_, session, [this] {
     for (int i = 0; i < 100; ++i) {
       world_.Free(world_.Allocate(kType, kChurnCode));
     }
@@ -158,7 +161,7 @@ TEST_F(BirthSessionTest, TwoSitesAreSampledInTheirProportion) {
   BirthSession& session =
       Make({.duration_ns = 60'000 * kMs, .rest_ns = 500 * kMs});
   int turn = 0;
-  Drive(session, [this, &turn] {
+  Drive(world_, session, [this, &turn] {
     world_.Allocate(kType, ++turn % 4 == 0 ? kChurnCode : kLeakCode);
   });
   double rare = 0;
@@ -172,7 +175,7 @@ TEST_F(BirthSessionTest, TwoSitesAreSampledInTheirProportion) {
 
 TEST_F(BirthSessionTest, NothingIsNamedWhereNothingStays) {
   BirthSession& session = Make({.duration_ns = 5'000 * kMs});
-  Drive(session, [this] {
+  Drive(world_, session, [this] {
     std::vector<uint64_t> blocks;
     for (int i = 0; i < 50; ++i) {
       blocks.push_back(world_.Allocate(kType, kChurnCode));
@@ -184,7 +187,7 @@ TEST_F(BirthSessionTest, NothingIsNamedWhereNothingStays) {
 
 TEST_F(BirthSessionTest, AnObjectOfAnotherTypeIsNoSample) {
   BirthSession& session = Make({.duration_ns = 5'000 * kMs});
-  Drive(session, [this] { world_.Allocate(kOtherType, kLeakCode); });
+  Drive(world_, session, [this] { world_.Allocate(kOtherType, kLeakCode); });
   EXPECT_TRUE(session.samples().empty());
   EXPECT_GT(session.counts().other, 0);
 }
@@ -192,7 +195,7 @@ TEST_F(BirthSessionTest, AnObjectOfAnotherTypeIsNoSample) {
 TEST_F(BirthSessionTest, WhatIsGoneAtTheEndIsNoSample) {
   BirthSession& session = Make({.duration_ns = 4'000 * kMs});
   std::vector<uint64_t> kept;
-  Drive(session, [this, &kept] {  // a cache that is cleared after 3 s
+  Drive(world_, session, [this, &kept] {  // a cache that is cleared after 3 s
     if (kept.size() < 300) {
       kept.push_back(world_.Allocate(kType, kLeakCode));
       return;
@@ -205,10 +208,32 @@ TEST_F(BirthSessionTest, WhatIsGoneAtTheEndIsNoSample) {
   EXPECT_TRUE(session.samples().empty());
 }
 
+// A churn that is stopped for 2 s in every 3 holds its block all that time.
+TEST_F(BirthSessionTest, RestMeansThatTheProcessGotCpu) {
+  BirthSession& session =
+      Make({.duration_ns = 30'000 * kMs, .hit_budget = 1'000'000});
+  int tick = 0;
+  uint64_t in_use = 0;
+  Drive(world_, session, [&] {
+    if (++tick % 300 >= 100) {
+      world_.cpu_ns -= 5 * kMs;
+      return;
+    }
+    if (in_use != 0) world_.Free(std::exchange(in_use, 0));
+    for (int i = 0; i < 20; ++i) {
+      world_.Free(world_.Allocate(kType, kChurnCode));
+    }
+    if (tick % 300 == 99) in_use = world_.Allocate(kType, kChurnCode);
+  });
+  EXPECT_TRUE(session.samples().empty());
+  EXPECT_EQ(session.counts().died, 0) << "taken for one that rests";
+  EXPECT_GT(session.counts().hits, 100U);
+}
+
 TEST_F(BirthSessionTest, TheBudgetEndsItAndSaysSo) {
   BirthSession& session =
       Make({.duration_ns = 60'000 * kMs, .hit_budget = 2'000});
-  Drive(session, [this] {
+  Drive(world_, session, [this] {
     for (int i = 0; i < 100; ++i) {
       world_.Free(world_.Allocate(kType, kChurnCode));
     }
@@ -226,7 +251,7 @@ TEST_F(BirthSessionTest, TheBudgetIsSpentEvenly) {
                                 .max_hits_per_sample = 400});
   uint64_t at_half = 0;
   int tick = 0;
-  Drive(session, [&] {
+  Drive(world_, session, [&] {
     for (int i = 0; i < 100; ++i) {
       world_.Free(world_.Allocate(kType, kChurnCode));
     }
@@ -242,7 +267,7 @@ TEST_F(BirthSessionTest, AHotBlockIsGivenUp) {
   BirthSession& session = Make({.duration_ns = 2'000 * kMs,
                                 .hit_budget = 100'000,
                                 .max_hits_per_sample = 500});
-  Drive(session, [this] {
+  Drive(world_, session, [this] {
     for (int i = 0; i < 600; ++i) {
       world_.Free(world_.Allocate(kType, kChurnCode));
     }
@@ -258,7 +283,7 @@ TEST_F(BirthSessionTest, AHotBlockIsLeftAloneBetweenBursts) {
   uint64_t before = 0;
   int in_a_row = 0, most_in_a_row = 0;
   std::mt19937 random(1);
-  Drive(session, [&] {
+  Drive(world_, session, [&] {
     for (int i = 0; i < 600; ++i) {
       world_.Free(world_.Allocate(kType, kChurnCode));
     }
@@ -279,7 +304,7 @@ TEST_F(BirthSessionTest, AHotBlockIsLeftAloneBetweenBursts) {
 // 100,000 a second: a spot right ahead is taken before it is watched.
 TEST_F(BirthSessionTest, AFastLeakIsMetFarAhead) {
   BirthSession& session = Make({.duration_ns = 10'000 * kMs});
-  Drive(session, [this] {
+  Drive(world_, session, [this] {
     for (int i = 0; i < 1'000; ++i) world_.Allocate(kType, kLeakCode);
   });
   EXPECT_GE(session.samples().size(), 40U);
@@ -288,7 +313,7 @@ TEST_F(BirthSessionTest, AFastLeakIsMetFarAhead) {
 TEST_F(BirthSessionTest, ADeadTargetEndsItWithTheReason) {
   BirthSession& session = Make({.duration_ns = 60'000 * kMs});
   look_error_ = absl::NotFoundError("gone");
-  Drive(session, [] {});
+  Drive(world_, session, [] {});
   EXPECT_TRUE(absl::IsNotFound(session.status()));
   EXPECT_EQ(world_.armed(), 0U);
 }
@@ -296,7 +321,7 @@ TEST_F(BirthSessionTest, ADeadTargetEndsItWithTheReason) {
 TEST_F(BirthSessionTest, ARefusedRegisterEndsItWithTheReason) {
   BirthSession& session = Make({.duration_ns = 60'000 * kMs});
   world_.refusal = absl::ResourceExhaustedError("none left");
-  Drive(session, [] {});
+  Drive(world_, session, [] {});
   EXPECT_TRUE(absl::IsResourceExhausted(session.status()));
 }
 
