@@ -13,16 +13,16 @@ constexpr int64_t kMs = 1'000'000;
 // Whatever is armed is born at once, by one of two stacks in turn, and stays.
 class Writes final : public WritePort {
  public:
-  int slots() const override { return 4; }
+  absl::StatusOr<int> Slots(bool) override { return 4; }
   absl::Status Arm(int index, const WriteWatch&) override {
     code_[index] = ++armed % 4 == 0 ? 0xbb : 0xaa;
     return absl::OkStatus();
   }
   void Disarm(int) override {}
-  WriteReading Read(int) override { return {2, true}; }
+  WriteReading Read(int) override { return {2, 2, true}; }
   int64_t CpuNs() override { return cpu_ns_ += kMs; }
-  absl::StatusOr<RawStack> ReadStack(int index) override {
-    return RawStack{.frames = {{code_.at(index), 1}}};
+  absl::StatusOr<WriterStack> ReadStack(int index) override {
+    return WriterStack{.python = {.frames = {{code_.at(index), 1}}}};
   }
   int armed = 0;
 

@@ -33,7 +33,7 @@ class World final : public WritePort {
     types_[block] = type;
     for (auto& [slot, armed] : armed_) {
       if (armed.watch.address != block + kOffset + 8) continue;
-      ++armed.reading.hits;
+      armed.reading.marks = ++armed.reading.hits;
       armed.reading.has_stack =
           armed.watch.type_address == 0 || type == armed.watch.type;
       armed.code = code;
@@ -45,7 +45,7 @@ class World final : public WritePort {
     free_.push_front(block);
   }
 
-  int slots() const override { return registers_; }
+  absl::StatusOr<int> Slots(bool) override { return registers_; }
   absl::Status Arm(int slot, const WriteWatch& watch) override {
     if (!refusal.ok()) return refusal;
     armed_[slot] = {watch, {}, 0};
@@ -54,8 +54,8 @@ class World final : public WritePort {
   }
   void Disarm(int slot) override { armed_.erase(slot); }
   WriteReading Read(int slot) override { return armed_.at(slot).reading; }
-  absl::StatusOr<RawStack> ReadStack(int slot) override {
-    return RawStack{.frames = {{armed_.at(slot).code, 0}}};
+  absl::StatusOr<WriterStack> ReadStack(int slot) override {
+    return WriterStack{.python = {.frames = {{armed_.at(slot).code, 0}}}};
   }
   int64_t CpuNs() override { return cpu_ns; }
   size_t armed() const { return armed_.size(); }
