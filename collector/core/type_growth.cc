@@ -62,18 +62,30 @@ int PerObject(const GrowingType& owner, const GrowingType& part) {
                                                     : 0;
 }
 
+// A coroutine is code of the application that waits: what a library makes for
+// each, tasks and events, comes with it.
+bool MayOwn(const GrowingType& owner, const GrowingType& part) {
+  if (owner.type == part.type) return false;
+  return TypeOrigin(owner.type) == Origin::kApplication
+             ? part.builtin
+             : IsSuspendedCode(owner.type) &&
+                   TypeOrigin(part.type) != Origin::kApplication;
+}
+
 void RollUp(std::vector<GrowingType>& types) {
   std::sort(types.begin(), types.end(),
             [](const GrowingType& a, const GrowingType& b) {
               return a.objects_per_s.value > b.objects_per_s.value;
             });
+  const auto owner_of = [&](const GrowingType& part, bool suspended) {
+    return std::find_if(types.begin(), types.end(), [&](const GrowingType& t) {
+      return IsSuspendedCode(t.type) == suspended && MayOwn(t, part) &&
+             PerObject(t, part) > 0;
+    });
+  };
   for (GrowingType& part : types) {
-    if (!part.builtin) continue;
-    const auto owner =
-        std::find_if(types.begin(), types.end(), [&](const GrowingType& t) {
-          return TypeOrigin(t.type) == Origin::kApplication &&
-                 PerObject(t, part) > 0;
-        });
+    auto owner = owner_of(part, false);
+    if (owner == types.end()) owner = owner_of(part, true);
     if (owner == types.end()) continue;
     owner->rolled_up.push_back(std::to_string(PerObject(*owner, part)) + " " +
                                part.type);
@@ -116,7 +128,8 @@ std::vector<GrowingType> RankTypes(
   const auto rank = [&](const GrowingType& t) {
     const bool onlooker = t.share < kOnlookerShare &&
                           t.objects_per_s.value < kOnlookerObjects * fastest;
-    return onlooker ? 3 : static_cast<int>(TypeOrigin(t.type));
+    if (onlooker) return 3;
+    return IsSuspendedCode(t.type) ? 0 : static_cast<int>(TypeOrigin(t.type));
   };
   std::stable_sort(types.begin(), types.end(),
                    [&](const GrowingType& a, const GrowingType& b) {

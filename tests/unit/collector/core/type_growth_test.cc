@@ -36,6 +36,26 @@ TEST(RankTypes, NamesTheBuiltinWhenNoClassGrowsWithIt) {
   EXPECT_TRUE(ranked[0].builtin);
 }
 
+// Tasks that are never awaited: asyncio's objects are larger than the
+// coroutine.
+TEST(RankTypes, WhatALibraryMakesForACoroutineComesWithIt) {
+  const auto ranked = RankTypes(
+      {{Trend("coroutine", 100, 20000), Trend("collections.deque", 101, 76000),
+        Trend("_asyncio.Task", 100, 22000), Trend("dict", 99, 23000),
+        Trend("asyncio.locks.Event", 30, 2000)}},
+      150000);
+  ASSERT_EQ(ranked.size(), 2u);
+  EXPECT_EQ(ranked[0].type, "coroutine");
+  EXPECT_EQ(ranked[0].rolled_up.size(), 3u);
+  EXPECT_EQ(ranked[1].type, "asyncio.locks.Event") << "not in step";
+  // A class of the application owns the coroutine.
+  const auto owned = RankTypes(
+      {{Trend("coroutine", 100, 20000), Trend("app.Request", 100, 4800)}},
+      30000);
+  ASSERT_EQ(owned.size(), 1u);
+  EXPECT_EQ(owned[0].type, "app.Request");
+}
+
 TEST(RankTypes, AnOnlookerIsNotNamedFirst) {
   const auto ranked = RankTypes(
       {{Trend("app.Session", 0.1, 20), Trend("dict", 1000, 232000)}}, 240000);
