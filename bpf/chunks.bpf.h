@@ -3,8 +3,9 @@
  * its words by malloc's own code; what others write there is its use.
  *
  *   head     made: carved from a top or split from a larger one, or resized.
- *            Only its lowest bit changed: the chunk before it was. Its links
- *            lead to the arena's unsorted list: it is free, and was resized.
+ *            Only its lowest bit changed while it was in use: the chunk before
+ *            it was made or handed back. Right behind a link to the arena's
+ *            unsorted list: it is what was left over, or handed back.
  *   first    handed back: the link that a cache, a fast bin or a bin writes
  *   second   0: taken from a thread's cache, which clears its mark; else handed
  *            back: the cache's mark, or a bin's link
@@ -42,6 +43,7 @@ enum plimsoll_chunk_event { CHUNK_USED = 0, CHUNK_BORN = 1, CHUNK_DIED = 2 };
 #define PLIMSOLL_CHUNK_FLAGS 7ull
 #define PLIMSOLL_PREVIOUS_IN_USE 1ull
 #define PLIMSOLL_LARGEST_CACHED 1040
+#define PLIMSOLL_LARGEST_FAST 128
 
 static __always_inline bool is_small(
     const struct plimsoll_watched_chunk *chunk) {
@@ -49,15 +51,19 @@ static __always_inline bool is_small(
 }
 
 static __always_inline u32 head_written(struct plimsoll_watched_chunk *chunk,
-                                        u64 address, u64 word) {
-  u64 old = chunk->head, bytes = word & ~PLIMSOLL_CHUNK_FLAGS, link = 0;
+                                        u64 word) {
+  u64 old = chunk->head, bytes = word & ~PLIMSOLL_CHUNK_FLAGS;
+  u32 linked = chunk->linked;
   chunk->head = word;
-  if ((word ^ old) == PLIMSOLL_PREVIOUS_IN_USE) return CHUNK_USED;
-  if (bytes < chunk->least_bytes || bytes > chunk->most_bytes)
-    return CHUNK_DIED;
-  if (chunk->unsorted &&
-      !bpf_probe_read_user(&link, 8, (const void *)(address + 16)) &&
-      link == chunk->unsorted)
+  chunk->linked = 0;
+  /* Of a chunk in use, or in a fast bin, this is all that its neighbour writes.
+   * One that became part of a larger free chunk is made anew by such a write,
+   * and none beside it is free that could be taken. */
+  if ((word ^ old) == PLIMSOLL_PREVIOUS_IN_USE &&
+      (chunk->births || chunk->most_bytes <= PLIMSOLL_LARGEST_FAST ||
+       !(word & PLIMSOLL_PREVIOUS_IN_USE)))
+    return CHUNK_USED;
+  if (bytes < chunk->least_bytes || bytes > chunk->most_bytes || linked)
     return CHUNK_DIED;
   return CHUNK_BORN;
 }
@@ -75,8 +81,10 @@ static __always_inline u32 chunk_event(struct plimsoll_watched_chunk *chunk,
                                        u32 role, u64 address) {
   u64 word = 0;
   if (bpf_probe_read_user(&word, 8, (const void *)address)) return CHUNK_DIED;
-  if (role == PLIMSOLL_CHUNK_HEAD) return head_written(chunk, address, word);
+  if (role == PLIMSOLL_CHUNK_HEAD) return head_written(chunk, word);
   if (role == PLIMSOLL_CHUNK_NEXT) return next_written(chunk, word);
+  if (role == PLIMSOLL_CHUNK_SECOND)
+    chunk->linked = chunk->unsorted && word == chunk->unsorted;
   if (word) return CHUNK_DIED;
   return role == PLIMSOLL_CHUNK_SECOND && is_small(chunk) ? CHUNK_BORN
                                                           : CHUNK_USED;

@@ -29,6 +29,7 @@ constexpr size_t kMostChunkSamples = 512;  // each with a copy of a stack
 constexpr double kChunksOfPatience = 100;
 constexpr int64_t kShortestChunkPatienceNs = 200 * kNsPerMs;
 constexpr int64_t kLongestChunkPatienceNs = 10 * kNsPerSecond;
+constexpr int32_t kLargestCachedChunk = 1040;
 constexpr uint64_t kUnsortedLink = 96;  // in struct malloc_state
 
 BirthOptions WithDefaults(BirthOptions options, bool chunks) {
@@ -230,6 +231,11 @@ WriteWatch BirthSession::WatchOf(const Slot& slot) const {
     chunk.least_bytes = blocks.block_bytes;
     chunk.most_bytes = blocks.most_bytes;
     chunk.chunk_bytes = slot.spot.chunk_bytes;
+    // What no cache holds is taken as a whole once it was handed back: the head
+    // behind it tells. Where it will be is known where most have one size.
+    if (chunk.chunk_bytes == 0 && blocks.most_bytes > kLargestCachedChunk) {
+      chunk.chunk_bytes = blocks.step_bytes;
+    }
     if (source.kind != ChunkSource::Kind::kCache &&
         blocks.most_bytes != blocks.block_bytes) {
       chunk.unsorted = source.address + kUnsortedLink;

@@ -70,7 +70,7 @@ struct plimsoll_watched_chunk {
   __u64 events; /* births and deaths */
   __u64 births; /* since the last death */
   __u32 busy;   /* a walk is under way */
-  __u32 padding;
+  __u32 linked; /* to the unsorted list, since its head was last written */
   struct plimsoll_walk walk; /* of the last birth */
   struct plimsoll_native_hit native;
 };
