@@ -97,11 +97,13 @@ SiblingWord AskSiblings(const std::vector<WorkloadLife>& lives, size_t me,
     }
   }
   if (grown_up.goes_on > grown_up.stopped) return SiblingWord::kGoesOn;
-  if (Outgrew(lives, me, bytes_per_s, age)) return SiblingWord::kOutgrew;
+  // What it would fill they have filled.
+  const bool outgrew = Outgrew(lives, me, bytes_per_s, age);
   if (older.stopped > older.goes_on || grown_up.stopped > 0) {
-    return SiblingWord::kFlattens;
+    return outgrew ? SiblingWord::kOutgrew : SiblingWord::kFlattens;
   }
   if (other_now.stopped > other_now.goes_on) return SiblingWord::kNewVersion;
+  if (outgrew) return SiblingWord::kOutgrew;
   if (other_now.goes_on > 0 && other_next.stopped > other_next.goes_on) {
     return SiblingWord::kFlattens;
   }

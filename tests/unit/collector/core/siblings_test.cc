@@ -56,6 +56,15 @@ TEST(Siblings, AnOlderOneThatGrowsOnDoesNot) {
             SiblingWord::kGoesOn);
 }
 
+TEST(Siblings, WhatStandsAboveAllThatStoppedIsNoFill) {
+  const auto high = [](double age) { return 130 + 20 * age; };
+  EXPECT_EQ(Ask({Make("v1", 10, 2, high), Make("v1", 0, 12, Cache)}, 12),
+            SiblingWord::kFlattens)
+      << "170 of 160: lives differ by so much";
+  EXPECT_EQ(Ask({Make("v1", 9, 3, high), Make("v1", 0, 12, Cache)}, 12),
+            SiblingWord::kOutgrew);
+}
+
 TEST(Siblings, OneThatMayBeFillingItselfSaysNothing) {
   EXPECT_EQ(Ask({Make("v1", 10, 2, Leak), Make("v1", 8, 4, Leak)}, 12),
             SiblingWord::kNothing);
