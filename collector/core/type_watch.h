@@ -20,6 +20,7 @@ struct TypeLook {
   double t_s = 0;
   double objects = 0;
   double bytes = 0;
+  double objects_error = 0;  // standard error; 0: counted
 };
 
 struct TypeHistory {
@@ -34,7 +35,8 @@ class TypeWatch {
   void AddCensus(double t_s, const std::vector<TypeObservation>& types);
   int censuses() const { return censuses_; }
   // Types whose objects rise steadily, and still do, by the censuses since
-  // `since_s`.
+  // `since_s`. Of a sampled heap a step down is one that its error does not
+  // explain, and a gain is one that it does not either.
   std::vector<const TypeHistory*> Rising(double since_s) const;
   bool AnyRising(double since_s) const;
   // All that keep a history, rising or not.
@@ -48,6 +50,7 @@ class TypeWatch {
     uint64_t name_hash = 0;
     float objects = 0;
     float bytes = 0;
+    float objects_error = 0;
   };
 
   const FirstLook* Find(uint64_t name_hash) const;

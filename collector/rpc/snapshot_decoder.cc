@@ -10,6 +10,7 @@
 namespace plimsoll::collector::rpc {
 namespace {
 
+constexpr double kMostObjects = 1e15;
 constexpr int kMaxEvidence = 1'000;  // profiles or graphs in one snapshot
 
 // Writes the numbers of one snapshot.
@@ -132,6 +133,10 @@ absl::Status DecodeCensus(const v1::TypeCensus& census,
     named += static_cast<double>(type.objects());
     values.Put(metric::kTypeObjects, type.objects(), label);
     values.Put(metric::kTypeBytes, type.bytes(), label);
+    if (const double error = std::ceil(type.standard_error());
+        error >= 1 && error < kMostObjects) {
+      values.Put(metric::kTypeObjectsError, static_cast<int64_t>(error), label);
+    }
   }
   values.Put("census_other_bytes", census.other_bytes());
   values.Put("census_unknown_blocks", census.unknown_blocks());
