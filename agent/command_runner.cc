@@ -42,17 +42,19 @@ const char* NameOf(CommandKind kind) {
   return "a command that is newer than this agent";
 }
 
-// The first of `types` that is alive; without types the one that grew most.
-const core::TypeCount* TypeToFollow(const core::HeapCensus& before,
-                                    const core::HeapCensus& after,
-                                    const std::vector<std::string>& types) {
+// Those of `types` that are alive, in their order; without types the one that
+// grew most.
+std::vector<const core::TypeCount*> TypesToFollow(
+    const core::HeapCensus& before, const core::HeapCensus& after,
+    const std::vector<std::string>& types) {
   const core::HeapCensus& now = after.types.empty() ? before : after;
+  std::vector<const core::TypeCount*> found;
   for (const std::string& type : types) {
     for (const core::TypeCount& row : now.types) {
-      if (row.type == type) return &row;
+      if (row.type == type) found.push_back(&row);
     }
   }
-  if (!types.empty()) return nullptr;
+  if (!types.empty()) return found;
   absl::flat_hash_map<std::string, int64_t> bytes;
   for (const core::TypeCount& row : before.types) bytes[row.type] = row.bytes;
   const core::TypeCount* most = nullptr;
@@ -63,7 +65,8 @@ const core::TypeCount* TypeToFollow(const core::HeapCensus& before,
     grown = gain;
     most = &row;
   }
-  return most;
+  if (most != nullptr) found.push_back(most);
+  return found;
 }
 
 }  // namespace
@@ -75,6 +78,7 @@ struct CommandRunner::Window {
   core::HeapCensus after;  // empty: none was taken
   absl::Status window_refusal;
   bool ended = false;  // the command is answered
+  size_t births_tried = 0;
   core::RawProfile raw;
   std::map<std::string, int64_t> losses;
 };
@@ -341,10 +345,11 @@ void CommandRunner::RunBirths(const core::Command& command) {
 
 void CommandRunner::FollowBirths(const std::shared_ptr<Window>& window) {
   const core::Command& command = window->command;
-  const core::TypeCount* type =
-      TypeToFollow(window->before, window->after, command.types);
+  const std::vector<const core::TypeCount*> types =
+      TypesToFollow(window->before, window->after, command.types);
   const WatchedProcess* process = table_->Find(command.process);
-  if (type == nullptr || process == nullptr || !process->python) {
+  if (window->births_tried >= types.size() || process == nullptr ||
+      !process->python) {
     return HandleBirths(window, window->window_refusal.ok()
                                     ? absl::NotFoundError("nothing grew")
                                     : window->window_refusal);
@@ -352,13 +357,17 @@ void CommandRunner::FollowBirths(const std::shared_ptr<Window>& window) {
   core::BirthRequest request;
   request.duration_ns =
       std::clamp(command.duration_ns, kShortestBirthsNs, kLongestBirthsNs);
-  request.type = type->type;
-  request.type_address = type->type_address;
-  probes_->WatchBirths(
-      command.process, *process->python, request,
-      [this, alive = alive_, window](absl::StatusOr<core::RawProfile> raw) {
-        if (*alive) HandleBirths(window, std::move(raw));
-      });
+  const core::TypeCount& type = *types[window->births_tried++];
+  const bool last = window->births_tried == types.size();
+  request.type = type.type;
+  request.type_address = type.type_address;
+  probes_->WatchBirths(command.process, *process->python, request,
+                       // Not all can be followed: large ones, free lists.
+                       [this, alive = alive_, window, last](auto raw) {
+                         if (*alive && !raw.ok() && !last)
+                           return FollowBirths(window);
+                         if (*alive) HandleBirths(window, std::move(raw));
+                       });
 }
 
 void CommandRunner::HandleBirths(const std::shared_ptr<Window>& window,

@@ -5,6 +5,7 @@
 
 #include "agent/pod_identity.h"
 #include "agent/procfs/read_file.h"
+#include "agent/procfs/started_by.h"
 #include "agent/procfs/workload_identity.h"
 
 namespace plimsoll::agent {
@@ -89,7 +90,11 @@ void ProcessTable::Describe(const core::ProcessId& id,
   if (auto cgroup = proc_.ReadCgroup(id.pid); cgroup.ok()) {
     process.cgroup = *std::move(cgroup);
     source.cgroup = procfs::ParseCgroupNames(process.cgroup.name_path);
-    description.cgroup = process.cgroup.name_path;
+    // The one that kills, where the hierarchies differ: those in it share a
+    // limit.
+    const std::string& memory = process.cgroup.path;
+    description.cgroup =
+        memory.empty() || memory == "/" ? process.cgroup.name_path : memory;
   }
   if (!source.cgroup.pod_uid.empty()) {
     source.kubernetes_namespace =
@@ -121,6 +126,10 @@ void ProcessTable::Describe(const core::ProcessId& id,
     }
   }
   procfs::Identify(source, description);
+  if (const std::string by = procfs::StartedBy(proc_, id.pid);
+      !by.empty() && description.workload.source == "argv") {
+    description.workload.kind = by;
+  }
   process.cgroup_names = source.cgroup;
   if (pods_ != nullptr) AskForPod(*pods_, process);
   procfs::ApplyWorkloadRules(config_.workload_rules, process.cgroup_names,

@@ -37,7 +37,8 @@ void Identify(const IdentitySource& source,
               core::ProcessDescription& description);
 
 // Program and script for people: "python3 app.py", "gunicorn routing:app",
-// "python3 -m http.server". Never an argument's value.
+// "python3 -m http.server", "python3 manage.py migrate". Never an argument's
+// value.
 std::string CommandOf(const IdentitySource& source);
 
 }  // namespace plimsoll::procfs

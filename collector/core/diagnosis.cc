@@ -5,8 +5,10 @@
 #include <map>
 #include <set>
 
+#include "collector/core/cause.h"
 #include "collector/core/diagnosis_stored.h"
 #include "collector/core/instances.h"
+#include "collector/core/neighbours.h"
 
 namespace plimsoll::collector {
 namespace {
@@ -205,6 +207,8 @@ absl::Status DiagnoseStored(const FleetReader& reader,
                             Incident& incident) {
   absl::Status first = ReadTypes(reader, now_ns, incident);
   first.Update(ReadShares(reader, now_ns, incident));
+  first.Update(ReadCollector(reader, now_ns, incident));
+  first.Update(ReadNeighbours(reader, now_ns, incident));
   first.Update(ReadCoverage(reader, incident));
   first.Update(ReadRequests(reader, incident));
   first.Update(ReadStacks(reader, now_ns, incident));

@@ -18,6 +18,10 @@ constexpr int64_t kLeastWindowNs = 300 * kSecond;
 constexpr int64_t kTrafficWindowNs = 3600 * kSecond;
 constexpr int64_t kEvidenceBeforeNs = 600 * kSecond;
 constexpr size_t kMostStacks = 10;
+// Of malloc's chunks (collector/rpc): Python's objects and what they own; free
+// ones.
+constexpr char kMallocPython[] = "malloc_python_bytes";
+constexpr char kMallocFree[] = "malloc_free_bytes";
 constexpr size_t kMostTypes = 10;
 constexpr size_t kMostTypePoints = 100;
 constexpr size_t kMostTypeProcesses = 4;
@@ -56,6 +60,25 @@ int KindRank(const std::string& kind) {
   if (kind == "birth") return 0;  // followed to what stays
   if (kind == "window") return 1;
   return kind == "page" || kind == "native" ? 2 : -1;
+}
+
+// Where births of the first type could not be followed (large objects): the
+// type with more of the growth whose births were, "" if there is none.
+std::string FollowedInstead(const Incident& incident,
+                            const std::vector<StackEvidence>& found) {
+  std::string best;
+  double most = incident.types.empty() ? 0 : incident.types.front().share;
+  for (const StackEvidence& s : found) {
+    if (s.kind != "birth") continue;
+    const int rank = TypeRank(incident, s.type);
+    if (rank == 0) return "";
+    if (rank < 0 || rank >= static_cast<int>(incident.types.size())) continue;
+    const double share = incident.types[static_cast<size_t>(rank)].share;
+    if (share <= most) continue;
+    most = share;
+    best = s.type;
+  }
+  return best;
 }
 
 absl::StatusOr<TrafficSeries> SeriesOf(const FleetReader& reader,
@@ -212,10 +235,19 @@ absl::Status ReadShares(const FleetReader& reader, int64_t now_ns,
   PLIMSOLL_ASSIGN_OR_RETURN(
       const auto free,
       SlopeOf(reader, worst->process, metric::kFreeBytes, from, now_ns + 1));
+  // Objects over 512 bytes, and the buffers of lists, dicts and strings, are
+  // malloc's: a picture in a BytesIO is as much Python's as an instance.
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      const auto malloc_python,
+      SlopeOf(reader, worst->process, kMallocPython, from, now_ns + 1));
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      const auto malloc_free,
+      SlopeOf(reader, worst->process, kMallocFree, from, now_ns + 1));
   if (!anon || *anon <= 0 || !live) return absl::OkStatus();
-  incident.shares.python = *live / *anon;
-  if (free) incident.shares.free = *free / *anon;
-  incident.shares.native = 1 - *live / *anon - free.value_or(0) / *anon;
+  incident.shares.python = (*live + malloc_python.value_or(0)) / *anon;
+  const double unused = free.value_or(0) + malloc_free.value_or(0);
+  if (free) incident.shares.free = unused / *anon;
+  incident.shares.native = 1 - *incident.shares.python - unused / *anon;
   return absl::OkStatus();
 }
 
@@ -262,10 +294,16 @@ absl::Status ReadStacks(const FleetReader& reader, int64_t now_ns,
       }
     }
   }
+  const std::string followed = FollowedInstead(incident, found);
+  const auto rank = [&](const StackEvidence& s) {
+    const bool instead =
+        !followed.empty() && s.type == followed && s.kind == "birth";
+    return instead ? -1 : TypeRank(incident, s.type);
+  };
   std::stable_sort(found.begin(), found.end(),
                    [&](const StackEvidence& a, const StackEvidence& b) {
-                     const int ta = TypeRank(incident, a.type);
-                     const int tb = TypeRank(incident, b.type);
+                     const int ta = rank(a);
+                     const int tb = rank(b);
                      if (ta != tb) return ta < tb;
                      const int ka = KindRank(a.kind), kb = KindRank(b.kind);
                      if (ka != kb) return ka < kb;

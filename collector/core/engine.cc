@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "collector/core/cause.h"
 #include "collector/core/diagnosis.h"
 #include "collector/core/incident_book.h"
 #include "collector/core/judge_fleet.h"
@@ -151,12 +152,8 @@ void Engine::Impl::OpenImminent(const TrendsByWorkload& trends,
     draft.workload = workload;
     DiagnoseTrends(processes, thresholds(), now_ns, draft);
     Note(DiagnoseStored(*ports_.reader, thresholds(), now_ns, draft));
-    // Objects of a type rise, by the rule; they name the cause unless they are
-    // the smaller part of the growth.
-    const double python = draft.shares.python.value_or(1);
-    const Verdict cause = python >= thresholds().cause.python_majority
-                              ? Verdict::kPythonObject
-                              : Verdict::kMixed;
+    draft.rule = "imminent";
+    const Verdict cause = RefinedCause(draft, thresholds().cause);
     Incident& incident = book_.Open(workload, cause, now_ns);
     incident.rule = "imminent";
     incident.page = true;
@@ -172,6 +169,9 @@ void Engine::Impl::Diagnose(Incident& incident,
                             int64_t now_ns) {
   DiagnoseTrends(trends, thresholds(), now_ns, incident);
   Note(DiagnoseStored(*ports_.reader, thresholds(), now_ns, incident));
+  if (incident.state == IncidentState::kPending) {
+    incident.cause = RefinedCause(incident, thresholds().cause);
+  }
   incident.updated_ns = now_ns;
   incident.text = WritePage(incident, options_.external_url);
   last_refresh_ns_[incident.id] = now_ns;

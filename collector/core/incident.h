@@ -75,6 +75,15 @@ struct EvidenceRequest {
                          const EvidenceRequest&) = default;
 };
 
+// A process on the same node, by what it has of the node's memory.
+struct Neighbour {
+  std::string workload;
+  int32_t pid = 0;
+  double anon_bytes = 0;
+  bool worst = false;  // the incident's own
+  friend bool operator==(const Neighbour&, const Neighbour&) = default;
+};
+
 struct RegionGrowth {
   std::string region;
   int32_t processes = 0;  // helpers are not counted
@@ -132,6 +141,8 @@ struct Incident {
   std::string instance_kind;  // "pod", "cgroup", "process"; "instance": mixed
   std::vector<GrowingType> types;
   GrowthShares shares;
+  // Why garbage of the worst process stays; empty: it does not, or not known.
+  std::string collector_problem;
   std::vector<StackEvidence> stacks;      // of the growing types, best first
   std::vector<EvidenceRequest> requests;  // newest of each process asked
   // Of the worst process: shares of its live blocks that were looked at, and
@@ -139,6 +150,7 @@ struct Incident {
   std::optional<double> census_coverage, typed_share;
   Traffic traffic;
   std::vector<RegionGrowth> regions;
+  std::vector<Neighbour> neighbours;  // where the node's memory is the limit
   PageText text;
 };
 

@@ -126,6 +126,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(TrafficCause, attributes,
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Traffic, causes,
                                                 unexplained_share, looks,
                                                 not_known)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Neighbour, workload, pid,
+                                                anon_bytes, worst)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RegionGrowth, region, processes,
                                                 leaking, bytes_per_s,
                                                 bytes_per_request)
@@ -140,8 +142,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     page_delivered, resolve_reason, window_s, bytes_per_s, model_limited,
     time_to_limit, limit_of_node, processes, workload_processes,
     workload_instances, leaking_processes, leaking_instances, instance_kind,
-    types, shares, stacks, requests, census_coverage, typed_share, traffic,
-    regions, text)
+    types, shares, collector_problem, stacks, requests, census_coverage,
+    typed_share, traffic, regions, neighbours, text)
 
 std::string EncodeIncident(const Incident& incident) {
   const json j = incident;

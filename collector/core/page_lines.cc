@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "collector/core/format.h"
+#include "collector/core/neighbours.h"
 
 namespace plimsoll::collector {
 namespace {
@@ -64,8 +65,22 @@ std::string PerRequestWords(const RegionGrowth& worst,
 
 }  // namespace
 
+std::string ByHand(const Incident& incident) {
+  // As the agent says it where nothing but its command names a workload.
+  if (incident.workload.kind == "terminal") {
+    return "started by hand on a terminal";
+  }
+  return incident.workload.kind == "exec"
+             ? "started by hand inside a running container"
+             : "";
+}
+
 std::string TrafficLine(const Incident& incident) {
   const Traffic& traffic = incident.traffic;
+  if (traffic.causes.empty() && traffic.looks == 0 &&
+      !ByHand(incident).empty()) {
+    return "no requests: it counts none, and was started by hand";
+  }
   if (traffic.causes.empty()) {
     return "not known yet: " + (traffic.not_known.empty() ? "no request counts"
                                                           : traffic.not_known);
@@ -93,12 +108,20 @@ std::string TrafficLine(const Incident& incident) {
   return line;
 }
 
-std::string WhereLine(const Incident& incident) {
+// What is compared: regions and versions; or who started it.
+static std::string RegionLine(const Incident& incident) {
   if (incident.regions.empty()) {
     return "not known yet: no region of this workload has a slope";
   }
   const RegionGrowth& worst = incident.regions.front();
   std::string line;
+  if (const std::string by_hand = ByHand(incident); !by_hand.empty()) {
+    const std::string node =
+        incident.processes.empty() ? "" : incident.processes.front().node;
+    return by_hand + (node.empty() ? "" : " on node " + node) +
+           (worst.region.empty() ? "" : ", region " + worst.region) +
+           VersionWords(incident);
+  }
   if (incident.regions.size() == 1) {
     line = worst.region.empty()
                ? "no region is known for its processes, so none is compared"
@@ -123,6 +146,11 @@ std::string WhereLine(const Incident& incident) {
            RegionName(other.region) + " in all";
   }
   return line + PerRequestWords(worst, other) + VersionWords(incident);
+}
+
+std::string WhereLine(const Incident& incident) {
+  const std::string neighbours = NeighbourWords(incident);
+  return RegionLine(incident) + (neighbours.empty() ? "" : "; " + neighbours);
 }
 
 std::string TrustLine(const Incident& incident) {

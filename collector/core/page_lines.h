@@ -12,6 +12,9 @@ std::string TrafficLine(const Incident& incident);
 std::string WhereLine(const Incident& incident);
 std::string TrustLine(const Incident& incident);
 
+// "started by hand on a terminal"; "" where nothing says that a person did.
+std::string ByHand(const Incident& incident);
+
 }  // namespace plimsoll::collector
 
 #endif  // PLIMSOLL_COLLECTOR_CORE_PAGE_LINES_H_

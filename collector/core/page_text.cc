@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "collector/core/cause.h"
 #include "collector/core/format.h"
 #include "collector/core/page_lines.h"
 #include "collector/core/type_names.h"
@@ -13,6 +14,8 @@ namespace {
 
 constexpr size_t kMostFrames = 5;
 constexpr size_t kMostTypes = 3;
+// Of the growth: said of a type that is not the first.
+constexpr double kLeastOther = 0.1;
 
 std::string FrameText(const Frame& frame) {
   std::string where = frame.file.empty() ? frame.module : ShortPath(frame.file);
@@ -29,6 +32,19 @@ std::string CauseWords(const Incident& incident) {
       words = "live Python objects";
       if (s.native && s.free && *s.native < 0.3 && *s.free < 0.3) {
         return words + " (not native, not fragmentation)";
+      }
+      break;
+    case Verdict::kUnreachable:
+      words = "garbage that is not collected: " + incident.collector_problem +
+              ", so cycles of it stay (whether something else holds it was not "
+              "followed)";
+      break;
+    case Verdict::kMixed:
+      words = "cause: mixed";
+      if (const std::string c = ExtensionModule(incident); !c.empty()) {
+        words = "Python objects made in C by " + c +
+                ", whether anything refers to them was not followed (a "
+                "reference lost in it looks the same)";
       }
       break;
     case Verdict::kNative:
@@ -54,15 +70,25 @@ std::string CauseWords(const Incident& incident) {
   return words + ")";
 }
 
+// "shop.Order +1,200/min", or by how much the existing ones grow where they do
+// not become more.
+std::string TypeRate(const GrowingType& t) {
+  const double per_minute = t.objects_per_s.value * 60;
+  if (per_minute < 0.5 && t.bytes_per_s.value > 0) {
+    return "existing " + t.type + " objects grow by " +
+           FormatBytes(t.bytes_per_s.value * 60) + "/min";
+  }
+  return t.type + " +" + FormatCount(per_minute) + "/min";
+}
+
 std::string What(const Incident& incident) {
   if (incident.types.empty()) {
     return "not known yet: no type's objects rise in the censuses so far; " +
            CauseWords(incident);
   }
   const GrowingType& top = incident.types.front();
-  std::string line = top.type + " +" +
-                     FormatCount(top.objects_per_s.value * 60) + "/min, " +
-                     FormatShare(top.share) + " of growth";
+  std::string line =
+      TypeRate(top) + ", " + FormatShare(top.share) + " of growth";
   if (!top.rolled_up.empty()) {
     line += " with " + Join(top.rolled_up, ", ") + " each";
   }
@@ -70,8 +96,9 @@ std::string What(const Incident& incident) {
   std::vector<std::string> others;
   for (size_t i = 1; i < std::min(incident.types.size(), kMostTypes); ++i) {
     const GrowingType& t = incident.types[i];
-    others.push_back(t.type + " +" + FormatCount(t.objects_per_s.value * 60) +
-                     "/min");
+    others.push_back(TypeRate(t) + (t.share < kLeastOther
+                                        ? ""
+                                        : " (" + FormatShare(t.share) + ")"));
   }
   return others.empty() ? line : line + "; also " + Join(others, ", ");
 }
@@ -173,7 +200,15 @@ std::string DoNow(const Incident& incident, const std::string& url) {
            evidence;
   }
   const std::string pid = std::to_string(worst->pid);
-  return "take pid " + pid + (worst->node.empty() ? "" : " on " + worst->node) +
+  const std::string on = worst->node.empty() ? "" : " on " + worst->node;
+  if (!ByHand(incident).empty()) {
+    // There is no service to take it out of.
+    return "freeze pid " + pid + on + " (kill -STOP " + pid +
+           ": it grows no more and keeps its memory for a look), then: "
+           "plimsoll types " +
+           pid + "; " + evidence;
+  }
+  return "take pid " + pid + on +
          " out of service rather than restart it, and look: plimsoll stacks " +
          pid + " --for 10s; " + evidence;
 }

@@ -62,14 +62,30 @@ int PerObject(const GrowingType& owner, const GrowingType& part) {
                                                     : 0;
 }
 
-// A coroutine is code of the application that waits: what a library makes for
-// each, tasks and events, comes with it.
-bool MayOwn(const GrowingType& owner, const GrowingType& part) {
-  if (owner.type == part.type) return false;
-  return TypeOrigin(owner.type) == Origin::kApplication
-             ? part.builtin
-             : IsSuspendedCode(owner.type) &&
-                   TypeOrigin(part.type) != Origin::kApplication;
+// How near to people a type is: an application's class, its code that waits in
+// a coroutine, a library's class, a builtin.
+int Nearness(const GrowingType& t) {
+  if (TypeOrigin(t.type) == Origin::kApplication) return 0;
+  if (IsSuspendedCode(t.type)) return 1;
+  return TypeOrigin(t.type) == Origin::kLibrary ? 2 : 3;
+}
+
+// What `part` comes with, the nearest first. What is further off may come once
+// with each; of two that are as near, which owns the other can be told only
+// where one comes several times.
+std::vector<GrowingType>::iterator OwnerOf(std::vector<GrowingType>& types,
+                                           const GrowingType& part,
+                                           const std::set<std::string>& said) {
+  const int mine = Nearness(part);
+  for (int near = 0; near <= std::min(mine, 2); ++near) {
+    const auto owner =
+        std::find_if(types.begin(), types.end(), [&](const GrowingType& t) {
+          return &t != &part && !said.contains(t.type) && Nearness(t) == near &&
+                 PerObject(t, part) >= (near == mine ? 2 : 1);
+        });
+    if (owner != types.end()) return owner;
+  }
+  return types.end();
 }
 
 void RollUp(std::vector<GrowingType>& types) {
@@ -77,23 +93,20 @@ void RollUp(std::vector<GrowingType>& types) {
             [](const GrowingType& a, const GrowingType& b) {
               return a.objects_per_s.value > b.objects_per_s.value;
             });
-  const auto owner_of = [&](const GrowingType& part, bool suspended) {
-    return std::find_if(types.begin(), types.end(), [&](const GrowingType& t) {
-      return IsSuspendedCode(t.type) == suspended && MayOwn(t, part) &&
-             PerObject(t, part) > 0;
-    });
-  };
+  std::set<std::string> said;  // with its owner
   for (GrowingType& part : types) {
-    auto owner = owner_of(part, false);
-    if (owner == types.end()) owner = owner_of(part, true);
+    const auto owner = OwnerOf(types, part, said);
     if (owner == types.end()) continue;
     owner->rolled_up.push_back(std::to_string(PerObject(*owner, part)) + " " +
                                part.type);
     owner->bytes_per_s = SumOf({owner->bytes_per_s, part.bytes_per_s});
-    part.objects_per_s.value = -1;  // said with its owner
+    said.insert(part.type);
   }
-  std::erase_if(
-      types, [](const GrowingType& t) { return t.objects_per_s.value <= 0; });
+  // Existing objects may grow without becoming more.
+  std::erase_if(types, [&](const GrowingType& t) {
+    return said.contains(t.type) ||
+           (t.objects_per_s.value <= 0 && t.bytes_per_s.value <= 0);
+  });
 }
 
 }  // namespace

@@ -122,6 +122,15 @@ void TypeWatch::Follow(const std::vector<TypeObservation>& types, double t_s) {
 }
 
 bool TypeWatch::IsRising(const TypeHistory& history, double since_s) const {
+  if (Rises(history, &TypeLook::objects, since_s)) return true;
+  const bool counted =
+      std::all_of(history.looks.begin(), history.looks.end(),
+                  [](const TypeLook& l) { return l.objects_error == 0; });
+  return counted && Rises(history, &TypeLook::bytes, since_s);
+}
+
+bool TypeWatch::Rises(const TypeHistory& history, double TypeLook::*of,
+                      double since_s) const {
   const auto& all = history.looks;
   const auto begin =
       std::find_if(all.begin(), all.end(),
@@ -134,7 +143,7 @@ bool TypeWatch::IsRising(const TypeHistory& history, double since_s) const {
   size_t rising = 0;
   for (size_t i = 1; i <= steps; ++i) {
     const double noise = kStepSigmas * ErrorOf(looks[i], looks[i - 1]);
-    const double step = looks[i].objects - looks[i - 1].objects;
+    const double step = looks[i].*of - looks[i - 1].*of;
     const bool up = noise > 0 ? step > -noise : step > 0;
     if (!up && i + kLateSteps > steps) return false;
     rising += up ? 1 : 0;
@@ -146,12 +155,12 @@ bool TypeWatch::IsRising(const TypeHistory& history, double since_s) const {
   const TypeLook& first = looks.front();
   const TypeLook& last = looks.back();
   const TypeLook& late = looks[steps - 2];
-  const double gain = last.objects - first.objects;
-  if (gain < thresholds_.min_type_gain * first.objects) return false;
+  const double gain = last.*of - first.*of;
+  if (gain < thresholds_.min_type_gain * first.*of) return false;
   if (IsNoise(gain, first, last)) return false;
   const double slope = gain / std::max(last.t_s - first.t_s, 1e-9);
   const double late_slope =
-      (last.objects - late.objects) / std::max(last.t_s - late.t_s, 1e-9);
+      (last.*of - late.*of) / std::max(last.t_s - late.t_s, 1e-9);
   // The late part, too, may be low by its error.
   const double late_noise =
       kStepSigmas * ErrorOf(last, late) / std::max(last.t_s - late.t_s, 1e-9);

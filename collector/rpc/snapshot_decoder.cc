@@ -142,6 +142,12 @@ absl::Status DecodeCensus(const v1::TypeCensus& census,
   values.Put("census_unknown_blocks", census.unknown_blocks());
   values.Put("census_unknown_bytes", census.unknown_bytes());
   values.Put("census_duration_ns", census.duration_ns());
+  if (census.has_malloc()) {
+    const v1::MallocUse& use = census.malloc();
+    values.Put("malloc_live_bytes", use.live_bytes());
+    values.Put("malloc_free_bytes", use.free_bytes());
+    values.Put("malloc_python_bytes", use.object_bytes() + use.buffer_bytes());
+  }
   out->typed_share = TypedShare(census, named);
   return absl::OkStatus();
 }
