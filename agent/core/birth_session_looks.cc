@@ -103,7 +103,10 @@ void BirthSession::Answer(const Asked& asked,
 
 void BirthSession::AnswerBlock(int index, const BlockState& state) {
   Slot& slot = slots_[static_cast<size_t>(index)];
-  if (!state.in_pool) return GiveUp(slot, index, counts_.other);
+  if (!state.in_pool) {
+    if (slot.marks == 0) picker_.PassedOver(slot.pick);
+    return GiveUp(slot, index, counts_.other);
+  }
   if (!state.handed_out) {  // free, or free again: it may still be reached
     slot.next_look_ns = now_ns_ + slot.look_step_ns;
     slot.look_step_ns = std::min(2 * slot.look_step_ns, kLastLookStepNs);

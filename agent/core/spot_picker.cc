@@ -9,6 +9,8 @@ namespace {
 // Between finding a spot and watching it lie a system call per thread and a
 // question to the inspector.
 constexpr double kLeadS = 0.02;
+// Where chunks of several sizes are cut, only the next one's place is certain.
+constexpr double kChunkLeadS = 0.005;
 constexpr int64_t kFarthestAhead = 1 << 20;
 constexpr double kLeastWeight = 1.0 / 256;
 constexpr int32_t kLargestCachedChunk = 1040;
@@ -26,12 +28,16 @@ SpotPicker::SpotPicker(std::vector<BlockClass> classes,
     : classes_(std::move(classes)),
       sources_(AtLeastOne(std::move(sources))),
       random_(seed) {
-  Place place;
-  place.ahead =
-      std::clamp<int64_t>(static_cast<int64_t>(std::min(
-                              objects_per_s * kLeadS, double{kFarthestAhead})),
-                          1, kFarthestAhead);
-  places_.assign(classes_.size() * sources_.size(), place);
+  for (const BlockClass& blocks : classes_) {
+    const bool chunks = blocks.most_bytes != 0;
+    const double lead_s = chunks ? kChunkLeadS : kLeadS;
+    Place place;
+    place.ahead = std::clamp<int64_t>(
+        static_cast<int64_t>(
+            std::min(objects_per_s * lead_s, double{kFarthestAhead})),
+        chunks ? 0 : 1, kFarthestAhead);
+    places_.insert(places_.end(), sources_.size(), place);
+  }
 }
 
 bool SpotPicker::Offers(size_t source, const BlockClass& blocks) const {
@@ -68,7 +74,9 @@ SpotWish SpotPicker::WishFor(const Pick& pick) {
   const BlockClass& blocks = class_of(pick);
   const int64_t ahead = PlaceOf(pick).ahead;
   // Spread, so that a pattern in the allocations does not meet the same site.
-  std::uniform_int_distribution<int64_t> spread(ahead, 2 * ahead + 2);
+  const bool next_one = blocks.most_bytes != 0 && ahead == 0;
+  std::uniform_int_distribution<int64_t> spread(ahead,
+                                                next_one ? 0 : 2 * ahead + 2);
   return {.block_bytes = blocks.block_bytes,
           .list_head = blocks.list_head,
           .ahead = spread(random_),
@@ -91,6 +99,8 @@ void SpotPicker::NotReached(const Pick& pick) {
   place.ahead /= 2;
   place.weight = std::max(place.weight / 2, kLeastWeight);
 }
+
+void SpotPicker::PassedOver(const Pick& pick) { PlaceOf(pick).ahead /= 2; }
 
 void SpotPicker::NotThere(const Pick& pick) {
   Place& place = PlaceOf(pick);

@@ -43,6 +43,8 @@ class SpotPicker {
   void Reached(const Pick& pick);
   void NotReached(const Pick& pick);
   void NotThere(const Pick& pick);  // no such block is free
+  // The allocator went on, and no block begins there.
+  void PassedOver(const Pick& pick);
 
  private:
   struct Place {

@@ -62,5 +62,18 @@ TEST(SpotPicker, LateMeansFartherAheadAndUnreachedNearer) {
   EXPECT_LE(picker.WishFor(pick).ahead, 2);
 }
 
+TEST(SpotPicker, OfChunksTheNextOneUnlessTheyAreMadeFast) {
+  const std::vector<ChunkSource> top = {{Kind::kTop, 1}};
+  SpotPicker slow({Chunks(3024, 1)}, top, 100, 1);
+  const auto pick = slow.Next();
+  EXPECT_EQ(slow.WishFor(pick).ahead, 0);
+  slow.Late(pick);
+  EXPECT_GE(slow.WishFor(pick).ahead, 1);
+  slow.PassedOver(pick);
+  EXPECT_EQ(slow.WishFor(pick).ahead, 0);
+  SpotPicker fast({Chunks(64, 1)}, top, 10'000, 1);
+  EXPECT_GE(fast.WishFor(fast.Next()).ahead, 50);
+}
+
 }  // namespace
 }  // namespace plimsoll::core
