@@ -22,7 +22,9 @@ class Writes final : public WritePort {
   WriteReading Read(int) override { return {2, 2, true}; }
   int64_t CpuNs() override { return cpu_ns_ += kMs; }
   absl::StatusOr<WriterStack> ReadStack(int index) override {
-    return WriterStack{.python = {.frames = {{code_.at(index), 1}}}};
+    WriterStack stack;
+    stack.python.frames = {{code_.at(index), 1}};
+    return stack;
   }
   int armed = 0;
 
@@ -37,10 +39,11 @@ class BirthRunTest : public ::testing::Test {
   BirthFindings Find(const BirthLook& look, int64_t per_s) {
     BirthFindings found;
     if (look.survey_type != 0) {
-      found.survey = {kType,
-                      "C",
-                      1 << 9,
-                      {{48, 16, 1000 + now_ns_ * per_s / 1000 / kMs, 0x500}}};
+      BirthSurvey& survey = found.survey.emplace();
+      survey.type_address = kType;
+      survey.tp_name = "C";
+      survey.type_flags = 1 << 9;
+      survey.classes = {{48, 16, 1000 + now_ns_ * per_s / 1000 / kMs, 0x500}};
     }
     for (const SpotWish& wish : look.wishes) {
       found.spots.push_back({next_ += 48, wish.ahead});

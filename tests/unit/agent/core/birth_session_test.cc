@@ -55,7 +55,9 @@ class World final : public WritePort {
   void Disarm(int slot) override { armed_.erase(slot); }
   WriteReading Read(int slot) override { return armed_.at(slot).reading; }
   absl::StatusOr<WriterStack> ReadStack(int slot) override {
-    return WriterStack{.python = {.frames = {{armed_.at(slot).code, 0}}}};
+    WriterStack stack;
+    stack.python.frames = {{armed_.at(slot).code, 0}};
+    return stack;
   }
   int64_t CpuNs() override { return cpu_ns; }
   size_t armed() const { return armed_.size(); }

@@ -254,7 +254,11 @@ TEST(BirthCodecTest, LooksAndFindingsComeOutAsTheyWentIn) {
   EXPECT_EQ(again->wishes[0].ahead, 17);
   EXPECT_EQ(again->blocks[0].object_offset, 16u);
   core::BirthFindings found;
-  found.survey = {0x7000, "C", 1 << 9, {{48, 16, 5, 0x500}}};
+  core::BirthSurvey& survey = found.survey.emplace();
+  survey.type_address = 0x7000;
+  survey.tp_name = "C";
+  survey.type_flags = 1 << 9;
+  survey.classes = {{48, 16, 5, 0x500}};
   found.spots = {{0x9030, 3}};
   found.blocks = {{true, true, false, 0x7000}};
   v1::BirthFindings told;
