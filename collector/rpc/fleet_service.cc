@@ -4,6 +4,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <utility>
@@ -19,7 +20,9 @@ namespace {
 
 constexpr int kMaxMetadataBytes = 16 << 10;
 constexpr auto kStopWithin = std::chrono::seconds(3);
-constexpr int kProveAgainGraceMs = 5'000;
+// Until a stream ends by itself on a connection that is to be renewed; agents'
+// streams do not.
+constexpr int64_t kProveAgainGraceMs = 5'000;
 // Of all connections together: what their buffers may hold.
 constexpr size_t kMaxTransportBytes = size_t{512} << 20;
 
@@ -100,8 +103,10 @@ absl::Status FleetServer::Impl::Start() {
     // A token expires, a certificate is replaced or its node removed.
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
                                static_cast<int>(options_.prove_again_after_ms));
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
-                               kProveAgainGraceMs);
+    builder.AddChannelArgument(
+        GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+        static_cast<int>(
+            std::min(kProveAgainGraceMs, options_.prove_again_after_ms / 10)));
   }
   grpc::ResourceQuota quota("plimsoll-agents");
   quota.Resize(kMaxTransportBytes);

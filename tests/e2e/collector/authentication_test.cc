@@ -30,6 +30,8 @@ using ::testing::HasSubstr;
 using testing::RunCommand;
 using testing::TempDir;
 
+constexpr char kNoWorkloads[] = "\"workloads\":[]";
+
 class AuthenticationTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -121,12 +123,13 @@ TEST_F(AuthenticationTest, ANodeSpeaksForItselfAndPeopleShowTheToken) {
   EXPECT_THAT(result.err, HasSubstr("--token-file"));
   result = Plimsoll({"--token-file", Path("token"), "--json"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(result.out.find("python"), std::string::npos) << result.out;
+  EXPECT_THAT(result.out, HasSubstr(kNoWorkloads));
 
   auto agent = Agent("node-1", "URI:spiffe://example/node/node-1");
   EXPECT_TRUE(Until([&] {
     result = Plimsoll({"--token-file", Path("token"), "--json"});
-    return result.out.find("python") != std::string::npos;
+    return result.exit_code == 0 &&
+           result.out.find(kNoWorkloads) == std::string::npos;
   })) << result.out
       << Read("node-1.log") << Read("collector.log");
   EXPECT_THAT(Read("collector.log"), HasSubstr("proof=\"certificate\""));
