@@ -86,6 +86,10 @@ void ProcessTable::Describe(const core::ProcessId& id,
   if (auto environment = proc_.ReadEnviron(id.pid, procfs::IdentityVariables());
       environment.ok()) {
     source.environment = *std::move(environment);
+  } else if (absl::IsPermissionDenied(environment.status())) {
+    process.environment_refusal =
+        "its environment, which names service and counters, is closed to the "
+        "agent: grant CAP_DAC_READ_SEARCH";
   }
   if (auto cgroup = proc_.ReadCgroup(id.pid); cgroup.ok()) {
     process.cgroup = *std::move(cgroup);
@@ -346,8 +350,12 @@ void ProcessTable::ReadRequests(const core::ProcessId& id,
   if (bad_files > 0) process.losses["bad_request_file"] += bad_files;
   if (!requests.ok()) {
     process.request_files.clear();
+    const bool unknown = absl::IsNotFound(requests.status()) &&
+                         !process.environment_refusal.empty();
     process.SetTier(Tier::kRequests, false,
-                    std::string(requests.status().message()), "");
+                    unknown ? process.environment_refusal
+                            : std::string(requests.status().message()),
+                    "");
     return;
   }
   if (requests->other_count > 0) ++process.losses["label_limit"];

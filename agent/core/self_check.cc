@@ -185,7 +185,7 @@ std::vector<TierCheck> RowsOfProbes(const Surroundings& s, const Trials& t) {
 
 TierCheck RowOfRequests(const Surroundings& s, const Trials& t) {
   std::string grant = Grant(s, {Capability::kDacReadSearch});
-  return Row("requests", "request counters in files of other users",
+  return Row("requests", "environment and request counters of other users",
              {{&t.closed_files,
                grant.empty() ? LiftProfiles(s, "openat(2)") : grant}});
 }
