@@ -164,7 +164,7 @@ ProcessJudgement JudgeWindow(const Window& window, const JudgedLife& c) {
   const double above =
       std::max(fit->amplitude, c.PeaksAboveFloors(window.long_s));
   j.time_to_limit = c.TimeOf(fit->slope, above);
-  j.why_not = AgainstWatch(c, j);
+  if (ages != AgeWord::kWithAge) j.why_not = AgainstWatch(c, j);
   if (j.why_not.empty()) j.why_not = AgainstSlow(c, *fit, j);
   if (!j.why_not.empty()) return j;
   Grade(window, c, j);

@@ -81,9 +81,8 @@ struct JudgementThresholds {
   // Growth of what does not go with age (load, memory that is given back) ends
   // within a day: half of one is all that rises, and a half more is to be sure.
   double clock_watch_s = 18 * 3600;
-  // All pods of a workload together: for as long as is left. Of some pods that
-  // give back under pressure one has been seen to by then.
-  double watch_of_time_left = 1;
+  // All pods of a workload together: this share of the time that is left.
+  double watch_of_time_left = 0.6;
   double watch_s = 6 * 3600;
   // Growth whose limit is further off: each third of the window at this pace.
   double slow_s = 2 * 86400;

@@ -5,7 +5,8 @@
 //
 //   verdict_bench [--seed N] [--fleets N] [--leaking SHARE] [--no-rivals]
 //                 [--no-requests] [--verbose] [--dump FILE] [--explain
-//                 WORKLOAD]
+//                 WORKLOAD] [--recorded DIRECTORY of record_programs.py]
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -15,6 +16,7 @@
 #include "tests/bench/verdict/claims.h"
 #include "tests/bench/verdict/detectors.h"
 #include "tests/bench/verdict/fleet_maker.h"
+#include "tests/bench/verdict/recorded.h"
 
 namespace plimsoll::bench {
 namespace {
@@ -24,7 +26,7 @@ struct Arguments {
   int fleets = 3;
   double leaking = 0.5;
   bool rivals = true, requests = true, verbose = false;
-  std::string dump, explain;
+  std::string dump, explain, recorded;
   collector::Thresholds thresholds;
 };
 
@@ -138,7 +140,35 @@ void PrintClaims(const std::vector<MadeWorkload>& fleet,
   }
 }
 
+// A second of a recording stands for 40: fifteen minutes are ten hours.
+constexpr double kSpeed = 40;
+
+int JudgeRecordings(const Arguments& a) {
+  const auto fleet = ReadRecordings(a.recorded, kSpeed);
+  const auto claims = JudgeByPlimsoll(fleet, a.thresholds, false);
+  for (size_t i = 0; i < fleet.size(); ++i) {
+    const MadeWorkload& w = fleet[i];
+    const auto first = std::find_if(
+        claims.begin(), claims.end(),
+        [i](const Claim& c) { return c.workload == static_cast<int>(i); });
+    std::printf("%-28s %-8s %6.2f %%/h: ", w.name.c_str(),
+                w.leak == Leak::kNone ? "healthy" : "leaks",
+                w.leak_percent_per_h);
+    if (first == claims.end()) {
+      std::printf("nothing said\n");
+      continue;
+    }
+    const double per_h = 360000 / w.limit_bytes;
+    std::printf("%s at %.2f h, %.2f [%.2f, %.2f]%s\n",
+                first->page ? "page" : "ticket", first->at_s / 3600,
+                first->bytes_per_s * per_h, first->lo * per_h,
+                first->hi * per_h, first->model_limited ? " marked" : "");
+  }
+  return fleet.empty() ? 1 : 0;
+}
+
 int Run(const Arguments& a) {
+  if (!a.recorded.empty()) return JudgeRecordings(a);
   if (!a.dump.empty()) {
     std::ofstream out(a.dump);
     Dump(MakeFleet({.seed = a.seed, .leaking_share = a.leaking}), out);
@@ -212,6 +242,8 @@ int main(int argc, char** argv) {
       ++i;
     } else if (flag == "--explain")
       a.explain = value, ++i;
+    else if (flag == "--recorded")
+      a.recorded = value, ++i;
     else if (flag == "--no-rivals")
       a.rivals = false;
     else if (flag == "--no-requests")
