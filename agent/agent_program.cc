@@ -261,6 +261,7 @@ absl::Status AgentProgram::StartAgent() {
   PLIMSOLL_ASSIGN_OR_RETURN(auto mounts, proc_.ReadCgroupMounts());
   AgentPorts ports;
   ports.inspector = inspector_.get();
+  ports.native = inspector_.get();
   ports.probes = probes_ ? &*probes_ : nullptr;
   ports.no_probes = no_probes_;
   ports.pods = pod_watch_ ? &pods_ : nullptr;

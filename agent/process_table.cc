@@ -174,10 +174,16 @@ void ProcessTable::SetStaticTiers(WatchedProcess& process) {
   process.SetTier(Tier::kStacks, refusal.empty(),
                   refusal.empty() ? "" : NotProbed(refusal),
                   refusal.empty() ? probes_->rung() : "");
-  process.SetTier(Tier::kNative, false,
-                  "not probed: this version does not follow native growth to "
-                  "what stays",
-                  "");
+  refusal = !readable            ? process.refusal
+            : probes_ == nullptr ? no_probes_
+                                 : probes_->watch_refusal();
+  if (refusal.empty() && process.python->native_allocator != "glibc") {
+    refusal = "its malloc is " + process.python->native_allocator +
+              ", and only glibc's can be followed";
+  }
+  process.SetTier(Tier::kNative, refusal.empty(),
+                  refusal.empty() ? "" : NotProbed(refusal),
+                  refusal.empty() ? "watchpoints" : "");
   process.SetTier(Tier::kHolders, false,
                   "this version does not search for holders", "");
 }

@@ -56,10 +56,18 @@ int TypeRank(const Incident& incident, const std::string& type) {
   return -1;
 }
 
+// Native rows have no type; they lead where native memory is what grows.
+int RowRank(const Incident& incident, const StackEvidence& row) {
+  return row.kind == "native" && incident.cause == Verdict::kNative
+             ? 0
+             : TypeRank(incident, row.type);
+}
+
 int KindRank(const std::string& kind) {
-  if (kind == "birth") return 0;  // followed to what stays
+  // Followed to what stays.
+  if (kind == "birth" || kind == "native") return 0;
   if (kind == "window") return 1;
-  return kind == "page" || kind == "native" ? 2 : -1;
+  return kind == "page" ? 2 : -1;
 }
 
 // Where births of the first type could not be followed (large objects): the
@@ -298,18 +306,22 @@ absl::Status ReadStacks(const FleetReader& reader, int64_t now_ns,
   const auto rank = [&](const StackEvidence& s) {
     const bool instead =
         !followed.empty() && s.type == followed && s.kind == "birth";
-    return instead ? -1 : TypeRank(incident, s.type);
+    return instead ? -1 : RowRank(incident, s);
   };
-  std::stable_sort(found.begin(), found.end(),
-                   [&](const StackEvidence& a, const StackEvidence& b) {
-                     const int ta = rank(a);
-                     const int tb = rank(b);
-                     if (ta != tb) return ta < tb;
-                     const int ka = KindRank(a.kind), kb = KindRank(b.kind);
-                     if (ka != kb) return ka < kb;
-                     if (a.objects != b.objects) return a.objects > b.objects;
-                     return a.time_ns > b.time_ns;
-                   });
+  std::stable_sort(
+      found.begin(), found.end(),
+      [&](const StackEvidence& a, const StackEvidence& b) {
+        const int ta = rank(a);
+        const int tb = rank(b);
+        if (ta != tb) return ta < tb;
+        const int ka = KindRank(a.kind), kb = KindRank(b.kind);
+        if (ka != kb) return ka < kb;
+        if (a.kind == "native" && b.kind == "native" && a.bytes != b.bytes) {
+          return a.bytes > b.bytes;
+        }
+        if (a.objects != b.objects) return a.objects > b.objects;
+        return a.time_ns > b.time_ns;
+      });
   if (found.size() > kMostStacks) found.resize(kMostStacks);
   if (!found.empty()) incident.stacks = std::move(found);
   return absl::OkStatus();

@@ -119,9 +119,31 @@ std::string NoStacks(const Incident& incident) {
                 "come so far";
 }
 
+// The native code that asked, then the Python code that called it.
+std::string NativeChain(const std::vector<Frame>& frames) {
+  size_t native = 0;
+  while (native < frames.size() && frames[native].native) ++native;
+  const std::vector<Frame> python(
+      frames.begin() + static_cast<std::ptrdiff_t>(native), frames.end());
+  if (native == 0) return FrameChain(frames);
+  const Frame& first = frames.front();
+  std::string text = FrameText(first);
+  if (first.line == 0) {
+    // "near NAME": no symbol covers the address.
+    text += first.function.empty() || first.function.starts_with("near ")
+                ? " (known to the module only)"
+                : " (its file has no line table)";
+  }
+  return python.empty() ? text : text + " <- " + FrameChain(python);
+}
+
 std::string MadeAt(const Incident& incident) {
   if (incident.stacks.empty()) return NoStacks(incident);
   const StackEvidence& best = incident.stacks.front();
+  if (best.kind == "native") {
+    return NativeChain(best.frames) + "; " + FormatShare(best.share) +
+           " of the bytes of malloc that stayed";
+  }
   std::string line = FrameChain(best.frames);
   std::string of = best.type.empty() ? "" : " of " + best.type;
   if (best.kind == "window") {

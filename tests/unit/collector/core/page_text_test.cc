@@ -138,6 +138,26 @@ TEST(PageText, BirthsThatWereFollowedAreSaidToHaveStayed) {
             "births that stayed");
 }
 
+TEST(PageText, NativeGrowthNamesTheExtensionAndThePythonThatCalledIt) {
+  Incident i = Full();
+  i.cause = Verdict::kNative;
+  i.stacks[0].kind = "native";
+  i.stacks[0].type = "";
+  const Frame python = {"render", "/srv/app/thumbs.py", "", 6, false};
+  i.stacks[0].frames = {
+      {"thumbnail", "/src/ext/_leaks.c", "_leaks.so", 14, true}, python};
+  EXPECT_EQ(WritePage(i, "").made_at,
+            "src/ext/_leaks.c:14 thumbnail <- srv/app/thumbs.py:6 render; "
+            "97.0 % of the bytes of malloc that stayed");
+  i.stacks[0].frames = {{"thumbnail", "", "_leaks.so", 0, true}, python};
+  EXPECT_THAT(
+      WritePage(i, "").made_at,
+      HasSubstr("_leaks.so thumbnail (its file has no line table) <- "));
+  i.stacks[0].frames = {{"near init", "", "_leaks.so", 0, true}, python};
+  EXPECT_THAT(WritePage(i, "").made_at,
+              HasSubstr("_leaks.so near init (known to the module only) <- "));
+}
+
 TEST(PageText, SaysOfEveryLineWhyItIsNotKnownYet) {
   Incident i = Full();
   i.types.clear();
