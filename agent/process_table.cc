@@ -34,7 +34,7 @@ void AddPauses(const std::vector<core::GcPauses>& from,
 }
 
 std::string NotProbed(const std::string& reason) {
-  return "not probed: " + reason;
+  return reason.empty() ? "" : "not probed: " + reason;
 }
 
 }  // namespace
@@ -161,29 +161,24 @@ void ProcessTable::AskForPodsAgain() {
 }
 
 void ProcessTable::SetStaticTiers(WatchedProcess& process) {
-  bool readable = process.python.has_value();
-  process.SetTier(Tier::kHeaders, readable, process.refusal,
-                  readable ? "read" : "");
-  process.SetTier(Tier::kCensus, readable, process.refusal,
-                  readable ? "read" : "");
-  std::string refusal = !readable            ? process.refusal
-                        : probes_ == nullptr ? no_probes_
-                        : !probes_->refusal().empty()
-                            ? probes_->refusal()
-                            : process.python->build.probe_refusal;
-  process.SetTier(Tier::kStacks, refusal.empty(),
-                  refusal.empty() ? "" : NotProbed(refusal),
-                  refusal.empty() ? probes_->rung() : "");
-  refusal = !readable            ? process.refusal
-            : probes_ == nullptr ? no_probes_
-                                 : probes_->watch_refusal();
-  if (refusal.empty() && process.python->native_allocator != "glibc") {
-    refusal = "its malloc is " + process.python->native_allocator +
-              ", and only glibc's can be followed";
+  const bool readable = process.python.has_value();
+  for (const Tier tier : {Tier::kHeaders, Tier::kCensus}) {
+    process.SetTier(tier, readable, process.refusal, readable ? "read" : "");
   }
-  process.SetTier(Tier::kNative, refusal.empty(),
-                  refusal.empty() ? "" : NotProbed(refusal),
-                  refusal.empty() ? "watchpoints" : "");
+  std::string stacks = !readable ? process.refusal : no_probes_;
+  std::string native = stacks;
+  if (readable && probes_ != nullptr) {
+    const std::string& malloc = process.python->native_allocator;
+    stacks = probes_->refusal();
+    if (stacks.empty()) stacks = process.python->build.probe_refusal;
+    native = malloc == "glibc"
+                 ? probes_->watch_refusal()
+                 : "its malloc is " + malloc + ", only glibc's is followed";
+  }
+  process.SetTier(Tier::kStacks, stacks.empty(), NotProbed(stacks),
+                  stacks.empty() ? probes_->rung() : "");
+  process.SetTier(Tier::kNative, native.empty(), NotProbed(native),
+                  native.empty() ? "watchpoints" : "");
   process.SetTier(Tier::kHolders, false,
                   "this version does not search for holders", "");
 }
@@ -311,8 +306,7 @@ void ProcessTable::TellTier1(const core::Tier1Sample& sample,
     rung += (rung.empty() ? "" : ", ") + process.growth_rung;
   }
   process.SetTier(Tier::kGc, sample.gc_refusal.empty(),
-                  sample.gc_refusal.empty() ? "" : NotProbed(sample.gc_refusal),
-                  rung);
+                  NotProbed(sample.gc_refusal), rung);
 }
 
 void ProcessTable::CollectTier1(const core::ProcessId& id,
