@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/identity_source.h"
 #include "agent/pod_identity.h"
-#include "agent/procfs/read_file.h"
 #include "agent/procfs/started_by.h"
 #include "agent/procfs/workload_identity.h"
 
@@ -16,8 +16,6 @@ using core::Tier;
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 // How often the mappings of a process without request files are read again.
 constexpr int64_t kRequestScanNs = 60 * kNsPerSecond;
-constexpr char kServiceAccountNamespace[] =
-    "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 void AddPauses(const std::vector<core::GcPauses>& from,
                std::vector<core::GcPauses>& to) {
@@ -82,70 +80,20 @@ void ProcessTable::Describe(const core::ProcessId& id,
   description.workload.cluster = config_.cluster;
   description.region = config_.region;
   description.zone = config_.zone;
-  procfs::IdentitySource source;
-  if (auto environment = proc_.ReadEnviron(id.pid, procfs::IdentityVariables());
-      environment.ok()) {
-    source.environment = *std::move(environment);
-  } else if (absl::IsPermissionDenied(environment.status())) {
-    process.environment_refusal =
-        "its environment, which names service and counters, is closed to the "
-        "agent: grant CAP_DAC_READ_SEARCH";
-  }
-  if (auto cgroup = proc_.ReadCgroup(id.pid); cgroup.ok()) {
-    process.cgroup = *std::move(cgroup);
-    source.cgroup = procfs::ParseCgroupNames(process.cgroup.name_path);
-    // The one that kills, where the hierarchies differ: those in it share a
-    // limit.
-    const std::string& memory = process.cgroup.path;
-    description.cgroup =
-        memory.empty() || memory == "/" ? process.cgroup.name_path : memory;
-  }
-  if (!source.cgroup.pod_uid.empty()) {
-    source.kubernetes_namespace =
-        procfs::ReadFileInRoot(proc_.PathOf(id.pid, "root"),
-                               kServiceAccountNamespace)
-            .value_or("");
-  }
-  source.arguments =
-      proc_.ReadCmdline(id.pid).value_or(std::vector<std::string>());
-  source.cwd = proc_.ReadCwd(id.pid).value_or("");
-  if (auto stat = proc_.ReadStat(id.pid); stat.ok()) {
-    source.comm = stat->comm;
-    description.parent_pid = stat->parent_pid;
-  }
-  description.namespace_pid = id.pid;
-  if (auto status = proc_.ReadStatus(id.pid);
-      status.ok() && !status->ns_pids.empty()) {
-    description.namespace_pid = status->ns_pids.back();
-  }
+  const procfs::IdentitySource source =
+      ReadIdentitySource(id.pid, proc_, config_.docker_dir, process);
   description.start_unix_ns =
       clock_->WallOffsetNs() +
       static_cast<int64_t>(static_cast<double>(id.start_ticks) *
                            (1e9 / static_cast<double>(ticks_per_second_)));
-  if (source.cgroup.pod_uid.empty() && !source.cgroup.container_id.empty()) {
-    if (auto docker = procfs::ReadDockerContainer(config_.docker_dir,
-                                                  source.cgroup.container_id);
-        docker.ok()) {
-      source.docker = *std::move(docker);
-    }
-  }
   procfs::Identify(source, description);
   if (const std::string by = procfs::StartedBy(proc_, id.pid);
       !by.empty() && description.workload.source == "argv") {
     description.workload.kind = by;
   }
-  process.cgroup_names = source.cgroup;
   if (pods_ != nullptr) AskForPod(*pods_, process);
   procfs::ApplyWorkloadRules(config_.workload_rules, process.cgroup_names,
                              description);
-  for (const char* name :
-       {"PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"}) {
-    auto it = source.environment.find(name);
-    if (it != source.environment.end()) {
-      process.multiprocess_directory = it->second;
-      break;
-    }
-  }
 }
 
 // A pod may become known after its processes.

@@ -32,7 +32,7 @@ TEST(SelfCheckTextTest, APersonReadsWhatIsLostAndWhatToDo) {
   const std::string text = RenderSelfCheck(Confined(), WithOneLost());
   EXPECT_THAT(text, HasSubstr("kernel 6.1.0-test: 10 of 11 work here"));
   EXPECT_THAT(text, HasSubstr("census    + live objects by type\n"));
-  EXPECT_THAT(text, HasSubstr("requests  - request counters"));
+  EXPECT_THAT(text, HasSubstr("requests  - environment and request counters"));
   EXPECT_THAT(text, HasSubstr("            not: closed?to all\n"));
   EXPECT_THAT(text, HasSubstr("do:  grant CAP_DAC_READ_SEARCH"));
   EXPECT_THAT(text, HasSubstr("seccomp                    filter"));
