@@ -6,7 +6,6 @@
 #include <set>
 
 #include "collector/core/robust_slope.h"
-#include "collector/core/traffic.h"
 #include "collector/core/type_growth.h"
 #include "plimsoll/base/status_macros.h"
 
@@ -15,7 +14,6 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kLeastWindowNs = 300 * kSecond;
-constexpr int64_t kTrafficWindowNs = 3600 * kSecond;
 constexpr int64_t kEvidenceBeforeNs = 600 * kSecond;
 constexpr size_t kMostStacks = 10;
 // Of malloc's chunks (collector/rpc): Python's objects and what they own; free
@@ -25,7 +23,6 @@ constexpr char kMallocFree[] = "malloc_free_bytes";
 constexpr size_t kMostTypes = 10;
 constexpr size_t kMostTypePoints = 100;
 constexpr size_t kMostTypeProcesses = 4;
-constexpr size_t kMostTrafficProcesses = 12;
 
 absl::StatusOr<std::optional<double>> SlopeOf(const FleetReader& reader,
                                               ProcessKey process,
@@ -89,22 +86,6 @@ std::string FollowedInstead(const Incident& incident,
   return best;
 }
 
-absl::StatusOr<TrafficSeries> SeriesOf(const FleetReader& reader,
-                                       ProcessKey process, int64_t from,
-                                       int64_t to) {
-  TrafficSeries series;
-  PLIMSOLL_ASSIGN_OR_RETURN(const auto names,
-                            reader.Series(process, metric::kRequests));
-  for (const SeriesName& name : names) {
-    PLIMSOLL_ASSIGN_OR_RETURN(auto samples,
-                              reader.Read(process, name, from, to));
-    if (!samples.empty()) series.requests[name.label] = std::move(samples);
-  }
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      series.bytes, reader.Read(process, {metric::kAnon, ""}, from, to));
-  return series;
-}
-
 // Why a window that is over brought nothing; "" when it is done.
 std::string ProblemOf(const CommandState& command) {
   if (command.outcome == "done") return "";
@@ -113,58 +94,6 @@ std::string ProblemOf(const CommandState& command) {
                                                               : "failed";
   return "the window " + how + ": " +
          (command.reason.empty() ? "no reason given" : command.reason);
-}
-
-struct RegionSums {
-  double growth = 0, requests = 0;
-};
-
-// Growth over the requests of the first cause, by region.
-void PerRequest(const std::map<std::string, RegionSums>& sums,
-                Incident& incident) {
-  for (RegionGrowth& region : incident.regions) {
-    region.bytes_per_request.reset();
-    const auto at = sums.find(region.region);
-    if (at == sums.end() || at->second.requests < 1) continue;
-    const double value = at->second.growth / at->second.requests;
-    const double slope = region.bytes_per_s.value;
-    if (slope <= 0) continue;
-    const Estimate& s = region.bytes_per_s;
-    region.bytes_per_request =
-        Estimate{value, value * s.lo / slope, value * s.hi / slope};
-  }
-}
-
-// Restates each cause's share as its requests' part of the rate that the page
-// gives, so that bytes per request times requests per minute is that share.
-void ShareOfRate(const std::vector<TrafficSeries>& all,
-                 const std::vector<const AffectedProcess*>& whose,
-                 int64_t now_ns, Incident& incident) {
-  const int64_t from = now_ns - static_cast<int64_t>(incident.window_s * 1e9);
-  std::set<std::string> instances;
-  for (const AffectedProcess* p : whose) {
-    if (p->leaking) instances.insert(p->instance);
-  }
-  const double rate = incident.bytes_per_s.value;
-  if (instances.empty() || rate <= 0) return;
-  double unexplained = 1;
-  for (TrafficCause& cause : incident.traffic.causes) {
-    double per_s = 0;
-    bool known = false;
-    for (size_t i = 0; i < all.size(); ++i) {
-      if (!whose[i]->leaking) continue;
-      const auto one = RequestRate(all[i], cause.attributes, from, now_ns);
-      known = known || one.has_value();
-      per_s += one.value_or(0);
-    }
-    if (known) {
-      cause.requests_per_s = per_s / static_cast<double>(instances.size());
-      cause.share = std::min(
-          1.0, cause.bytes_per_request.value * *cause.requests_per_s / rate);
-    }
-    unexplained -= cause.share;
-  }
-  incident.traffic.unexplained_share = std::max(0.0, unexplained);
 }
 
 absl::StatusOr<Epoch> ReadEpoch(const FleetReader& reader, ProcessKey process,
@@ -324,36 +253,6 @@ absl::Status ReadStacks(const FleetReader& reader, int64_t now_ns,
       });
   if (found.size() > kMostStacks) found.resize(kMostStacks);
   if (!found.empty()) incident.stacks = std::move(found);
-  return absl::OkStatus();
-}
-
-absl::Status ReadTraffic(const FleetReader& reader,
-                         const TrafficThresholds& thresholds, int64_t now_ns,
-                         Incident& incident) {
-  const int64_t from = now_ns - kTrafficWindowNs;
-  std::vector<TrafficSeries> all;
-  std::vector<const AffectedProcess*> whose;
-  for (const AffectedProcess& p : incident.processes) {
-    if (all.size() >= kMostTrafficProcesses) break;
-    PLIMSOLL_ASSIGN_OR_RETURN(TrafficSeries series,
-                              SeriesOf(reader, p.process, from, now_ns + 1));
-    if (series.requests.empty() || series.bytes.size() < 3) continue;
-    all.push_back(std::move(series));
-    whose.push_back(&p);
-  }
-  incident.traffic = AttributeTraffic(all, thresholds);
-  std::map<std::string, RegionSums> sums;
-  if (!incident.traffic.causes.empty()) {
-    for (size_t i = 0; i < all.size(); ++i) {
-      RegionSums& sum = sums[whose[i]->region];
-      sum.growth += all[i].bytes.back().value - all[i].bytes.front().value;
-      sum.requests += RequestsWith(
-          all[i], incident.traffic.causes.front().attributes,
-          all[i].bytes.front().time_ns, all[i].bytes.back().time_ns);
-    }
-  }
-  PerRequest(sums, incident);
-  ShareOfRate(all, whose, now_ns, incident);
   return absl::OkStatus();
 }
 

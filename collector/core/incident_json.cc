@@ -121,11 +121,18 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(EvidenceRequest, process, what,
                                                 finished_ns)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(TrafficCause, attributes,
                                                 bytes_per_request, share, vif,
-                                                requests, requests_per_s,
-                                                inseparable_from)
+                                                condition_index, requests,
+                                                smallest_effect, placebo_share,
+                                                requests_per_s,
+                                                inseparable_from, joint)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Traffic, causes,
-                                                unexplained_share, looks,
-                                                not_known)
+                                                unexplained_share, looks, at_ns,
+                                                signal, bytes_of, not_known)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GroupComparison, one, other,
+                                                in_all, at_equal_mix, mix,
+                                                bytes_per_request_one,
+                                                bytes_per_request_other,
+                                                worse_here, not_told)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Neighbour, workload, pid,
                                                 anon_bytes, worst)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RegionGrowth, region, processes,
@@ -143,7 +150,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     time_to_limit, limit_of_node, processes, workload_processes,
     workload_instances, leaking_processes, leaking_instances, instance_kind,
     types, shares, collector_problem, stacks, requests, census_coverage,
-    typed_share, traffic, regions, neighbours, text)
+    typed_share, traffic, regions, neighbours, regions_compared,
+    versions_compared, text)
 
 std::string EncodeIncident(const Incident& incident) {
   const json j = incident;

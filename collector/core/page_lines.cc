@@ -48,19 +48,31 @@ std::string VersionWords(const Incident& incident) {
   return words;
 }
 
-std::string PerRequestWords(const RegionGrowth& worst,
-                            const RegionGrowth& other) {
-  if (!worst.bytes_per_request || !other.bytes_per_request ||
-      other.bytes_per_request->value <= 0) {
-    return "";
+// ", 1.0x per such request (0.9x to 1.2x): the mix differs, not the code"
+std::string PerRequestWords(const GroupComparison& c) {
+  if (!c.at_equal_mix) {
+    return c.not_told.empty() ? "" : "; at equal mix: " + c.not_told;
   }
-  const double ratio =
-      worst.bytes_per_request->value / other.bytes_per_request->value;
-  std::string words = ", " + FormatRatio(ratio) + " per such request";
-  if (ratio < kSamePerRequest && ratio > 1 / kSamePerRequest) {
-    words += ": the mix differs, not the code";
-  }
-  return words;
+  const Estimate& ratio = *c.at_equal_mix;
+  const std::string words = ", " + FormatRatio(ratio.value) +
+                            " per such request (" + FormatRatio(ratio.lo) +
+                            " to " + FormatRatio(ratio.hi) + ")";
+  if (c.worse_here) return words + ": worse there at equal mix too";
+  const bool same =
+      ratio.value < kSamePerRequest && ratio.value > 1 / kSamePerRequest;
+  return words + (same ? ": the mix differs, not the code"
+                       : ": too few to tell the mix from the code");
+}
+
+// "; 2.0x version A per such request" where both leak.
+std::string VersionsWords(const Incident& incident) {
+  const auto& c = incident.versions_compared;
+  if (!c || !c->at_equal_mix || c->other.empty()) return "";
+  return "; version " + c->one + " " + FormatRatio(c->at_equal_mix->value) +
+         " " + c->other + " per such request" +
+         (c->worse_here ? ""
+                        : " (" + FormatRatio(c->at_equal_mix->lo) + " to " +
+                              FormatRatio(c->at_equal_mix->hi) + ")");
 }
 
 }  // namespace
@@ -89,18 +101,24 @@ std::string TrafficLine(const Incident& incident) {
   for (const TrafficCause& c : traffic.causes) {
     std::string part = FormatBytes(c.bytes_per_request.value) + " per request";
     if (!c.attributes.empty()) part += " with " + Spaced(c.attributes);
+    if (c.joint) part += " or " + Spaced(Join(c.inseparable_from, " or "));
     part += " (" + FormatByteInterval(c.bytes_per_request) + ")";
     if (c.requests_per_s) {
       part += " x " + FormatCount(*c.requests_per_s * 60) + "/min";
     }
     part += ", " + FormatShare(c.share) + " of the leak";
-    if (!c.inseparable_from.empty()) {
+    if (c.joint) {
+      part += "; these cannot be separated: their requests move together";
+    } else if (!c.inseparable_from.empty()) {
       part += "; cannot be separated from " +
               Spaced(Join(c.inseparable_from, " or "));
     }
     parts.push_back(part);
   }
   std::string line = Join(parts, "; ");
+  if (traffic.bytes_of.starts_with("live ")) {
+    line += " (of " + traffic.bytes_of + ")";
+  }
   if (traffic.unexplained_share > 0.1) {
     line += "; " + FormatShare(std::min(1.0, traffic.unexplained_share)) +
             " not explained by the attributes";
@@ -145,7 +163,11 @@ static std::string RegionLine(const Incident& incident) {
            FormatRatio(worst.bytes_per_s.value / slower) + " " +
            RegionName(other.region) + " in all";
   }
-  return line + PerRequestWords(worst, other) + VersionWords(incident);
+  const auto& c = incident.regions_compared;
+  if (c && c->one == worst.region && c->other == other.region) {
+    line += PerRequestWords(*c);
+  }
+  return line + VersionWords(incident) + VersionsWords(incident);
 }
 
 std::string WhereLine(const Incident& incident) {

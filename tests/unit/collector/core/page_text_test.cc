@@ -86,6 +86,16 @@ Incident Full() {
   RegionGrowth other{"eu-west-3", 1, 1, Rate(4.0, 3.3, 4.7), {}};
   other.bytes_per_request = Estimate{1.6 * kMiB, 1.3 * kMiB, 1.9 * kMiB};
   i.regions = {worst, other};
+  i.regions_compared =
+      GroupComparison{.one = "ap-southeast-1",
+                      .other = "eu-west-3",
+                      .in_all = {3.1, 2.6, 3.8},
+                      .at_equal_mix = Estimate{1.0, 0.9, 1.2},
+                      .mix = 3.1,
+                      .bytes_per_request_one = worst.bytes_per_request,
+                      .bytes_per_request_other = other.bytes_per_request,
+                      .worse_here = false,
+                      .not_told = ""};
   return i;
 }
 
@@ -107,8 +117,9 @@ TEST(PageText, SaysEverythingThatIsKnown) {
       "traffic   1.6 MiB per request with city=singapore, outcome=exception "
       "(CI 1.5-1.8) x 6.5/min, 84 % of the leak; 16 % not explained by the "
       "attributes\n"
-      "where     ap-southeast-1: 3.1x eu-west-3 in all, 1.0x per such request: "
-      "the mix differs, not the code; version 2018.09.01-3 and not "
+      "where     ap-southeast-1: 3.1x eu-west-3 in all, 1.0x per such request "
+      "(0.90x to 1.2x): the mix differs, not the code; version 2018.09.01-3 "
+      "and not "
       "2018.08.30-1\n"
       "do now    kubectl -n routing label pod routing-api-7d9f-x2x1q app- "
       "(takes it out of service and keeps it for a look); evidence saved: "
