@@ -10,6 +10,7 @@
 #include <sstream>
 #include <utility>
 
+#include "collector/core/duration.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector {
@@ -98,7 +99,11 @@ const Key kKeys[] = {
          }},
     {.name = "webhooks", .list = &Config::webhooks},
     {.name = "alertmanagers", .list = &Config::alertmanagers},
+    {.name = "pagerduty_key_files", .list = &Config::pagerduty_key_files},
+    {.name = "pagerduty_url", .text = &Config::pagerduty_url},
+    {.name = "slack_url_files", .list = &Config::slack_url_files},
     {.name = "external_url", .text = &Config::external_url},
+    {.name = "runbook_url", .text = &Config::runbook_url},
 };
 
 const char* NearestKey(const std::string& unknown) {
@@ -273,22 +278,9 @@ absl::Status FindApi(const Environment& environment, Config* config) {
 }  // namespace
 
 absl::StatusOr<int64_t> ParseDuration(const std::string& text) {
-  int64_t number = 0;
-  auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), number);
-  std::string unit(end, text.data() + text.size());
-  int64_t seconds = unit == "s"   ? 1
-                    : unit == "m" ? 60
-                    : unit == "h" ? 3'600
-                    : unit == "d" ? 86'400
-                                  : 0;
-  if (error != std::errc() || number <= 0 || seconds == 0 ||
-      number > int64_t{36'500} * 86'400 / seconds) {
-    return Invalid("\"" + text + "\" is not a duration such as 90s, 2h or 7d");
-  }
-  return number * seconds * 1'000'000'000 > 0
-             ? absl::StatusOr<int64_t>(number * seconds * 1'000'000'000)
-             : Invalid("\"" + text + "\" is too long");
+  const auto duration_ns = ParseDurationNs(text);
+  if (duration_ns) return *duration_ns;
+  return Invalid("\"" + text + "\" is not a duration such as 90s, 2h or 7d");
 }
 
 absl::StatusOr<HostPort> ParseHostPort(const std::string& text) {
@@ -323,6 +315,10 @@ absl::StatusOr<Config> ParseConfig(const std::string& yaml,
   PLIMSOLL_RETURN_IF_ERROR(Check(config));
   if (config.external_url.empty()) {
     config.external_url = "http://" + config.http_listen;
+  }
+  while (config.external_url.back() == '/') config.external_url.pop_back();
+  if (config.runbook_url.empty()) {
+    config.runbook_url = config.external_url + "/runbook";
   }
   return config;
 }

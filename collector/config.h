@@ -36,7 +36,14 @@ struct Config {
   int64_t retention_ns = int64_t{7} * 86'400 * 1'000'000'000;
   int64_t max_store_bytes = 0;  // 0: as large as the disk allows
   std::vector<std::string> alertmanagers, webhooks;
+  // Files with one secret each, so that none is on a command line or in an
+  // environment: a PagerDuty routing key, a Slack incoming webhook's URL.
+  std::vector<std::string> pagerduty_key_files, slack_url_files;
+  std::string pagerduty_url = "https://events.pagerduty.com/v2/enqueue";
   std::string external_url;  // in pages; default: http://<http_listen>
+  // In pages; {workload}, {namespace}, {cluster}, {owner} and {cause} are
+  // filled in. Default: <external_url>/runbook
+  std::string runbook_url;
 
   bool authenticates() const {
     return !agent_ca_file.empty() || !agent_accounts.empty();

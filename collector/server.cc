@@ -26,6 +26,8 @@
 #include "collector/http/http_guard.h"
 #include "collector/http/http_server.h"
 #include "collector/notify/notifiers.h"
+#include "collector/notify/secret_file.h"
+#include "collector/notify/silence_watch.h"
 #include "collector/observe.h"
 #include "collector/rpc/batch_decoder.h"
 #include "collector/rpc/fleet_service.h"
@@ -50,6 +52,8 @@ int64_t MonotonicNow() {
 constexpr char kVersion[] = "0.1.0";
 // Of one address; a page of the UI is one request.
 constexpr Rate kHttpRate = {.per_s = 50, .burst = 500};
+// Longer than an Alertmanager takes that is there.
+constexpr int64_t kFirstSilencesNs = 3'000'000'000;
 
 }  // namespace
 
@@ -68,6 +72,7 @@ class Server::Impl {
   std::unique_ptr<auth::TokenReviewer> reviewer_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::vector<std::unique_ptr<notify::HttpNotifier>> notifiers_;
+  std::unique_ptr<notify::SilenceWatch> silences_;  // null: none to ask
   std::unique_ptr<rpc::FleetServer> fleet_;
   std::unique_ptr<http::Api> api_;
   std::unique_ptr<http::HttpServer> http_;
@@ -75,6 +80,8 @@ class Server::Impl {
  private:
   absl::Status OpenStore();
   absl::Status StartFleet();
+  absl::Status CheckSecrets() const;
+  void MakeNotifiers();
   absl::Status StartAnalysis();
   absl::Status StartHttp();
   void RunTimer();
@@ -151,28 +158,54 @@ absl::Status Server::Impl::StartFleet() {
   return absl::OkStatus();
 }
 
+absl::Status Server::Impl::CheckSecrets() const {
+  for (const auto* files :
+       {&config_.pagerduty_key_files, &config_.slack_url_files}) {
+    for (const std::string& file : *files) {
+      PLIMSOLL_RETURN_IF_ERROR(notify::ReadSecret(file).status());
+      if (notify::IsReadableByAll(file)) {
+        spdlog::warn("everyone on this machine can read {}", file);
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Server::Impl::MakeNotifiers() {
+  const notify::Clocks clocks{UnixNow, MonotonicNow};
+  const auto add = [&](auto make, std::vector<std::string> urls,
+                       std::vector<std::string> files) {
+    if (urls.empty() && files.empty()) return;
+    notify::NotifierOptions options;
+    options.urls = std::move(urls);
+    options.secret_files = std::move(files);
+    options.pagerduty_url = config_.pagerduty_url;
+    notifiers_.push_back(make(options, clocks, &losses_));
+  };
+  add(notify::MakeAlertmanagerNotifier, config_.alertmanagers, {});
+  add(notify::MakeWebhookNotifier, config_.webhooks, {});
+  add(notify::MakePagerDutyNotifier, {}, config_.pagerduty_key_files);
+  add(notify::MakeSlackNotifier, {}, config_.slack_url_files);
+  if (config_.alertmanagers.empty()) return;
+  notify::SilenceWatchOptions watch;
+  watch.urls = config_.alertmanagers;
+  silences_ = std::make_unique<notify::SilenceWatch>(std::move(watch));
+  silences_->AwaitFirstLook(kFirstSilencesNs);
+}
+
 absl::Status Server::Impl::StartAnalysis() {
   EnginePorts ports;
   ports.reader = store_.get();
   ports.requester = fleet_.get();
   ports.incidents = store_.get();
-  if (!config_.alertmanagers.empty()) {
-    notify::NotifierOptions options;
-    options.urls = config_.alertmanagers;
-    notifiers_.push_back(
-        notify::MakeAlertmanagerNotifier(options, UnixNow, &losses_));
-  }
-  if (!config_.webhooks.empty()) {
-    notify::NotifierOptions options;
-    options.urls = config_.webhooks;
-    notifiers_.push_back(
-        notify::MakeWebhookNotifier(options, UnixNow, &losses_));
-  }
+  MakeNotifiers();
+  ports.silences = silences_.get();
   for (const auto& notifier : notifiers_) {
     ports.notifiers.push_back(notifier.get());
   }
   EngineOptions options;
   options.external_url = config_.external_url;
+  options.runbook_url = config_.runbook_url;
   owned_engine_ = std::make_unique<Engine>(ports, options);
   PLIMSOLL_RETURN_IF_ERROR(owned_engine_->Restore(UnixNow()));
   engine_ = owned_engine_.get();
@@ -188,6 +221,19 @@ absl::Status Server::Impl::StartHttp() {
   ports.incidents = [this] { return Incidents(); };
   ports.engine_counters = [this] { return owned_engine_->counters(); };
   ports.connected_agents = [this] { return fleet_->ConnectedAgents(); };
+  ports.notifiers = [this] {
+    std::vector<TargetStatus> all;
+    for (const auto& notifier : notifiers_) {
+      for (TargetStatus& one : notifier->Targets()) {
+        all.push_back(std::move(one));
+      }
+    }
+    return all;
+  };
+  ports.silence_sources = [this] {
+    return silences_ == nullptr ? std::vector<SilenceSourceStatus>()
+                                : silences_->Status();
+  };
   ports.ready = [this] { return Ready(); };
   ports.now_ns = UnixNow;
   ports.version = kVersion;
@@ -213,6 +259,7 @@ absl::Status Server::Impl::StartHttp() {
 }
 
 absl::Status Server::Impl::Start() {
+  PLIMSOLL_RETURN_IF_ERROR(CheckSecrets());
   PLIMSOLL_RETURN_IF_ERROR(OpenStore());
   PLIMSOLL_RETURN_IF_ERROR(StartFleet());
   PLIMSOLL_RETURN_IF_ERROR(StartAnalysis());

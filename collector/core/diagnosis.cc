@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "collector/core/by_hand.h"
 #include "collector/core/cause.h"
 #include "collector/core/diagnosis_stored.h"
 #include "collector/core/instances.h"
@@ -50,6 +51,7 @@ AffectedProcess Affected(const ProcessTrend& trend, bool leaking) {
   p.node = trend.info.node;
   p.region = trend.info.region;
   p.version = trend.info.version;
+  p.by_hand = StartedByHand(trend.info);
   p.instance = InstanceOf(trend.info, HasOwnLimit(trend));
   p.limit_of_node = trend.finding.limit_of_node;
   p.leaking = leaking;

@@ -40,6 +40,7 @@ struct AffectedProcess {
   // The limit is what its node had left, as no limit is set.
   bool limit_of_node = false;
   bool helper = false;  // neither grows nor serves: counted nowhere
+  std::string by_hand;  // who started it, if a person did; by_hand.h
   friend bool operator==(const AffectedProcess&,
                          const AffectedProcess&) = default;
 };
@@ -133,6 +134,21 @@ struct PageText {
   std::string ToString() const;  // title, then "what      ..." and so on
 };
 
+// A silence of Alertmanager, in the words of who made it.
+struct Silence {
+  std::string id, created_by, comment;
+  int64_t ends_at_ns = 0;
+  friend bool operator==(const Silence&, const Silence&) = default;
+};
+
+// What a target of a notifier has accepted of an incident, and when.
+struct Told {
+  std::string target;  // "alertmanager http://am:9093"; no secret is in it
+  std::string status;  // "page", "ticket", "resolved"
+  int64_t at_ns = 0;
+  friend bool operator==(const Told&, const Told&) = default;
+};
+
 enum class IncidentState : uint8_t { kPending, kFiring, kResolved };
 std::string_view ToString(IncidentState state);
 
@@ -148,8 +164,10 @@ struct Incident {
   int64_t resolved_ns = 0;  // 0: not yet
   int64_t updated_ns = 0;
   int64_t evidence_requested_ns = 0;
-  std::string evidence_problem;  // why there is none, in words; or empty
-  bool page_delivered = false;   // said to every notifier as firing
+  std::string evidence_problem;    // why there is none, in words; or empty
+  std::string owner;               // who is to act; settled when it fires
+  std::optional<Silence> silence;  // of Alertmanager, while it holds
+  std::vector<Told> told;          // by target: the newest that it accepted
   std::string resolve_reason;
   double window_s = 0;   // what the slope was estimated over
   Estimate bytes_per_s;  // of one leaking instance: the mean over them

@@ -115,7 +115,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GrowingType, type, builtin,
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     AffectedProcess, process, pid, pod, node, region, version, instance,
     bytes_per_s, model_limited, usage_bytes, limit_bytes, time_to_limit,
-    pressed, limit_of_node, leaking, helper)
+    pressed, limit_of_node, leaking, helper, by_hand)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(EvidenceRequest, process, what,
                                                 outcome, reason, sent_ns,
                                                 finished_ns)
@@ -140,13 +140,16 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RegionGrowth, region, processes,
                                                 bytes_per_request)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GrowthShares, python, free,
                                                 native)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Silence, id, created_by,
+                                                comment, ends_at_ns)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Told, target, status, at_ns)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PageText, title, what, held_by,
                                                 made_at, kept_at, traffic,
                                                 where, do_now, trust)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     Incident, id, workload, cause, state, page, rule, opened_ns, fired_ns,
-    resolved_ns, updated_ns, evidence_requested_ns, evidence_problem,
-    page_delivered, resolve_reason, window_s, bytes_per_s, model_limited,
+    resolved_ns, updated_ns, evidence_requested_ns, evidence_problem, owner,
+    silence, told, resolve_reason, window_s, bytes_per_s, model_limited,
     time_to_limit, limit_of_node, processes, workload_processes,
     workload_instances, leaking_processes, leaking_instances, instance_kind,
     types, shares, collector_problem, stacks, requests, census_coverage,

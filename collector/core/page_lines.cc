@@ -78,13 +78,11 @@ std::string VersionsWords(const Incident& incident) {
 }  // namespace
 
 std::string ByHand(const Incident& incident) {
-  // As the agent says it where nothing but its command names a workload.
-  if (incident.workload.kind == "terminal") {
-    return "started by hand on a terminal";
+  for (const AffectedProcess& p : incident.processes) {
+    if (!p.leaking) continue;
+    return p.by_hand.empty() ? "" : "started by hand " + p.by_hand;
   }
-  return incident.workload.kind == "exec"
-             ? "started by hand inside a running container"
-             : "";
+  return "";
 }
 
 std::string TrafficLine(const Incident& incident) {

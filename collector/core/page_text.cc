@@ -6,6 +6,7 @@
 
 #include "collector/core/cause.h"
 #include "collector/core/format.h"
+#include "collector/core/page_actions.h"
 #include "collector/core/page_lines.h"
 #include "collector/core/type_names.h"
 
@@ -208,31 +209,22 @@ std::string Title(const Incident& incident) {
   return title + TimeLeft(incident) + HowMany(incident);
 }
 
-std::string DoNow(const Incident& incident, const std::string& url) {
-  std::string evidence = "evidence saved: " + url;
-  const auto worst =
-      std::find_if(incident.processes.begin(), incident.processes.end(),
-                   [](const AffectedProcess& p) { return p.leaking; });
-  if (worst == incident.processes.end()) return evidence;
-  if (!worst->pod.empty()) {
-    const std::string& ns = incident.workload.ns;
-    return "kubectl " + (ns.empty() ? "" : "-n " + ns + " ") + "label pod " +
-           worst->pod +
-           " app- (takes it out of service and keeps it for a look); " +
-           evidence;
+// Cause, type and line: not the numbers, which change at each look.
+std::string Gist(const Incident& incident) {
+  std::string gist(ToString(incident.cause));
+  if (!incident.types.empty()) gist += " " + incident.types.front().type;
+  if (!incident.stacks.empty()) {
+    gist += " " + FrameChain(incident.stacks.front().frames);
   }
-  const std::string pid = std::to_string(worst->pid);
-  const std::string on = worst->node.empty() ? "" : " on " + worst->node;
-  if (!ByHand(incident).empty()) {
-    // There is no service to take it out of.
-    return "freeze pid " + pid + on + " (kill -STOP " + pid +
-           ": it grows no more and keeps its memory for a look), then: "
-           "plimsoll types " +
-           pid + "; " + evidence;
+  return gist;
+}
+
+// The pod, or the node, of the one that dies first.
+std::string WorstPlace(const Incident& incident) {
+  for (const AffectedProcess& p : incident.processes) {
+    if (p.leaking) return p.pod.empty() ? p.node : p.pod;
   }
-  return "take pid " + pid + on +
-         " out of service rather than restart it, and look: plimsoll stacks " +
-         pid + " --for 10s; " + evidence;
+  return "";
 }
 
 }  // namespace
@@ -270,20 +262,24 @@ PageText WritePage(const Incident& incident, const std::string& external_url) {
   text.kept_at =
       "not known yet: the growing container was not watched for stores";
   text.traffic = TrafficLine(incident);
+  if (const std::string latent = LatentWords(incident); !latent.empty()) {
+    text.traffic += "; " + latent;
+  }
   text.where = WhereLine(incident);
   text.do_now = DoNow(incident, url);
   text.trust = TrustLine(incident);
   return text;
 }
 
-Notification NotificationOf(const Incident& incident,
-                            const std::string& external_url) {
+Notification NotificationOf(const Incident& incident, const PageLinks& links) {
   Notification n;
   n.incident_id = incident.id;
   n.resolved = incident.state == IncidentState::kResolved;
+  n.silenced = incident.silence.has_value();
+  n.told = incident.told;
   n.starts_at_ns = incident.fired_ns;
   n.ends_at_ns = incident.resolved_ns;
-  n.generator_url = external_url + "/incidents/" + incident.id;
+  n.generator_url = links.external_url + "/incidents/" + incident.id;
   n.labels = {{"alertname", "PlimsollMemoryLeak"},
               {"severity", incident.page ? "page" : "ticket"},
               {"workload", incident.workload.name},
@@ -291,6 +287,8 @@ Notification NotificationOf(const Incident& incident,
               {"namespace", incident.workload.ns},
               {"cluster", incident.workload.cluster},
               {"cause", std::string(ToString(incident.cause))}};
+  // Who is woken: Alertmanager routes by it.
+  n.labels["owner"] = incident.owner;
   // Alertmanager takes an empty label for an absent one.
   std::erase_if(n.labels, [](const auto& l) { return l.second.empty(); });
   std::set<std::string> regions, versions;
@@ -312,10 +310,12 @@ Notification NotificationOf(const Incident& incident,
       {"region", Join({regions.begin(), regions.end()}, ", ")},
       {"regions", Join({regions.begin(), regions.end()}, ", ")},
       {"version", Join({versions.begin(), versions.end()}, ", ")},
+      {"worst", WorstPlace(incident)},
       {"incident", incident.id},
       {"bytes_per_s", std::to_string(std::llround(incident.bytes_per_s.value))},
-      {"runbook_url", external_url + "/runbook"}};
+      {"runbook_url", RunbookUrl(incident, links)}};
   if (n.resolved) n.annotations["resolved"] = incident.resolve_reason;
+  n.gist = Gist(incident);
   return n;
 }
 

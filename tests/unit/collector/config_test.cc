@@ -39,6 +39,20 @@ TEST(Config, FileThenEnvironment) {
   EXPECT_EQ(config->state_dir, "y");
 }
 
+TEST(Config, SecretsAreNamedByTheirFiles) {
+  auto config = ParseConfig(
+      "pagerduty_key_files: [/a, /b]\nexternal_url: http://c/\n",
+      From({{"PLIMSOLL_COLLECTOR_SLACK_URL_FILES", "/c"},
+            {"PLIMSOLL_COLLECTOR_RUNBOOK_URL", "http://w/{workload}"}}));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(config->pagerduty_key_files, ElementsAre("/a", "/b"));
+  EXPECT_THAT(config->slack_url_files, ElementsAre("/c"));
+  EXPECT_EQ(config->runbook_url, "http://w/{workload}");
+  EXPECT_EQ(config->external_url, "http://c");
+  EXPECT_EQ(ParseConfig("", From({}))->runbook_url,
+            "http://127.0.0.1:7070/runbook");
+}
+
 struct Mistake {
   const char* yaml;
   const char* said;

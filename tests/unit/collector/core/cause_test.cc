@@ -106,7 +106,7 @@ TEST(RefinedCause, ObjectsOfAModuleInCMayBeLostReferences) {
 TEST(ByHand, ThePageOfACommandSaysSo) {
   Incident i = Growing("_io.BytesIO", 0.9);
   i.cause = Verdict::kPythonObject;
-  i.workload.kind = "terminal";
+  i.processes[0].by_hand = "on a terminal";
   i.processes[0].node = "web-3";
   i.regions = {RegionGrowth{"", 1, 1, {1, 1, 1}, {}}};
   const PageText page = WritePage(i, "http://c");
@@ -157,7 +157,7 @@ TEST(Neighbours, TheOneThatEatsTheNodeIsNamedAmongTheOthers) {
 TEST(ByHand, AServiceWithoutCountersIsNotSaidToHaveNoRequests) {
   Incident i = Growing("app.Order", 0.9);
   EXPECT_THAT(WritePage(i, "http://c").traffic, StartsWith("not known yet"));
-  i.workload.kind = "exec";
+  i.processes[0].by_hand = "inside a running container";
   i.traffic.looks = 40;
   i.traffic.not_known = "no attribute's requests explain the growth";
   EXPECT_THAT(WritePage(i, "http://c").traffic, StartsWith("not known yet"));

@@ -198,7 +198,8 @@ TEST(PageText, SaysOfEveryLineWhyItIsNotKnownYet) {
       "traffic   not known yet: no request counts\n"
       "where     not known yet: no region of this workload has a slope\n"
       "do now    take pid 101 on node-7 out of service rather than restart it, "
-      "and look: plimsoll stacks 101 --for 10s; evidence saved: "
+      "and look: plimsoll stacks 101 --for 10s; set a memory limit: without "
+      "one its node dies, not it alone; evidence saved: "
       "http://c:7070/incidents/0ddf219bc58d241f\n"
       "trust     census coverage not known, slope over the last 5 min, rule: "
       "imminent (predicted, held at two looks)\n");
@@ -239,7 +240,7 @@ TEST(FrameChain, ShowsTheLibraryWhenThereIsNothingElse) {
 TEST(Notification, LabelsAreTheIdentityAndNumbersAreNotInThem) {
   Incident i = Full();
   i.text = WritePage(i, "http://c:7070");
-  const Notification n = NotificationOf(i, "http://c:7070");
+  const Notification n = NotificationOf(i, {"http://c:7070", ""});
   const std::map<std::string, std::string> labels = {
       {"alertname", "PlimsollMemoryLeak"},
       {"severity", "page"},
@@ -251,7 +252,7 @@ TEST(Notification, LabelsAreTheIdentityAndNumbersAreNotInThem) {
   EXPECT_EQ(n.labels, labels);
   i.bytes_per_s.value *= 2;
   i.workload.cluster.clear();
-  Notification other = NotificationOf(i, "http://c:7070");
+  Notification other = NotificationOf(i, {"http://c:7070", ""});
   EXPECT_FALSE(other.labels.contains("cluster")) << "no empty label";
   other.labels["cluster"] = "prod";
   EXPECT_EQ(other.labels, labels);
@@ -259,8 +260,25 @@ TEST(Notification, LabelsAreTheIdentityAndNumbersAreNotInThem) {
   EXPECT_EQ(n.annotations.at("version"), "2018.09.01-3");
 }
 
+TEST(Notification, TheRunbookIsTheTeamsOwnAndTheOwnerALabel) {
+  Incident i = Full();
+  i.owner = "team/a b";
+  const Notification n = NotificationOf(
+      i,
+      {"http://c:7070", "https://w/{workload}/{owner}?c={cause}#{workload}"});
+  EXPECT_EQ(n.annotations.at("runbook_url"),
+            "https://w/routing-api/team%2Fa%20b?c=python-object#routing-api");
+  EXPECT_EQ(n.labels.at("owner"), "team/a b");
+  EXPECT_EQ(
+      NotificationOf(i, {"http://c:7070", ""}).annotations.at("runbook_url"),
+      "http://c:7070/runbook");
+}
+
 TEST(IncidentJson, ComesBackAsItWas) {
   Incident i = Full();
+  i.owner = "ana";
+  i.silence = Silence{"s", "ana", "why", 5};
+  i.told = {{"slack /f", "page", 7}};
   i.text = WritePage(i, "http://c:7070");
   i.processes[2].bytes_per_s = {};  // infinite bounds
   const auto back = DecodeIncident(EncodeIncident(i));
@@ -271,6 +289,8 @@ TEST(IncidentJson, ComesBackAsItWas) {
   EXPECT_EQ(back->types, i.types);
   EXPECT_EQ(back->traffic, i.traffic);
   EXPECT_EQ(back->regions, i.regions);
+  EXPECT_EQ(back->silence, i.silence);
+  EXPECT_EQ(back->told, i.told);
   EXPECT_EQ(back->state, IncidentState::kFiring);
   EXPECT_EQ(back->workload, i.workload);
 }
