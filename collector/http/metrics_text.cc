@@ -75,6 +75,28 @@ void AddLosses(const ApiPorts& ports, Families& out) {
   }
 }
 
+void AddNotifiers(const ApiPorts& ports, Families& out) {
+  const std::vector<TargetStatus> targets = ports.notifiers();
+  for (const TargetStatus& t : targets) {
+    out.Add("plimsoll_collector_notify_accepted_total",
+            "Messages that a target accepted since start",
+            prometheus::MetricType::Counter, static_cast<double>(t.sent),
+            {{"target", t.target}});
+  }
+  for (const TargetStatus& t : targets) {
+    out.Add("plimsoll_collector_notify_failed_total",
+            "Requests to a target that failed since start",
+            prometheus::MetricType::Counter, static_cast<double>(t.failed),
+            {{"target", t.target}});
+  }
+  for (const TargetStatus& t : targets) {
+    out.Add("plimsoll_collector_notify_waiting",
+            "Incidents that a target is still to be told of",
+            prometheus::MetricType::Gauge, static_cast<double>(t.waiting),
+            {{"target", t.target}});
+  }
+}
+
 }  // namespace
 
 std::string MetricsText(const ApiPorts& ports) {
@@ -103,6 +125,7 @@ std::string MetricsText(const ApiPorts& ports) {
   out.Counter("plimsoll_collector_store_chunk_bytes_total",
               "Bytes of those chunks", store.chunk_bytes);
   AddLosses(ports, out);
+  AddNotifiers(ports, out);
   EngineCounters engine = ports.engine_counters();
   out.Counter("plimsoll_collector_judgements_total",
               "Processes judged since start", engine.judgements);
@@ -115,6 +138,9 @@ std::string MetricsText(const ApiPorts& ports) {
   out.Counter("plimsoll_collector_analysis_errors_total",
               "Failures of what the analysis reads or writes",
               engine.port_errors);
+  out.Counter("plimsoll_collector_clock_jumps_total",
+              "Times that this collector's clock was set by over a minute",
+              engine.clock_jumps);
   return out.Text();
 }
 
