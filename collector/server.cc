@@ -26,12 +26,12 @@
 #include "collector/http/http_guard.h"
 #include "collector/http/http_server.h"
 #include "collector/notify/notifiers.h"
-#include "collector/notify/secret_file.h"
 #include "collector/notify/silence_watch.h"
 #include "collector/observe.h"
 #include "collector/rpc/batch_decoder.h"
 #include "collector/rpc/fleet_service.h"
 #include "collector/store/store.h"
+#include "plimsoll/base/secret_file.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector {
@@ -162,10 +162,7 @@ absl::Status Server::Impl::CheckSecrets() const {
   for (const auto* files :
        {&config_.pagerduty_key_files, &config_.slack_url_files}) {
     for (const std::string& file : *files) {
-      PLIMSOLL_RETURN_IF_ERROR(notify::ReadSecret(file).status());
-      if (notify::IsReadableByAll(file)) {
-        spdlog::warn("everyone on this machine can read {}", file);
-      }
+      PLIMSOLL_RETURN_IF_ERROR(ReadSecretFile(file).status());
     }
   }
   return absl::OkStatus();

@@ -51,7 +51,7 @@ constexpr char kPagerDutyUrl[] = "https://events.pagerduty.com/v2/enqueue";
 struct NotifierOptions {
   std::vector<std::string> urls;  // http or https; not of those below
   // Of PagerDuty files with a routing key, of Slack with a webhook's URL: one
-  // target each. secret_file.h.
+  // target each; read anew at each use (plimsoll/base/secret_file.h).
   std::vector<std::string> secret_files;
   std::string pagerduty_url = kPagerDutyUrl;
 

@@ -106,7 +106,8 @@ std::string SlackBody(const Notification& n) {
   json.EndObject();
   if (n.resolved) Section("```" + (end.empty() ? "over" : end) + "```", &json);
   if (!title.empty()) {
-    Section("```" + (n.resolved ? "it was: " : "") + title + "```", &json);
+    Section(std::string("```") + (n.resolved ? "it was: " : "") + title + "```",
+            &json);
   }
   if (!n.resolved) Lines(n, &json);
   if (const std::string place = Place(n); !place.empty()) {

@@ -9,8 +9,8 @@
 
 #include "collector/notify/pagerduty.h"
 #include "collector/notify/payload.h"
-#include "collector/notify/secret_file.h"
 #include "collector/notify/slack.h"
+#include "plimsoll/base/secret_file.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector::notify {
@@ -88,7 +88,7 @@ absl::Status TargetSender::Send(const std::vector<Notification>& due,
   std::string url = address_.url, secret, body;
   if (!address_.secret_file.empty()) {
     // A file that is being replaced is there again soon: not a rejection.
-    auto read = ReadSecret(address_.secret_file);
+    auto read = ReadSecretFile(address_.secret_file);
     if (!read.ok()) return absl::UnavailableError(read.status().message());
     secret = *std::move(read);
   }

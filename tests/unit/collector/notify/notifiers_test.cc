@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "collector/notify/payload.h"
-#include "collector/notify/secret_file.h"
 #include "collector/notify/silence_watch.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/collector/notify/http_recorder.h"
@@ -329,14 +328,6 @@ TEST_F(SecretsTest, AKeyIsReadAnewAndAMissingOneIsNoRejection) {
   ASSERT_EQ(posts.size(), 1u);
   EXPECT_EQ(json::parse(posts[0].body)["routing_key"], "second");
   EXPECT_EQ(losses_.Total(PLIMSOLL_DROP_NOTIFY_FAILED), 0);
-}
-
-TEST_F(SecretsTest, SecretsAreOneWord) {
-  EXPECT_EQ(*ReadSecret(Secret("  abc \r\nsecond line")), "abc");
-  EXPECT_FALSE(ReadSecret(Secret("")).ok());
-  EXPECT_FALSE(ReadSecret(Secret("two words")).ok());
-  EXPECT_FALSE(ReadSecret(Secret(std::string(5000, 'x'))).ok());
-  EXPECT_FALSE(ReadSecret("/nonexistent/key").ok());
 }
 
 TEST_F(NotifiersTest, SilencesAreReadAndSurviveADeadAlertmanager) {
