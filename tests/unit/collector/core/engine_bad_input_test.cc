@@ -48,8 +48,9 @@ TEST_F(BadInput, AnAgentThatLiesIsNotBelievedAndHidesNobody) {
   ProcessKey key = 10;
   for (const double lie : lies) {
     for (const double limit : {lie, 384 * kMiB}) {
+      ++key;
       const ProcessInfo liar =
-          Process(++key, "liar-" + std::to_string(key), "eu-west-3");
+          Process(key, "liar-" + std::to_string(key), "eu-west-3");
       for (int age = 10; age < 600; age += 10) {
         Observation o;
         o.time_ns = kStartNs + age * kSecond;
