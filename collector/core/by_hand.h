@@ -10,9 +10,9 @@
 
 namespace plimsoll::collector {
 
-// "on a terminal", "from a login session (session-3)", "as manage.py in a pod of
-// a Deployment, as by kubectl exec"; "" where nothing says so. systemd names the cgroups of
-// sessions: user.slice/user-UID.slice/session-N.scope.
+// "on a terminal", "from a login session (session-3)", "as manage.py in a pod
+// of a Deployment, as by kubectl exec"; "" where nothing says so. systemd names
+// the cgroups of sessions: user.slice/user-UID.slice/session-N.scope.
 std::string StartedByHand(const ProcessInfo& process);
 
 }  // namespace plimsoll::collector
