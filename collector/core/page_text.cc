@@ -75,7 +75,7 @@ std::string CauseWords(const Incident& incident) {
 // not become more.
 std::string TypeRate(const GrowingType& t) {
   const double per_minute = t.objects_per_s.value * 60;
-  if (per_minute < 0.5 && t.bytes_per_s.value > 0) {
+  if (t.objects_per_s.lo <= 0 && per_minute < 0.5 && t.bytes_per_s.value > 0) {
     return "existing " + t.type + " objects grow by " +
            FormatBytes(t.bytes_per_s.value * 60) + "/min";
   }
