@@ -208,8 +208,12 @@ bool IsInStep(const TypeGrowth& owner, const TypeGrowth& part) {
   constexpr double kMostPerObject = 8;
   constexpr double kInStep = 0.08;
   if (owner.objects_delta <= 0) return false;
-  const double ratio = static_cast<double>(part.objects_delta) /
-                       static_cast<double>(owner.objects_delta);
+  double ratio = static_cast<double>(part.objects_delta) /
+                 static_cast<double>(owner.objects_delta);
+  // A task awaits through several coroutines.
+  if (collector::IsSuspendedCode(owner.type) && ratio > 0 && ratio < 1) {
+    ratio = 1 / ratio;
+  }
   const double whole = std::round(ratio);
   return whole >= 1 && whole <= kMostPerObject &&
          std::abs(ratio - whole) <= kInStep * whole;

@@ -137,7 +137,7 @@ TEST(CompareLooks, ACoroutineCountsWithWhatALibraryMakesForIt) {
   Look first = MakeLook(0, 0), last = MakeLook(10, 0);
   last.census.types = {
       {.type = "collections.deque", .objects = 1000, .bytes = 760000},
-      {.type = "coroutine", .objects = 1000, .bytes = 200000},
+      {.type = "coroutine", .objects = 2000, .bytes = 400000},
       {.type = "_asyncio.Task", .objects = 1001, .bytes = 220000}};
   first.census.types.clear();
   const GrowthReport report = CompareLooks({first, last});
