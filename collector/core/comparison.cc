@@ -7,8 +7,8 @@
 
 #include "collector/core/format.h"
 #include "collector/core/instances.h"
+#include "collector/core/request_counts.h"
 #include "collector/core/robust_slope.h"
-#include "collector/core/traffic.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector {
@@ -41,14 +41,14 @@ absl::StatusOr<OneProcess> ReadOne(const FleetReader& reader,
                                    const SideSpec& side,
                                    const std::string& attributes) {
   OneProcess one;
-  TrafficSeries series;
+  RequestSeries requests;
   PLIMSOLL_ASSIGN_OR_RETURN(
-      series.bytes,
+      const std::vector<Sample> bytes,
       reader.Read(process.key, {metric::kAnon, ""}, side.from_ns, side.to_ns));
-  if (series.bytes.empty()) return one;
+  if (bytes.empty()) return one;
   Epoch epoch;
   double sum = 0;
-  for (const Sample& s : series.bytes) {
+  for (const Sample& s : bytes) {
     epoch.push_back(
         {static_cast<double>(s.time_ns - side.from_ns) / 1e9, s.value});
     sum += s.value;
@@ -61,12 +61,11 @@ absl::StatusOr<OneProcess> ReadOne(const FleetReader& reader,
   for (const SeriesName& name : names) {
     PLIMSOLL_ASSIGN_OR_RETURN(
         auto samples, reader.Read(process.key, name, side.from_ns, side.to_ns));
-    if (!samples.empty()) series.requests[name.label] = std::move(samples);
+    if (!samples.empty()) requests[name.label] = std::move(samples);
   }
-  if (!series.requests.empty()) {
-    one.requests =
-        RequestsWith(series, attributes, series.bytes.front().time_ns,
-                     series.bytes.back().time_ns);
+  if (!requests.empty()) {
+    one.requests = RequestsWith(requests, attributes, bytes.front().time_ns,
+                                bytes.back().time_ns);
   }
   return one;
 }

@@ -6,7 +6,7 @@
 
 #include "collector/core/format.h"
 #include "collector/core/instances.h"
-#include "collector/core/traffic.h"
+#include "collector/core/request_counts.h"
 
 namespace plimsoll::collector {
 namespace {
@@ -98,17 +98,17 @@ std::optional<double> RequestsNow(const Incident& incident,
   std::optional<double> sum;
   for (const AffectedProcess& p : incident.processes) {
     if (!p.leaking) continue;
-    TrafficSeries series;
+    RequestSeries requests;
     auto names = reader.Series(p.process, metric::kRequests);
     if (!names.ok()) return std::nullopt;
     for (const SeriesName& name : *names) {
       auto samples =
           reader.Read(p.process, name, now_ns - kRecentNs, now_ns + 1);
       if (!samples.ok()) return std::nullopt;
-      if (!samples->empty()) series.requests[name.label] = *std::move(samples);
+      if (!samples->empty()) requests[name.label] = *std::move(samples);
     }
     const auto rate =
-        RequestRate(series, incident.traffic.causes.front().attributes,
+        RequestRate(requests, incident.traffic.causes.front().attributes,
                     now_ns - kRecentNs, now_ns);
     if (rate) sum = sum.value_or(0) + *rate;
   }

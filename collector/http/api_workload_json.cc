@@ -8,7 +8,7 @@
 #include "collector/core/comparison.h"
 #include "collector/core/duration.h"
 #include "collector/core/json_writer.h"
-#include "collector/core/traffic.h"
+#include "collector/core/request_counts.h"
 #include "collector/core/type_table.h"
 #include "collector/http/api.h"
 #include "collector/http/api_parts.h"
@@ -262,18 +262,16 @@ absl::StatusOr<std::string> AttributesJson(const ApiPorts& ports,
   std::map<std::string, double> counts;
   double all = 0;
   for (const ProcessKey key : Keys(asked.processes, from)) {
-    TrafficSeries series;
+    RequestSeries series;
     PLIMSOLL_ASSIGN_OR_RETURN(const auto names,
                               ports.reader->Series(key, metric::kRequests));
     for (const SeriesName& name : names) {
       PLIMSOLL_ASSIGN_OR_RETURN(auto samples,
                                 ports.reader->Read(key, name, from, to));
-      if (!samples.empty()) series.requests[name.label] = std::move(samples);
+      if (!samples.empty()) series[name.label] = std::move(samples);
     }
-    for (const auto& [label, samples] : series.requests) {
-      TrafficSeries one;
-      one.requests = {{label, samples}};
-      const double count = RequestsWith(one, label, from, to);
+    for (const auto& [label, samples] : series) {
+      const double count = RequestsWith({{label, samples}}, label, from, to);
       counts[label] += count;
       all += count;
     }
