@@ -34,7 +34,7 @@ WorkloadLife Make(double start_h, const std::function<double(double)>& mib,
 struct Fleet {
   std::vector<WorkloadLife> lives;
   JudgementInput input{{}, 1024 * kMiB, {}};
-  JudgementThresholds thresholds;
+  JudgementThresholds thresholds = {};
   JudgedLife At(size_t i) { return {lives, i, input, thresholds, Ns(12)}; }
 };
 
