@@ -21,6 +21,7 @@ constexpr uint64_t kObType = 8, kVarSize = 16, kListItems = 24;
 constexpr int64_t kLeastTuple = 24;
 // What is read of an object, and of what stands before it.
 constexpr size_t kHeadBytes = 32;
+constexpr size_t kGcHeadStep = 16;
 constexpr size_t kCopyBytes = 160;
 constexpr size_t kMostEntries = 1 << 22;
 constexpr size_t kItemsAtOnce = 4096;
@@ -126,13 +127,19 @@ void ReachedObjects::Count(uint64_t object, bool tracked) {
   }
   if (!readable_.Contains(object) || !seen_.insert(object).second) return;
   std::array<std::byte, kCopyBytes> copy;
-  const uint64_t start = object - kHeadBytes;
-  if (!PlausibleAddress(start)) return;
-  const size_t read = std::min(memory_.Read(start, copy), copy.size());
-  if (read < 2 * kHeadBytes) return;
+  // The first object of a mapping has less before it.
+  size_t before = kHeadBytes, read = 0;
+  for (;; before -= kGcHeadStep) {
+    const uint64_t start = object - before;
+    read = PlausibleAddress(start)
+               ? std::min(memory_.Read(start, copy), copy.size())
+               : 0;
+    if (read >= before + kHeadBytes || before == 0) break;
+  }
+  if (read < before + kHeadBytes) return;
   const auto bytes = std::span<const std::byte>(copy).first(read);
-  const auto refcount = Load<uint64_t>(&copy[kHeadBytes]);
-  const auto type = Load<uint64_t>(&copy[kHeadBytes + kObType]);
+  const auto refcount = Load<uint64_t>(&copy[before]);
+  const auto type = Load<uint64_t>(&copy[before + kObType]);
   if (!IsLiveRefcount(refcount) || type % 8 != 0 || !PlausibleAddress(type)) {
     return;
   }
@@ -140,7 +147,7 @@ void ReachedObjects::Count(uint64_t object, bool tracked) {
   if (index == TypeTable::kNotAType) return;
   const bool has_head = tracked || (types_.type(index).flags & kFlagGc) != 0;
   const ObjectSize size =
-      object_sizes_.Of(types_.type(index), bytes.subspan(kHeadBytes));
+      object_sizes_.Of(types_.type(index), bytes.subspan(before));
   if (size.bytes == 0) return;
   const uint64_t request = size.bytes +
                            (has_head ? python_.objects.gc_head_bytes : 0) +
@@ -148,7 +155,7 @@ void ReachedObjects::Count(uint64_t object, bool tracked) {
   // What is small would be in a pool: a static object, or none. The frame of a
   // generator is not in its own size.
   if (rules_.pools && request <= rules_.largest_small && !size.at_least) return;
-  visitor_.VisitReached(index, object, bytes, kHeadBytes, request);
+  visitor_.VisitReached(index, object, bytes, before, request);
 }
 
 }  // namespace plimsoll::heap
