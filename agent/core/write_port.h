@@ -42,7 +42,7 @@ struct WriteWatch {
   // A word that is 0 while the object is being born: a write at another time
   // does not replace a birth's stack. 0: not known.
   uint64_t untracked_address = 0;
-  std::optional<ChunkWatch> chunk;
+  std::optional<ChunkWatch> chunk = std::nullopt;
 };
 
 struct WriteReading {

@@ -285,7 +285,7 @@ absl::Status Engine::Impl::Tick(int64_t now_ns) {
   FollowClock(now_ns);
   if (now_ns - last_judge_ns_ >= Nanos(thresholds().judgement.every_s)) {
     first_error_.Update(Judge(now_ns));
-    table_.Forget(now_ns - Nanos(kForgetProcesses_s));
+    table_.Forget(now_ns, Nanos(kForgetProcesses_s));
     fleet_.confirmations.Forget(now_ns - Nanos(kForgetProcesses_s));
     book_.ForgetResolved(now_ns);
   }

@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kMostSummary = 1024;
 constexpr size_t kMostDedupKey = 255;
 constexpr size_t kMostField = 255;
+constexpr size_t kMostLink = 2048;
 // Ten of them and all else stay far under 512 KB, escapes and all.
 constexpr size_t kMostDetail = 4096;
 
@@ -21,11 +22,12 @@ void WriteDetails(const Notification& n, JsonWriter* json) {
     json->Field(line.caption,
                 Bounded(At(n.annotations, line.annotation), kMostDetail));
   }
-  json->Field("incident", n.incident_id).EndObject();
+  json->Field("incident", Bounded(n.incident_id, kMostField)).EndObject();
 }
 
 void WriteLink(std::string_view href, const char* text, JsonWriter* json) {
-  if (href.empty()) return;
+  // A link that is cut leads nowhere.
+  if (href.empty() || href.size() > kMostLink) return;
   json->BeginObject().Field("href", href).Field("text", text).EndObject();
 }
 
@@ -59,10 +61,13 @@ std::string PagerDutyBody(const Notification& n,
       .Field("group", Bounded(std::string(At(n.labels, "cluster")) + "/" +
                                   std::string(At(n.labels, "namespace")),
                               kMostField))
-      .Field("class", At(n.labels, "cause"));
+      .Field("class", Bounded(At(n.labels, "cause"), kMostField));
   WriteDetails(n, &json);
   json.EndObject();
-  json.Field("client", "Plimsoll").Field("client_url", n.generator_url);
+  json.Field("client", "Plimsoll");
+  if (n.generator_url.size() <= kMostLink) {
+    json.Field("client_url", n.generator_url);
+  }
   json.Key("links").BeginArray();
   WriteLink(n.generator_url, "Incident and evidence", &json);
   WriteLink(At(n.annotations, "runbook_url"), "Runbook", &json);

@@ -104,7 +104,7 @@ TEST(StartedByHand, SessionsAndManagementCommands) {
   EXPECT_EQ(StartedByHand(p), "on a terminal");
   p.workload.kind = "exec";
   EXPECT_EQ(StartedByHand(p), "inside a running container");
-  p.workload.kind = "service";
+  p.workload.kind = "CronJob";
   p.cgroup = "/session-.scope/session-3.scope.d";
   EXPECT_EQ(StartedByHand(p), "");
 }

@@ -158,8 +158,8 @@ TEST(PageText, NativeGrowthNamesTheExtensionAndThePythonThatCalledIt) {
   i.stacks[0].frames = {
       {"thumbnail", "/src/ext/_leaks.c", "_leaks.so", 14, true}, python};
   EXPECT_EQ(WritePage(i, "").made_at,
-            "src/ext/_leaks.c:14 thumbnail <- srv/app/thumbs.py:6 render; "
-            "97.0 % of the bytes of malloc that stayed");
+            "ext/_leaks.c:14 thumbnail <- app/thumbs.py:6 render; 97.0 % of "
+            "the bytes of malloc that stayed");
   i.stacks[0].frames = {{"thumbnail", "", "_leaks.so", 0, true}, python};
   EXPECT_THAT(
       WritePage(i, "").made_at,

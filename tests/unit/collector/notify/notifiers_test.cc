@@ -235,7 +235,7 @@ TEST_F(SecretsTest, PagerDutyIsTriggeredAndResolvedUnderOneKey) {
   options.pagerduty_url = server.url() + "/v2/enqueue";
   auto notifier = MakePagerDutyNotifier(options, Clock());
   notifier->Notify(Page());
-  ASSERT_EQ(server.WaitFor(1).size(), 1u);
+  ASSERT_TRUE(AwaitSent(*notifier, 1));
   now_ += kSecond;  // one message a second
   Notification over = Page();
   over.resolved = true;
