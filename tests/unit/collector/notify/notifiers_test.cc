@@ -271,6 +271,8 @@ TEST_F(SecretsTest, SlackIsPostedToTheUrlOfTheFileAndTheUrlIsShownNowhere) {
   ASSERT_EQ(posts.size(), 1u);
   EXPECT_EQ(posts[0].path, "/services/T0/B0/sEcReT");
   ExpectSlackMessage(posts[0].body);
+  // Taken to account, so that the clock may move on.
+  ASSERT_TRUE(AwaitSent(*notifier, 1));
   server.set_status(404);
   server.set_answer("", "no_service");
   now_ += kSecond;
