@@ -56,6 +56,10 @@ class ContainerNode(unittest.TestCase):
     @classmethod
     def clean_up(cls):
         cls.end_all()
+        # A run that failed has them still: they keep the directory from going.
+        for each in reversed(host.mounts()):
+            if each.startswith(str(cls.directory)):
+                subprocess.run(["umount", each], check=False)
         shutil.rmtree(cls.directory, ignore_errors=True)
 
     @classmethod
