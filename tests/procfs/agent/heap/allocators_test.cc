@@ -194,11 +194,10 @@ for one in kept: inner.run_string(one, code)
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(AllocatorsTest);
-INSTANTIATE_TEST_SUITE_P(Pythons, AllocatorsTest,
-                         ::testing::ValuesIn(testing::FindSupportedPythons()),
-                         [](const auto& info) {
-                           return testing::TestNameOf(info.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Pythons, AllocatorsTest,
+    ::testing::ValuesIn(testing::SupportedPythonsAndUwsgi()),
+    [](const auto& info) { return testing::TestNameOf(info.param); });
 
 }  // namespace
 }  // namespace plimsoll::heap
