@@ -38,7 +38,8 @@ inline PythonKind AskForKind(const std::string& python) {
       "'" + python +
       "' -c 'import sysconfig as s; "
       "print(s.get_config_var(\"Py_GIL_DISABLED\"),"
-      " s.get_config_var(\"CONFIG_ARGS\"))' 2>/dev/null";
+      " s.get_config_var(\"prefix\"), s.get_config_var(\"CONFIG_ARGS\"))'"
+      " 2>/dev/null";
   std::string answer;
   if (FILE* pipe = ::popen(command.c_str(), "r")) {
     char bytes[4096];
@@ -48,8 +49,11 @@ inline PythonKind AskForKind(const std::string& python) {
     ::pclose(pipe);
   }
   if (answer.rfind("1 ", 0) == 0) return PythonKind::kFreeThreaded;
-  return answer.find("--with-lto") != std::string::npos ? PythonKind::kInlined
-                                                        : PythonKind::kPlain;
+  // Debian's rules ask for it otherwise than by configure's options.
+  const bool of_debian = answer.find(" /usr ") != std::string::npos;
+  return of_debian || answer.find("--with-lto") != std::string::npos
+             ? PythonKind::kInlined
+             : PythonKind::kPlain;
 }
 
 inline PythonKind KindOf(const std::string& python) {
