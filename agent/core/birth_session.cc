@@ -12,9 +12,10 @@ constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kNsPerSecond = 1'000 * kNsPerMs;
 constexpr int64_t kShortestRestNs = kNsPerSecond / 2;
 constexpr int64_t kLongestRestNs = 3 * kNsPerSecond;
-// Of the process, while a block rests: some thousand turns of a loop that makes
-// and drops objects.
-constexpr int64_t kRestCpuNs = 5 * kNsPerMs;
+// Of the process, while a block rests: some hundred turns of a loop that makes
+// and drops objects. More would keep a process that sleeps most of its time,
+// and leaks a few objects a second, waiting for longer than it is watched.
+constexpr int64_t kRestCpuNs = kNsPerMs / 5;
 constexpr int64_t kShortestPatienceNs = 2 * kNsPerSecond;
 constexpr int64_t kLongestPatienceNs = 60 * kNsPerSecond;
 constexpr int64_t kFirstLookStepNs = 20 * kNsPerMs;  // doubled each time
