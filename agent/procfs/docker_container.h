@@ -24,7 +24,7 @@ struct DockerContainer {
 };
 
 // kInvalidArgument: not such a file.
-absl::StatusOr<DockerContainer> ParseDockerContainer(std::string_view json);
+absl::StatusOr<DockerContainer> ParseDockerContainer(std::string_view text);
 
 // kNotFound: Docker has no such container, or keeps nothing at `directory`
 // ("/var/lib/docker"). `id` must be 64 hexadecimal digits.
