@@ -29,8 +29,15 @@ class HitAllowance {
     left_ = std::min(pace_.burst, left_ + seconds * pace_.per_s) -
             static_cast<double>(hits);
     at_ns_ = now_ns;
+    if (hits == 0) return;
+    if (now_ns - written_ns_ > kStretchNs) began_ns_ = now_ns;
+    written_ns_ = now_ns;
   }
-  bool spent() const { return left_ < 0; }
+  // A stretch too short to slow anybody may take as much again.
+  bool spent() const {
+    const bool long_stretch = written_ns_ - began_ns_ >= kStretchNs;
+    return left_ < (long_stretch ? 0 : -pace_.burst);
+  }
   // When all of a burst may be taken again, if none is taken until then.
   int64_t FullAtNs() const {
     return at_ns_ +
@@ -38,9 +45,13 @@ class HitAllowance {
   }
 
  private:
+  static constexpr int64_t kStretchNs = 20'000'000;
+
   HitPace pace_;
   double left_;
   int64_t at_ns_;
+  int64_t began_ns_ = 0;  // the present stretch of hits
+  int64_t written_ns_ = 0;
 };
 
 }  // namespace plimsoll::core

@@ -10,8 +10,6 @@
 #include <optional>
 #include <string>
 
-#include "absl/status/statusor.h"
-#include "agent/export/report_client.h"
 #include "plimsoll/v1/stream.pb.h"
 
 namespace plimsoll::exporter {
@@ -32,15 +30,13 @@ class FleetStream {
 
 class FleetConnection {
  public:
-  explicit FleetConnection(CollectorAddress collector);
+  explicit FleetConnection(const std::string& collector);
   ~FleetConnection();
   // `wake` is called from gRPC's threads, and never after Finish() returned.
-  // kPermissionDenied: the token cannot be read.
-  absl::StatusOr<std::unique_ptr<FleetStream>> Open(std::function<void()> wake);
+  std::unique_ptr<FleetStream> Open(std::function<void()> wake);
 
  private:
   struct Channel;
-  const CollectorAddress collector_;
   std::unique_ptr<Channel> channel_;
 };
 

@@ -8,7 +8,6 @@
 
 #include "collector/core/incident.h"
 #include "collector/core/incident_ports.h"
-#include "collector/core/page_actions.h"
 
 namespace plimsoll::collector {
 
@@ -20,7 +19,8 @@ std::string FrameChain(const std::vector<Frame>& frames);
 
 // Labels are the incident's identity: workload and cause. All else is in the
 // annotations.
-Notification NotificationOf(const Incident& incident, const PageLinks& links);
+Notification NotificationOf(const Incident& incident,
+                            const std::string& external_url);
 
 }  // namespace plimsoll::collector
 

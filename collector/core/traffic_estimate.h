@@ -1,28 +1,32 @@
-// The numbers that are published for columns that were chosen: bytes per
-// request with an interval by a jackknife over clusters. A cluster is a
-// process, or where there are few of them a stretch of one's life: whitened
-// rows of different stretches are independent. leak-analysis 3.3, step 4.
-// Pure; any thread.
+// The number that is published for columns that were chosen: their bytes per
+// request with an interval.
+//
+// Memory is looked at at other moments than the counters, so an increment of
+// one holds part of the neighbouring increment of the other, which shrinks a
+// plain coefficient by a fifth and more. The coefficients of the increment
+// before, the same and the one after are therefore estimated together and
+// added (Dimson 1979); the interval is robust to rows of unequal size (HC3).
 #ifndef PLIMSOLL_COLLECTOR_CORE_TRAFFIC_ESTIMATE_H_
 #define PLIMSOLL_COLLECTOR_CORE_TRAFFIC_ESTIMATE_H_
 
-#include "collector/core/traffic_fit.h"
+#include <vector>
+
+#include "collector/core/traffic_design.h"
 
 namespace plimsoll::collector {
 
 struct TrafficEstimate {
   Eigen::VectorXd beta, standard_error;
-  Eigen::MatrixXd covariance;
-  double dof = 1;
+  double dof = 0;
 };
 
-// `x` has the rows of `design.x` (whitened, not swept).
-TrafficEstimate EstimateColumns(const WhiteDesign& design,
-                                const Eigen::MatrixXd& x);
+// kPlain: without neighbours. Too small, but its test of zero is valid and
+// needs less data.
+enum class Neighbours : uint8_t { kAdded, kPlain };
 
-// Two-sided 95 % of Student's t, and its point for `tests` of them
-// (Bonferroni).
-double TQuantile(double dof, double tests);
+TrafficEstimate EstimateColumns(const TrafficDesign& design,
+                                const std::vector<Eigen::Index>& columns,
+                                Neighbours neighbours);
 
 }  // namespace plimsoll::collector
 

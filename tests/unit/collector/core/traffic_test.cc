@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <random>
 
+#include "collector/core/nnls.h"
 #include "tests/unit/collector/core/memory_shapes.h"
 
 namespace plimsoll::collector {
@@ -167,54 +168,20 @@ TEST(Traffic, BlamesNobodyForABackgroundLeak) {
   EXPECT_GE(t.silent, 56);
 }
 
-// One process of 20 requests a second that leaks a mebibyte a second by those
-// of one city of four, as its arenas show it, three and a half minutes old.
-TrafficSeries YoungService(uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::discrete_distribution<size_t> city({4.5, 2, 2, 1.5});
-  std::bernoulli_distribution fails(0.1);
-  std::normal_distribution<double> normal;
-  TrafficSeries series;
-  series.start_ns = kStartNs;
-  std::map<std::string, double> counts;
-  double live = 20 * kMiB;
-  for (int i = 0; i < 20 * 210; ++i) {
-    const size_t c = city(random);
-    counts[std::string("city=") + kCities[c] +
-           ",outcome=" + (fails(random) ? "error" : "ok")] += 1;
-    if (c == 0) live += kMiB / 9;
-    const int64_t now = kStartNs + i * 50'000'000LL;
-    if (i % 100 == 30) {
-      const double arenas = std::ceil(live / (kMiB / 4)) * (kMiB / 4);
-      series.bytes.push_back({now, arenas + 0.1 * kMiB * normal(random)});
-    }
-    if (i % 100 != 50) continue;
-    for (const auto& [label, n] : counts) {
-      series.requests[label].push_back({now, n});
-    }
-  }
-  return series;
-}
-
-TEST(Traffic, NamesTheCityOfAYoungServiceOnItsFirstPage) {
-  int named = 0, others = 0;
-  for (uint64_t seed = 1; seed <= 50; ++seed) {
-    const Traffic traffic = AttributeTraffic({YoungService(seed)}, {});
-    for (const TrafficCause& cause : traffic.causes) {
-      const bool right = cause.attributes == "city=singapore";
-      named += right;
-      others += !right || !cause.inseparable_from.empty();
-    }
-  }
-  EXPECT_GE(named, 49);
-  EXPECT_LE(others, 1);
-}
-
 TEST(Traffic, SaysWhyItIsNotKnown) {
   EXPECT_EQ(AttributeTraffic({}, {}).not_known, "no request counts");
   Case c{.name = "", .processes = 1, .minutes = 2};
   EXPECT_NE(Attribute(c, 1).not_known.find("looks at request counts so far"),
             std::string::npos);
+}
+
+TEST(Nnls, SolvesWhereTheFreeAnswerIsNegative) {
+  Eigen::MatrixXd x(4, 2);
+  x << 1, 0, 1, 1, 1, 2, 1, 3;
+  const Eigen::Vector4d y(3, 2, 1, 0);  // falls: the slope would be -1
+  const Eigen::VectorXd b = SolveNnls(x.transpose() * x, x.transpose() * y);
+  EXPECT_NEAR(b(0), 1.5, 1e-8);
+  EXPECT_EQ(b(1), 0);
 }
 
 }  // namespace

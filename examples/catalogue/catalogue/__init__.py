@@ -1,1 +1,0 @@
-"""Things for sale, each with its picture (see examples/README.md)."""

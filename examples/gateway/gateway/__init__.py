@@ -1,1 +1,0 @@
-"""Hands requests on to whoever answers them (see examples/README.md)."""

@@ -1,1 +1,0 @@
-"""Orders and what became of them, from PostgreSQL (see examples/README.md)."""

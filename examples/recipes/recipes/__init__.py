@@ -1,1 +1,0 @@
-"""Recipes by number; every request is profiled (see examples/README.md)."""
