@@ -42,7 +42,8 @@ Agent::Agent(const Config& config, AgentPorts ports, AgentIdentity identity,
                    snapshots.push_back(std::move(snapshot));
                    Report(std::move(snapshots));
                  },
-                 ports_.on_result}),
+                 ports_.on_result},
+                ports_.native),
       discovery_(std::move(proc), ports_.inspector,
                  EventsOf(&table_, ports_.take_events), identity_.pid) {}
 
@@ -112,14 +113,15 @@ void Agent::SampleAndReport() {
 void Agent::NameProfiles() {
   for (ProcessTable::PendingProfile& pending : table_.TakeProfiles()) {
     core::ProcessId id = pending.id;
-    commands_.Symbolize(id, std::move(pending.raw),
-                        [this, alive = alive_, id](core::StackProfile profile) {
-                          if (!*alive) return;
-                          core::Snapshot& snapshot = evidence_.emplace_back();
-                          snapshot.process = id;
-                          snapshot.boottime_ns = ports_.clock->BoottimeNs();
-                          snapshot.stack_profiles.push_back(std::move(profile));
-                        });
+    commands_.namer().Name(
+        id, std::move(pending.raw),
+        [this, alive = alive_, id](core::StackProfile profile) {
+          if (!*alive) return;
+          core::Snapshot& snapshot = evidence_.emplace_back();
+          snapshot.process = id;
+          snapshot.boottime_ns = ports_.clock->BoottimeNs();
+          snapshot.stack_profiles.push_back(std::move(profile));
+        });
   }
 }
 

@@ -15,6 +15,7 @@
 #include "agent/config.h"
 #include "agent/core/clock.h"
 #include "agent/core/command.h"
+#include "agent/core/native_inspector.h"
 #include "agent/core/pod_directory.h"
 #include "agent/core/ports.h"
 #include "agent/core/probe_port.h"
@@ -28,6 +29,7 @@ namespace plimsoll::agent {
 
 struct AgentPorts {
   core::Inspector* inspector = nullptr;
+  core::NativeInspector* native = nullptr;  // null: no native stacks
   core::ProbePort* probes = nullptr;  // null: none, and no_probes says why
   std::string no_probes;
   const core::PodDirectory* pods = nullptr;  // null: no cluster is known

@@ -204,7 +204,12 @@ absl::Status AgentProgram::StartTransport() {
       spool_, exporter::Spool::Open({config_.state_dir + "/spool",
                                      config_.spool_max_bytes, RandomHex(32)}));
   exporter::ReportClientOptions options;
-  options.collector = config_.collector;
+  options.collector = {config_.collector,
+                       config_.collector_ca_file,
+                       config_.collector_cert_file,
+                       config_.collector_key_file,
+                       config_.collector_server_name,
+                       config_.collector_token_file};
   options.agent_id = agent_id;
   options.node = NodeName();
   options.agent_version = version_;
@@ -220,6 +225,9 @@ absl::Status AgentProgram::StartTransport() {
       spdlog::info("collector connected address={}", config_.collector);
       if (agent_) agent_->HandleConnected();
     });
+  };
+  options.on_disconnected = [](const std::string& reason) {
+    spdlog::warn("no collector reason=\"{}\"", reason);
   };
   client_ = std::make_unique<exporter::ReportClient>(std::move(options),
                                                      spool_.get());
@@ -253,6 +261,7 @@ absl::Status AgentProgram::StartAgent() {
   PLIMSOLL_ASSIGN_OR_RETURN(auto mounts, proc_.ReadCgroupMounts());
   AgentPorts ports;
   ports.inspector = inspector_.get();
+  ports.native = inspector_.get();
   ports.probes = probes_ ? &*probes_ : nullptr;
   ports.no_probes = no_probes_;
   ports.pods = pod_watch_ ? &pods_ : nullptr;
@@ -312,7 +321,15 @@ void AgentProgram::PublishMetrics() {
       transport.losses[reason] += count;
     }
   }
-  metrics_->Publish(RenderMetrics(agent_->status(), transport, version_), "");
+  PodsStatus pods;
+  if (pod_watch_) {
+    const kube::PodWatchStats stats = pod_watch_->stats();
+    pods = {true,          stats.connected, static_cast<int64_t>(pods_.size()),
+            stats.lists,   stats.events,    stats.bad_events,
+            stats.failures};
+  }
+  metrics_->Publish(RenderMetrics(agent_->status(), transport, pods, version_),
+                    "");
 }
 
 absl::Status AgentProgram::Run() {

@@ -44,6 +44,9 @@ class BpfProbes final : public core::ProbePort {
   std::map<std::string, std::string> rung_refusals() const override {
     return rung_refusals_;
   }
+  std::string watch_refusal() const override {
+    return births_ == nullptr ? birth_refusal_ : "";
+  }
   absl::StatusOr<std::string> AttachGc(
       const core::ProcessId& id, const core::PythonProcess& python) override;
   absl::StatusOr<std::string> AttachGrowth(

@@ -21,6 +21,8 @@ constexpr size_t kMaxRemembered = 256;
 // Long enough for some ten births amid heavy churn within the bound on cost.
 constexpr int64_t kShortestBirthsNs = 20 * kNsPerSecond;
 constexpr int64_t kLongestBirthsNs = 120 * kNsPerSecond;
+// Of malloc in a window; less comes and goes.
+constexpr int64_t kLeastNativeGain = 64 << 10;
 
 const char* NameOf(CommandKind kind) {
   switch (kind) {
@@ -42,17 +44,50 @@ const char* NameOf(CommandKind kind) {
   return "a command that is newer than this agent";
 }
 
-// The first of `types` that is alive; without types the one that grew most.
-const core::TypeCount* TypeToFollow(const core::HeapCensus& before,
-                                    const core::HeapCensus& after,
-                                    const std::vector<std::string>& types) {
+// What malloc gained that is no Python object, nor owned by one.
+int64_t NativeGain(const core::HeapCensus& before,
+                   const core::HeapCensus& after) {
+  const auto bytes = [](const core::MallocUse& malloc) {
+    return malloc.live_bytes - malloc.object_bytes - malloc.buffer_bytes;
+  };
+  return bytes(after.malloc) - bytes(before.malloc);
+}
+
+// What all types gained that grew.
+int64_t PythonGain(const core::HeapCensus& before,
+                   const core::HeapCensus& after) {
+  absl::flat_hash_map<std::string, int64_t> bytes;
+  for (const core::TypeCount& row : before.types) bytes[row.type] = row.bytes;
+  int64_t gained = 0;
+  for (const core::TypeCount& row : after.types) {
+    gained += std::max<int64_t>(0, row.bytes - bytes[row.type]);
+  }
+  return gained;
+}
+
+bool FollowsMalloc(const core::Command& command, const core::HeapCensus& before,
+                   const core::HeapCensus& after) {
+  if (command.kind == CommandKind::kSampleNative) return true;
+  if (command.kind != CommandKind::kOpenWindow || after.types.empty()) {
+    return false;
+  }
+  const int64_t native = NativeGain(before, after);
+  return native >= kLeastNativeGain && native > PythonGain(before, after);
+}
+
+// Those of `types` that are alive, in their order; without types the one that
+// grew most.
+std::vector<const core::TypeCount*> TypesToFollow(
+    const core::HeapCensus& before, const core::HeapCensus& after,
+    const std::vector<std::string>& types) {
   const core::HeapCensus& now = after.types.empty() ? before : after;
+  std::vector<const core::TypeCount*> found;
   for (const std::string& type : types) {
     for (const core::TypeCount& row : now.types) {
-      if (row.type == type) return &row;
+      if (row.type == type) found.push_back(&row);
     }
   }
-  if (!types.empty()) return nullptr;
+  if (!types.empty()) return found;
   absl::flat_hash_map<std::string, int64_t> bytes;
   for (const core::TypeCount& row : before.types) bytes[row.type] = row.bytes;
   const core::TypeCount* most = nullptr;
@@ -63,7 +98,8 @@ const core::TypeCount* TypeToFollow(const core::HeapCensus& before,
     grown = gain;
     most = &row;
   }
-  return most;
+  if (most != nullptr) found.push_back(most);
+  return found;
 }
 
 }  // namespace
@@ -75,6 +111,8 @@ struct CommandRunner::Window {
   core::HeapCensus after;  // empty: none was taken
   absl::Status window_refusal;
   bool ended = false;  // the command is answered
+  size_t births_tried = 0;
+  bool malloc_tried = false;
   core::RawProfile raw;
   std::map<std::string, int64_t> losses;
 };
@@ -82,10 +120,11 @@ struct CommandRunner::Window {
 CommandRunner::CommandRunner(ProcessTable* table, CensusRunner* census,
                              core::Inspector* inspector,
                              core::ProbePort* probes, core::Clock* clock,
-                             std::string boot_id, CommandEvents events)
+                             std::string boot_id, CommandEvents events,
+                             core::NativeInspector* native)
     : table_(table),
       census_(census),
-      inspector_(inspector),
+      namer_(table, inspector, native),
       probes_(probes),
       clock_(clock),
       boot_id_(std::move(boot_id)),
@@ -158,6 +197,7 @@ void CommandRunner::Run(const core::Command& command) {
     case CommandKind::kOpenWindow:
       return RunWindow(command);
     case CommandKind::kWatchBirths:
+    case CommandKind::kSampleNative:
       return RunBirths(command);
     default:
       return Refuse(command, std::string("this agent cannot execute ") +
@@ -258,52 +298,10 @@ void CommandRunner::HandleAfter(const std::shared_ptr<Window>& window,
     });
   }
   window->losses = window->raw.losses;
-  Symbolize(window->command.process, std::move(window->raw),
-            [this, window](core::StackProfile named) {
-              Deliver(window, std::move(named));
-            });
-}
-
-void CommandRunner::Symbolize(const core::ProcessId& id, core::RawProfile raw,
-                              std::function<void(core::StackProfile)> done) {
-  // Each distinct frame is asked for once.
-  absl::flat_hash_map<core::RawFrame, size_t> indices;
-  std::vector<core::RawFrame> frames;
-  for (const core::RawStack& stack : raw.stacks) {
-    for (const core::RawFrame& frame : stack.frames) {
-      if (indices.try_emplace(frame, frames.size()).second) {
-        frames.push_back(frame);
-      }
-    }
-  }
-  auto name = [indices = std::move(indices), raw = std::move(raw),
-               done = std::move(done)](
-                  absl::StatusOr<std::vector<core::Frame>> named) mutable {
-    core::StackProfile profile = std::move(raw.profile);
-    core::Frame unknown;
-    unknown.function = "<unknown>";
-    for (core::RawStack& stack : raw.stacks) {
-      core::Stack& out = profile.stacks.emplace_back();
-      out.truncated = stack.truncated;
-      for (const core::RawFrame& frame : stack.frames) {
-        size_t index = indices.at(frame);
-        out.frames.push_back(
-            named.ok() && index < named->size() ? (*named)[index] : unknown);
-      }
-    }
-    done(std::move(profile));
-  };
-  WatchedProcess* process = table_->Find(id);
-  if (process == nullptr || !process->python || frames.empty()) {
-    name(absl::NotFoundError("the process has ended"));
-    return;
-  }
-  inspector_->Symbolize(
-      *process->python, std::move(frames),
-      [alive = alive_, name = std::move(name)](
-          absl::StatusOr<std::vector<core::Frame>> named) mutable {
-        if (*alive) name(std::move(named));
-      });
+  namer_.Name(window->command.process, std::move(window->raw),
+              [this, window](core::StackProfile named) {
+                Deliver(window, std::move(named));
+              });
 }
 
 void CommandRunner::Deliver(const std::shared_ptr<Window>& window,
@@ -341,10 +339,13 @@ void CommandRunner::RunBirths(const core::Command& command) {
 
 void CommandRunner::FollowBirths(const std::shared_ptr<Window>& window) {
   const core::Command& command = window->command;
-  const core::TypeCount* type =
-      TypeToFollow(window->before, window->after, command.types);
+  const std::vector<const core::TypeCount*> types =
+      TypesToFollow(window->before, window->after, command.types);
   const WatchedProcess* process = table_->Find(command.process);
-  if (type == nullptr || process == nullptr || !process->python) {
+  const bool native = !window->malloc_tried &&
+                      FollowsMalloc(command, window->before, window->after);
+  if ((window->births_tried >= types.size() && !native) || process == nullptr ||
+      !process->python) {
     return HandleBirths(window, window->window_refusal.ok()
                                     ? absl::NotFoundError("nothing grew")
                                     : window->window_refusal);
@@ -352,13 +353,21 @@ void CommandRunner::FollowBirths(const std::shared_ptr<Window>& window) {
   core::BirthRequest request;
   request.duration_ns =
       std::clamp(command.duration_ns, kShortestBirthsNs, kLongestBirthsNs);
-  request.type = type->type;
-  request.type_address = type->type_address;
-  probes_->WatchBirths(
-      command.process, *process->python, request,
-      [this, alive = alive_, window](absl::StatusOr<core::RawProfile> raw) {
-        if (*alive) HandleBirths(window, std::move(raw));
-      });
+  if (native) {
+    window->malloc_tried = true;
+  } else {
+    const core::TypeCount& type = *types[window->births_tried++];
+    request.type = type.type;
+    request.type_address = type.type_address;
+  }
+  const bool last = window->births_tried >= types.size();
+  probes_->WatchBirths(command.process, *process->python, request,
+                       // Not all can be followed: large ones, free lists.
+                       [this, alive = alive_, window, last](auto raw) {
+                         if (*alive && !raw.ok() && !last)
+                           return FollowBirths(window);
+                         if (*alive) HandleBirths(window, std::move(raw));
+                       });
 }
 
 void CommandRunner::HandleBirths(const std::shared_ptr<Window>& window,
@@ -374,18 +383,18 @@ void CommandRunner::HandleBirths(const std::shared_ptr<Window>& window,
   }
   window->losses = raw->losses;
   raw->profile.command_id = window->command.id;
-  Symbolize(window->command.process, *std::move(raw),
-            [this, window](core::StackProfile named) {
-              if (over_) return;
-              core::Snapshot snapshot;
-              snapshot.process = window->command.process;
-              snapshot.boottime_ns = clock_->BoottimeNs();
-              snapshot.losses = std::move(window->losses);
-              snapshot.stack_profiles.push_back(std::move(named));
-              events_.on_evidence(std::move(snapshot));
-              if (window->ended) return;
-              End(window->command.id, CommandOutcome::kDone, "");
-            });
+  namer_.Name(window->command.process, *std::move(raw),
+              [this, window](core::StackProfile named) {
+                if (over_) return;
+                core::Snapshot snapshot;
+                snapshot.process = window->command.process;
+                snapshot.boottime_ns = clock_->BoottimeNs();
+                snapshot.losses = std::move(window->losses);
+                snapshot.stack_profiles.push_back(std::move(named));
+                events_.on_evidence(std::move(snapshot));
+                if (window->ended) return;
+                End(window->command.id, CommandOutcome::kDone, "");
+              });
 }
 
 }  // namespace plimsoll::agent

@@ -18,9 +18,11 @@
 #include "agent/census_runner.h"
 #include "agent/core/clock.h"
 #include "agent/core/command.h"
+#include "agent/core/native_inspector.h"
 #include "agent/core/ports.h"
 #include "agent/core/probe_port.h"
 #include "agent/process_table.h"
+#include "agent/stack_namer.h"
 
 namespace plimsoll::agent {
 
@@ -34,7 +36,8 @@ class CommandRunner {
  public:
   CommandRunner(ProcessTable* table, CensusRunner* census,
                 core::Inspector* inspector, core::ProbePort* probes,
-                core::Clock* clock, std::string boot_id, CommandEvents events);
+                core::Clock* clock, std::string boot_id, CommandEvents events,
+                core::NativeInspector* native = nullptr);
   ~CommandRunner() { *alive_ = false; }
   CommandRunner(const CommandRunner&) = delete;
   CommandRunner& operator=(const CommandRunner&) = delete;
@@ -43,10 +46,7 @@ class CommandRunner {
   // The agent ends: every command that is under way is answered with that.
   void EndAll(const std::string& reason);
 
-  // Names the stacks of `raw`; `done` gets the profile, with "<unknown>" frames
-  // where the process is gone.
-  void Symbolize(const core::ProcessId& id, core::RawProfile raw,
-                 std::function<void(core::StackProfile)> done);
+  StackNamer& namer() { return namer_; }
 
   struct Statistics {
     int64_t done = 0;
@@ -74,14 +74,14 @@ class CommandRunner {
   void Deliver(const std::shared_ptr<Window>& window,
                core::StackProfile profile);
   // Behind a window, or in its place where it was refused: which code makes
-  // what stays of the type that grows.
+  // what stays of the type that grows or, where that is more, of malloc.
   void FollowBirths(const std::shared_ptr<Window>& window);
   void HandleBirths(const std::shared_ptr<Window>& window,
                     absl::StatusOr<core::RawProfile> raw);
 
   ProcessTable* const table_;
   CensusRunner* const census_;
-  core::Inspector* const inspector_;
+  StackNamer namer_;
   core::ProbePort* const probes_;
   core::Clock* const clock_;
   const std::string boot_id_;

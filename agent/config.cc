@@ -10,6 +10,7 @@
 #include <sstream>
 #include <utility>
 
+#include "agent/config_rules.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::agent {
@@ -95,7 +96,24 @@ struct Key {
   std::string_view name;
   bool list;
   absl::Status (*set)(Config&, const std::vector<std::string>&);
+  std::string Config::*text = nullptr;  // instead of `set`: kept as it is
 };
+
+absl::Status SetKey(const Key& key, const std::vector<std::string>& values,
+                    Config& config) {
+  if (key.set != nullptr) return key.set(config, values);
+  config.*key.text = values[0];
+  return absl::OkStatus();
+}
+
+absl::Status SetBool(const std::string& text, bool& out) {
+  if (text != "true" && text != "false") {
+    return absl::InvalidArgumentError("\"" + text +
+                                      "\" is neither true nor false");
+  }
+  out = text == "true";
+  return absl::OkStatus();
+}
 
 constexpr int64_t kMinPeriodNs = 100'000'000;
 constexpr int64_t kMinSpoolBytes = 1 << 20;
@@ -105,6 +123,15 @@ const Key kKeys[] = {
      [](Config& c, const auto& v) {
        c.collector = v[0];
        return CheckAddress(v[0]);
+     }},
+    {"collector_ca_file", false, nullptr, &Config::collector_ca_file},
+    {"collector_cert_file", false, nullptr, &Config::collector_cert_file},
+    {"collector_key_file", false, nullptr, &Config::collector_key_file},
+    {"collector_server_name", false, nullptr, &Config::collector_server_name},
+    {"collector_token_file", false, nullptr, &Config::collector_token_file},
+    {"insecure_collector", false,
+     [](Config& c, const auto& v) {
+       return SetBool(v[0], c.insecure_collector);
      }},
     {"listen", false,
      [](Config& c, const auto& v) {
@@ -117,44 +144,27 @@ const Key kKeys[] = {
        return v[0].empty() ? absl::InvalidArgumentError("must not be empty")
                            : absl::OkStatus();
      }},
-    {"agent_id", false,
-     [](Config& c, const auto& v) {
-       c.agent_id = v[0];
-       return absl::OkStatus();
-     }},
-    {"cluster", false,
-     [](Config& c, const auto& v) {
-       c.cluster = v[0];
-       return absl::OkStatus();
-     }},
-    {"region", false,
-     [](Config& c, const auto& v) {
-       c.region = v[0];
-       return absl::OkStatus();
-     }},
-    {"zone", false,
-     [](Config& c, const auto& v) {
-       c.zone = v[0];
-       return absl::OkStatus();
-     }},
-    {"node", false,
-     [](Config& c, const auto& v) {
-       c.node = v[0];
-       return absl::OkStatus();
-     }},
+    {"agent_id", false, nullptr, &Config::agent_id},
+    {"cluster", false, nullptr, &Config::cluster},
+    {"region", false, nullptr, &Config::region},
+    {"zone", false, nullptr, &Config::zone},
+    {"node", false, nullptr, &Config::node},
     {"kubernetes", false,
      [](Config& c, const auto& v) {
        c.kubernetes = v[0];
        return CheckApi(v[0]);
      }},
-    {"kubernetes_token_file", false,
+    {"kubernetes_token_file", false, nullptr, &Config::kubernetes_token_file},
+    {"kubernetes_ca_file", false, nullptr, &Config::kubernetes_ca_file},
+    {"docker_dir", false, nullptr, &Config::docker_dir},
+    {"workload_rules", true,
      [](Config& c, const auto& v) {
-       c.kubernetes_token_file = v[0];
-       return absl::OkStatus();
-     }},
-    {"kubernetes_ca_file", false,
-     [](Config& c, const auto& v) {
-       c.kubernetes_ca_file = v[0];
+       c.workload_rules.clear();
+       for (const std::string& text : v) {
+         auto rule = procfs::ParseWorkloadRule(text);
+         if (!rule.ok()) return rule.status();
+         c.workload_rules.push_back(*std::move(rule));
+       }
        return absl::OkStatus();
      }},
     {"memory_period", false,
@@ -251,7 +261,7 @@ absl::Status ApplyNode(const YAML::Node& node, const Key& key, Config& config) {
     return absl::InvalidArgumentError(key.list ? "must be a list"
                                                : "must be a single value");
   }
-  return key.set(config, values);
+  return SetKey(key, values, config);
 }
 
 absl::Status ApplyYaml(const std::string& yaml, const std::string& source,
@@ -304,32 +314,7 @@ absl::Status ApplyEnvironment(const Environment& environment, Config& config) {
       values.push_back(*value);
     }
     PLIMSOLL_RETURN_IF_ERROR(
-        Name(key.set(config, values), "environment", variable));
-  }
-  return absl::OkStatus();
-}
-
-constexpr char kServiceAccount[] =
-    "/var/run/secrets/kubernetes.io/serviceaccount/";
-
-// "in-cluster" as a pod finds it:
-// https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
-absl::Status FindApi(const Environment& environment, Config& config) {
-  if (config.kubernetes != "in-cluster") return absl::OkStatus();
-  const auto host = environment("KUBERNETES_SERVICE_HOST");
-  if (!host || host->empty()) {
-    return absl::InvalidArgumentError(
-        "kubernetes is in-cluster, but KUBERNETES_SERVICE_HOST is not set: "
-        "this is no pod. Set the URL of the API server, or nothing");
-  }
-  const bool ipv6 = host->find(':') != std::string::npos;
-  config.kubernetes = "https://" + (ipv6 ? "[" + *host + "]" : *host) + ":" +
-                      environment("KUBERNETES_SERVICE_PORT").value_or("443");
-  if (config.kubernetes_token_file.empty()) {
-    config.kubernetes_token_file = std::string(kServiceAccount) + "token";
-  }
-  if (config.kubernetes_ca_file.empty()) {
-    config.kubernetes_ca_file = std::string(kServiceAccount) + "ca.crt";
+        Name(SetKey(key, values, config), "environment", variable));
   }
   return absl::OkStatus();
 }
@@ -350,7 +335,7 @@ absl::StatusOr<Config> ParseConfig(const std::string& yaml,
   Config config;
   PLIMSOLL_RETURN_IF_ERROR(ApplyYaml(yaml, source, config));
   PLIMSOLL_RETURN_IF_ERROR(ApplyEnvironment(environment, config));
-  PLIMSOLL_RETURN_IF_ERROR(FindApi(environment, config));
+  PLIMSOLL_RETURN_IF_ERROR(FinishConfig(environment, config));
   return config;
 }
 

@@ -12,12 +12,19 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/procfs/workload_rule.h"
 
 namespace plimsoll::agent {
 
 struct Config {
   std::string collector = "127.0.0.1:7071";  // "": none
-  std::string listen = "127.0.0.1:7072";     // "": no /metrics
+  // What it is shown, from PEM files and a file with a token, which may rotate.
+  std::string collector_ca_file;  // of the collector's certificate; "": no TLS
+  std::string collector_cert_file, collector_key_file;  // the agent's own
+  std::string collector_server_name;  // in its certificate; "": the host
+  std::string collector_token_file;
+  bool insecure_collector = false;        // a token may go to it without TLS
+  std::string listen = "127.0.0.1:7072";  // "": no /metrics
   std::string state_dir = "var/agent";
   std::string agent_id;  // "": one is made and kept in state_dir
   std::string cluster;
@@ -29,6 +36,9 @@ struct Config {
   std::string kubernetes;
   std::string kubernetes_token_file;
   std::string kubernetes_ca_file;
+  // Where Docker keeps its containers, for their Compose labels; "": nowhere.
+  std::string docker_dir = "/var/lib/docker";
+  std::vector<procfs::WorkloadRule> workload_rules;  // the first that fits
   int64_t memory_period_ns = 10'000'000'000;
   int64_t headers_period_ns = 30'000'000'000;
   int64_t census_period_ns = 30'000'000'000;

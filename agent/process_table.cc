@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/identity_source.h"
 #include "agent/pod_identity.h"
-#include "agent/procfs/read_file.h"
+#include "agent/procfs/started_by.h"
 #include "agent/procfs/workload_identity.h"
 
 namespace plimsoll::agent {
@@ -15,8 +16,6 @@ using core::Tier;
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 // How often the mappings of a process without request files are read again.
 constexpr int64_t kRequestScanNs = 60 * kNsPerSecond;
-constexpr char kServiceAccountNamespace[] =
-    "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 void AddPauses(const std::vector<core::GcPauses>& from,
                std::vector<core::GcPauses>& to) {
@@ -33,7 +32,7 @@ void AddPauses(const std::vector<core::GcPauses>& from,
 }
 
 std::string NotProbed(const std::string& reason) {
-  return "not probed: " + reason;
+  return reason.empty() ? "" : "not probed: " + reason;
 }
 
 }  // namespace
@@ -81,49 +80,20 @@ void ProcessTable::Describe(const core::ProcessId& id,
   description.workload.cluster = config_.cluster;
   description.region = config_.region;
   description.zone = config_.zone;
-  procfs::IdentitySource source;
-  if (auto environment = proc_.ReadEnviron(id.pid, procfs::IdentityVariables());
-      environment.ok()) {
-    source.environment = *std::move(environment);
-  }
-  if (auto cgroup = proc_.ReadCgroup(id.pid); cgroup.ok()) {
-    process.cgroup = *std::move(cgroup);
-    source.cgroup = procfs::ParseCgroupNames(process.cgroup.name_path);
-    description.cgroup = process.cgroup.name_path;
-  }
-  if (!source.cgroup.pod_uid.empty()) {
-    source.kubernetes_namespace =
-        procfs::ReadFileInRoot(proc_.PathOf(id.pid, "root"),
-                               kServiceAccountNamespace)
-            .value_or("");
-  }
-  source.arguments =
-      proc_.ReadCmdline(id.pid).value_or(std::vector<std::string>());
-  source.cwd = proc_.ReadCwd(id.pid).value_or("");
-  if (auto stat = proc_.ReadStat(id.pid); stat.ok()) {
-    source.comm = stat->comm;
-    description.parent_pid = stat->parent_pid;
-  }
-  description.namespace_pid = id.pid;
-  if (auto status = proc_.ReadStatus(id.pid);
-      status.ok() && !status->ns_pids.empty()) {
-    description.namespace_pid = status->ns_pids.back();
-  }
+  const procfs::IdentitySource source =
+      ReadIdentitySource(id.pid, proc_, config_.docker_dir, process);
   description.start_unix_ns =
       clock_->WallOffsetNs() +
       static_cast<int64_t>(static_cast<double>(id.start_ticks) *
                            (1e9 / static_cast<double>(ticks_per_second_)));
   procfs::Identify(source, description);
-  process.cgroup_names = source.cgroup;
-  if (pods_ != nullptr) AskForPod(*pods_, process);
-  for (const char* name :
-       {"PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"}) {
-    auto it = source.environment.find(name);
-    if (it != source.environment.end()) {
-      process.multiprocess_directory = it->second;
-      break;
-    }
+  if (const std::string by = procfs::StartedBy(proc_, id.pid);
+      !by.empty() && description.workload.source == "argv") {
+    description.workload.kind = by;
   }
+  if (pods_ != nullptr) AskForPod(*pods_, process);
+  procfs::ApplyWorkloadRules(config_.workload_rules, process.cgroup_names,
+                             description);
 }
 
 // A pod may become known after its processes.
@@ -131,28 +101,32 @@ void ProcessTable::AskForPodsAgain() {
   if (pods_ == nullptr || pods_->generation() == pods_generation_) return;
   pods_generation_ = pods_->generation();
   for (auto& [id, process] : processes_) {
-    if (AskForPod(*pods_, process)) process.described = false;
+    if (!AskForPod(*pods_, process)) continue;
+    process.described = false;
+    procfs::ApplyWorkloadRules(config_.workload_rules, process.cgroup_names,
+                               process.description);
   }
 }
 
 void ProcessTable::SetStaticTiers(WatchedProcess& process) {
-  bool readable = process.python.has_value();
-  process.SetTier(Tier::kHeaders, readable, process.refusal,
-                  readable ? "read" : "");
-  process.SetTier(Tier::kCensus, readable, process.refusal,
-                  readable ? "read" : "");
-  std::string refusal = !readable            ? process.refusal
-                        : probes_ == nullptr ? no_probes_
-                        : !probes_->refusal().empty()
-                            ? probes_->refusal()
-                            : process.python->build.probe_refusal;
-  process.SetTier(Tier::kStacks, refusal.empty(),
-                  refusal.empty() ? "" : NotProbed(refusal),
-                  refusal.empty() ? probes_->rung() : "");
-  process.SetTier(Tier::kNative, false,
-                  "not probed: this version does not follow native growth to "
-                  "what stays",
-                  "");
+  const bool readable = process.python.has_value();
+  for (const Tier tier : {Tier::kHeaders, Tier::kCensus}) {
+    process.SetTier(tier, readable, process.refusal, readable ? "read" : "");
+  }
+  std::string stacks = !readable ? process.refusal : no_probes_;
+  std::string native = stacks;
+  if (readable && probes_ != nullptr) {
+    const std::string& malloc = process.python->native_allocator;
+    stacks = probes_->refusal();
+    if (stacks.empty()) stacks = process.python->build.probe_refusal;
+    native = malloc == "glibc"
+                 ? probes_->watch_refusal()
+                 : "its malloc is " + malloc + ", only glibc's is followed";
+  }
+  process.SetTier(Tier::kStacks, stacks.empty(), NotProbed(stacks),
+                  stacks.empty() ? probes_->rung() : "");
+  process.SetTier(Tier::kNative, native.empty(), NotProbed(native),
+                  native.empty() ? "watchpoints" : "");
   process.SetTier(Tier::kHolders, false,
                   "this version does not search for holders", "");
 }
@@ -280,8 +254,7 @@ void ProcessTable::TellTier1(const core::Tier1Sample& sample,
     rung += (rung.empty() ? "" : ", ") + process.growth_rung;
   }
   process.SetTier(Tier::kGc, sample.gc_refusal.empty(),
-                  sample.gc_refusal.empty() ? "" : NotProbed(sample.gc_refusal),
-                  rung);
+                  NotProbed(sample.gc_refusal), rung);
 }
 
 void ProcessTable::CollectTier1(const core::ProcessId& id,
@@ -325,8 +298,12 @@ void ProcessTable::ReadRequests(const core::ProcessId& id,
   if (bad_files > 0) process.losses["bad_request_file"] += bad_files;
   if (!requests.ok()) {
     process.request_files.clear();
+    const bool unknown = absl::IsNotFound(requests.status()) &&
+                         !process.environment_refusal.empty();
     process.SetTier(Tier::kRequests, false,
-                    std::string(requests.status().message()), "");
+                    unknown ? process.environment_refusal
+                            : std::string(requests.status().message()),
+                    "");
     return;
   }
   if (requests->other_count > 0) ++process.losses["label_limit"];

@@ -208,11 +208,30 @@ void AddTransport(const TransportStatus& transport, Exposition& out) {
             Real(transport.spool_batches));
 }
 
+void AddPods(const PodsStatus& pods, Exposition& out) {
+  if (!pods.watched) return;
+  out.Gauge("plimsoll_agent_pod_watch_connected",
+            "1 while the Kubernetes API answers; what is known stays known.",
+            pods.connected ? 1 : 0);
+  out.Gauge("plimsoll_agent_pods", "Pods of this node that are known.",
+            Real(pods.known));
+  out.Counter("plimsoll_agent_pod_lists_total",
+              "Times that all pods were listed anew.", Real(pods.lists));
+  out.Counter("plimsoll_agent_pod_events_total",
+              "Events of the watch, bookmarks included.", Real(pods.events));
+  out.Counter("plimsoll_agent_pod_bad_events_total",
+              "Events that could not be read; they changed nothing.",
+              Real(pods.bad_events));
+  out.Counter("plimsoll_agent_pod_watch_failures_total",
+              "Requests to the Kubernetes API that failed.",
+              Real(pods.failures));
+}
+
 }  // namespace
 
 std::string RenderMetrics(const Agent::Status& agent,
                           const TransportStatus& transport,
-                          const std::string& version) {
+                          const PodsStatus& pods, const std::string& version) {
   Exposition out;
   out.Declare("plimsoll_agent_build", MetricType::Gauge, "1, by version.");
   out.Add({{"version", version}}, 1);
@@ -227,6 +246,7 @@ std::string RenderMetrics(const Agent::Status& agent,
   AddProcesses(agent, out);
   AddWork(agent, out);
   AddTransport(transport, out);
+  AddPods(pods, out);
   AddLosses(agent, transport, out);
   return out.Render();
 }

@@ -24,9 +24,17 @@ struct TransportStatus {
   std::map<std::string, int64_t> losses;
 };
 
+// What the cluster tells about pods.
+struct PodsStatus {
+  bool watched = false;  // there is a cluster
+  bool connected = false;
+  int64_t known = 0;
+  int64_t lists = 0, events = 0, bad_events = 0, failures = 0;
+};
+
 std::string RenderMetrics(const Agent::Status& agent,
                           const TransportStatus& transport,
-                          const std::string& version);
+                          const PodsStatus& pods, const std::string& version);
 
 }  // namespace plimsoll::agent
 

@@ -25,6 +25,7 @@ struct WatchedProcess {
   bool pod_known = false;  // the cluster said all of it
   // PROMETHEUS_MULTIPROC_DIR of its environment; "" when not set.
   std::string multiprocess_directory;
+  std::string environment_refusal;         // why it is not known; "": it is
   std::vector<std::string> request_files;  // mapped *.db files, as last seen
   int64_t next_request_scan_ns = 0;
 

@@ -5,6 +5,7 @@
 /* Kernel types stand before libbpf's headers. */
 // clang-format off
 #include "bpf/native.bpf.h"
+#include "bpf/stacks.bpf.h"
 #include <bpf/bpf_tracing.h>
 // clang-format on
 

@@ -7,7 +7,7 @@
 #ifndef PLIMSOLL_NATIVE_BPF_H_
 #define PLIMSOLL_NATIVE_BPF_H_
 
-#include "bpf/stacks.bpf.h"
+#include "bpf/walk.bpf.h"
 #include "plimsoll/bpf_native.h"
 
 #define PLIMSOLL_IS_USER_CS(cs) (((cs)&3) == 3)

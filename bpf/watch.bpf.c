@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* Tier 4 births: writes to a few watched words of watched processes. A hardware
- * breakpoint event traps behind the write; kept here, per word, are the number
- * of writes and the Python stack of the last one that was a birth. User space
- * polls, moves the breakpoints, and decides what the writes mean.
+/* Births of tiers 4 and 5: writes to a few watched words of watched processes.
+ * A hardware breakpoint event traps behind the write; kept here, per word or
+ * per chunk of malloc, are the number of writes and the stack of the last one
+ * that was a birth. User space polls, moves the breakpoints, and decides what
+ * the writes mean.
  */
 /* Kernel types stand before libbpf's headers. */
 // clang-format off
-#include "bpf/walk.bpf.h"
+#include "bpf/chunks.bpf.h"
 #include <bpf/bpf_tracing.h>
 // clang-format on
 
@@ -72,14 +73,19 @@ int handle_write(struct bpf_perf_event_data *ctx) {
   if (!target) return 0;
   struct plimsoll_progress *p = take_hit(target, WATCH_KIND, &n);
   if (!p) return 0;
-  struct plimsoll_watched *watch = bpf_map_lookup_elem(&watches, &key);
-  if (!watch) return 0; /* the watchpoint is being moved */
   begin = (n & 15) == 15 ? bpf_ktime_get_ns() : 0;
-  __sync_fetch_and_add(&watch->hits, 1);
-  watch->last_ns = bpf_ktime_get_ns();
-  if (is_birth(watch)) {
-    keep_stack(tgid, key.address);
-    __sync_fetch_and_add(&watch->births, 1);
+  struct plimsoll_chunk_word *word = bpf_map_lookup_elem(&chunk_words, &key);
+  if (word) {
+    handle_chunk_write(ctx, target, tgid, word);
+  } else {
+    struct plimsoll_watched *watch = bpf_map_lookup_elem(&watches, &key);
+    if (!watch) return 0; /* the watchpoint is being moved */
+    __sync_fetch_and_add(&watch->hits, 1);
+    watch->last_ns = bpf_ktime_get_ns();
+    if (is_birth(watch)) {
+      keep_stack(tgid, key.address);
+      __sync_fetch_and_add(&watch->births, 1);
+    }
   }
   if (begin) {
     __sync_fetch_and_add(&p->timed_ns, bpf_ktime_get_ns() - begin);

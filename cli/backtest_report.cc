@@ -151,6 +151,10 @@ std::string SaidJson(const Said& said) {
   line["ci"] = {Number(incident.bytes_per_s.lo),
                 Number(incident.bytes_per_s.hi)};
   line["window_s"] = incident.window_s;
+  line["model_limited"] = nullptr;
+  if (!incident.model_limited.empty()) {
+    line["model_limited"] = incident.model_limited;
+  }
   line["cause"] = collector::ToString(incident.cause);
   line["oom_at"] = nullptr;
   if (incident.time_to_limit) {

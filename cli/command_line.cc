@@ -23,6 +23,8 @@ constexpr char kExitCodes[] =
 constexpr int kLastPid = 4194304;  // PID_MAX_LIMIT of 64-bit kernels
 constexpr char kAgentUrl[] = "http://127.0.0.1:7072";
 constexpr int64_t kScanLimitBytes = int64_t{4} << 30;
+constexpr int64_t kDrillRateBytes = int64_t{15} << 20;
+constexpr int64_t kDrillLimitBytes = int64_t{256} << 20;
 
 // Edit distance, for "did you mean".
 size_t Distance(std::string_view a, std::string_view b) {
@@ -72,19 +74,53 @@ CLI::Option* AddDuration(CLI::App& app, const char* name, int64_t& target_ns,
       ->type_name("DURATION");
 }
 
-void AddScanLimit(CLI::App& app, int64_t& target_bytes) {
-  app.add_option_function<std::string>(
-         "--scan-limit",
-         [&target_bytes](const std::string& text) {
-           auto parsed = ParseByteSize(text);
-           if (!parsed.ok()) {
-             throw CLI::ValidationError(std::string(parsed.status().message()));
-           }
-           target_bytes = *parsed;
-         },
-         "of a heap larger than this a random sample is read, and counts get "
-         "an interval; 0 reads all [4GiB]")
+CLI::Option* AddSize(CLI::App& app, const char* name, int64_t& target_bytes,
+                     const std::string& help) {
+  return app
+      .add_option_function<std::string>(
+          name,
+          [&target_bytes](const std::string& text) {
+            auto parsed = ParseByteSize(text);
+            if (!parsed.ok()) {
+              throw CLI::ValidationError(
+                  std::string(parsed.status().message()));
+            }
+            target_bytes = *parsed;
+          },
+          help)
       ->type_name("SIZE");
+}
+
+void AddScanLimit(CLI::App& app, int64_t& target_bytes) {
+  AddSize(app, "--scan-limit", target_bytes,
+          "of a heap larger than this a random sample is read, and counts get "
+          "an interval; 0 reads all [4GiB]");
+}
+
+void AddSides(CLI::App& app, Options& options) {
+  app.add_option("A", options.side_a,
+                 "a region, a version or a time (now, 2h, unix seconds)")
+      ->required()
+      ->type_name("");
+  app.add_option("B", options.side_b, "the other")->required()->type_name("");
+  app.add_option("--workload", options.workload,
+                 "cluster/namespace/kind/name, or the name alone")
+      ->required()
+      ->type_name("W");
+  app.add_option("--attributes", options.attributes,
+                 "count only such requests, k=v,k=v [those that the open "
+                 "incident blames]")
+      ->type_name("K=V");
+}
+
+void AddDrill(CLI::App& app, Options& options) {
+  AddSize(app, "--rate", options.rate_bytes_per_min,
+          "how much it keeps a minute [15MiB]");
+  AddSize(app, "--limit", options.limit_bytes,
+          "of the memory cgroup that it is given; 0: none [256MiB]");
+  app.add_option("--python", options.python,
+                 "the interpreter that is to leak [python3]")
+      ->type_name("PATH");
 }
 
 void AddMarksDir(CLI::App& app, Options& options) {
@@ -150,6 +186,10 @@ void AddCollector(CLI::App& app, Options& options) {
                  absl::StrCat("the collector's address, else PLIMSOLL_URL [",
                               options.collector_url, "]"))
       ->type_name("URL");
+  app.add_option("--token-file", options.token_file,
+                 "a file with the token that the collector wants")
+      ->envname("PLIMSOLL_TOKEN_FILE")
+      ->type_name("FILE");
 }
 
 void AddCount(CLI::App& app, Options& options) {
@@ -171,64 +211,68 @@ void AddAgent(CLI::App& app, Options& options) {
       ->type_name("URL");
 }
 
+void AddInterval(CLI::App& app, const Verb& verb, Options& options) {
+  AddDuration(app, "--interval", options.interval_ns,
+              verb.default_interval.empty()
+                  ? "time between two looks [chosen from --for]"
+                  : absl::StrCat("time between two looks [",
+                                 std::string(verb.default_interval), "]"));
+}
+
+void AddTop(CLI::App& app, const Verb& verb, Options& options) {
+  app.add_option(
+         "--top", options.top,
+         absl::StrCat("rows to show; 0 shows all [", verb.default_top, "]"))
+      ->check(NonNegative())
+      ->type_name("N");
+}
+
 void AddFlag(CLI::App& app, const Verb& verb, Flag flag, Options& options) {
   switch (flag) {
     case Flag::kPid:
       AddPid(app, options)->required();
-      break;
+      return;
     case Flag::kFor:
       AddDuration(app, "--for", options.for_ns,
                   absl::StrCat("how long to measure, such as 60s or 10m [",
                                std::string(verb.default_for), "]"));
-      break;
+      return;
     case Flag::kInterval:
-      AddDuration(app, "--interval", options.interval_ns,
-                  verb.default_interval.empty()
-                      ? "time between two looks [chosen from --for]"
-                      : absl::StrCat("time between two looks [",
-                                     std::string(verb.default_interval), "]"));
-      break;
+      return AddInterval(app, verb, options);
     case Flag::kTop:
-      app.add_option(
-             "--top", options.top,
-             absl::StrCat("rows to show; 0 shows all [", verb.default_top, "]"))
-          ->check(NonNegative())
-          ->type_name("N");
-      break;
+      return AddTop(app, verb, options);
     case Flag::kType:
-      AddType(app, options);
-      break;
+      return AddType(app, options);
     case Flag::kCount:
-      AddCount(app, options);
-      break;
+      return AddCount(app, options);
     case Flag::kVerbose:
       app.add_flag("--verbose", options.verbose,
                    "also show how each figure was checked");
-      break;
+      return;
     case Flag::kCollector:
-      AddCollector(app, options);
-      break;
+      return AddCollector(app, options);
     case Flag::kHistory:
-      AddHistory(app, options);
-      break;
+      return AddHistory(app, options);
     case Flag::kRequests:
-      AddRequests(app, options);
-      break;
+      return AddRequests(app, options);
     case Flag::kAnyPid:
       AddPid(app, options);
-      break;
+      return;
     case Flag::kAgent:
-      AddAgent(app, options);
-      break;
+      return AddAgent(app, options);
     case Flag::kScanLimit:
-      AddScanLimit(app, options.scan_limit_bytes);
-      break;
+      return AddScanLimit(app, options.scan_limit_bytes);
+    case Flag::kAll:
+      app.add_flag("--all", options.all, "those that are long over, too");
+      return;
+    case Flag::kSides:
+      return AddSides(app, options);
+    case Flag::kDrill:
+      return AddDrill(app, options);
     case Flag::kMark:
-      AddMark(app, options);
-      break;
+      return AddMark(app, options);
     case Flag::kMarks:
-      AddMarks(app, options);
-      break;
+      return AddMarks(app, options);
   }
 }
 
@@ -246,6 +290,9 @@ void SetDefaults(const Verb& verb, Options& options) {
   options.top = verb.default_top;
   options.scan_limit_bytes = kScanLimitBytes;
   options.agent_url = kAgentUrl;
+  options.rate_bytes_per_min = kDrillRateBytes;
+  options.limit_bytes = kDrillLimitBytes;
+  options.python = "python3";
   if (auto parsed = ParseDuration(verb.default_for); parsed.ok()) {
     options.for_ns = *parsed;
   }

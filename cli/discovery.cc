@@ -32,8 +32,10 @@ TierStatus NotSeen(Tier tier, std::string reason) {
   return {.tier = tier, .ok = false, .reason = std::move(reason)};
 }
 
-void AddLaterTiers(std::vector<TierStatus>& tiers) {
-  tiers.push_back(NotSeen(Tier::kNative, "this version does not measure it"));
+void AddLaterTiers(const std::string& no_native,
+                   std::vector<TierStatus>& tiers) {
+  tiers.push_back(no_native.empty() ? Seen(Tier::kNative)
+                                    : NotSeen(Tier::kNative, no_native));
   tiers.push_back(NotSeen(Tier::kHolders, "this version does not measure it"));
   tiers.push_back(NotSeen(Tier::kRequests,
                           "the agent reads request counts, not this command"));
@@ -53,7 +55,7 @@ std::vector<TierStatus> TiersOf(
          {Tier::kGc, Tier::kHeaders, Tier::kCensus, Tier::kStacks}) {
       tiers.push_back(NotSeen(tier, MessageOf(python.status())));
     }
-    AddLaterTiers(tiers);
+    AddLaterTiers(MessageOf(python.status()), tiers);
     return tiers;
   }
   tiers.push_back(python->gc.refusal.empty()
@@ -67,7 +69,12 @@ std::vector<TierStatus> TiersOf(
   const std::string& refusal = python->build.probe_refusal;
   tiers.push_back(refusal.empty() ? Seen(Tier::kStacks)
                                   : NotSeen(Tier::kStacks, refusal));
-  AddLaterTiers(tiers);
+  const std::string& malloc = python->native_allocator;
+  AddLaterTiers(malloc == "glibc" ? ""
+                                  : "its malloc is " + malloc +
+                                        ", and only glibc's can be "
+                                        "followed",
+                tiers);
   return tiers;
 }
 

@@ -87,6 +87,42 @@ constexpr const char* kPageLines[][2] = {
     {"do_now", "do now"},   {"trust", "trust"}};
 constexpr int kLabelWidth = 10;
 
+constexpr int64_t kDayNs = int64_t{86'400} * 1'000'000'000;
+
+// "page, " or "ticket, ".
+std::string TierOf(const ordered_json& incident) {
+  const auto page = incident.find("page");
+  if (page == incident.end() || !page->is_boolean()) return "";
+  return page->get<bool>() ? "page, " : "ticket, ";
+}
+
+// Who owns it, whom it reached, which silence it is under, why it is over.
+std::string RenderStanding(const ordered_json& incident, const Style& style) {
+  std::vector<std::string> facts;
+  if (std::string owner = TextAt(incident, "owner"); !owner.empty()) {
+    facts.push_back("owner " + owner);
+  }
+  const auto silence = incident.find("silence");
+  if (silence != incident.end() && silence->is_object()) {
+    facts.push_back(absl::StrCat("silenced by ", TextAt(*silence, "created_by"),
+                                 ": ", TextAt(*silence, "comment")));
+  }
+  std::vector<std::string> told;
+  for (const ordered_json& each : ObjectsAt(incident, "told")) {
+    told.push_back(absl::StrCat(TextAt(each, "target"), " (",
+                                TextAt(each, "status"), ")"));
+  }
+  if (!told.empty()) facts.push_back("told: " + absl::StrJoin(told, ", "));
+  if (std::string why = TextAt(incident, "resolve_reason"); !why.empty()) {
+    facts.push_back("over: " + why);
+  }
+  std::string out;
+  for (const std::string& fact : facts) {
+    out += "  " + Wrap(Harmless(fact), std::max(0, style.width - 2), 2) + "\n";
+  }
+  return out;
+}
+
 std::string RenderIncident(const ordered_json& incident, int64_t now_unix_ns,
                            const Style& style) {
   const auto found = incident.find("text");
@@ -101,12 +137,13 @@ std::string RenderIncident(const ordered_json& incident, int64_t now_unix_ns,
   std::string out = Wrap(Bold(title, style), style.width, 0) + "\n";
   const auto opened_ns = IntegerAt(incident, "opened_ns");
   out += absl::StrCat(
-      "  ", Harmless(TextAt(incident, "state")), ", ",
+      "  ", Harmless(TextAt(incident, "state")), ", ", TierOf(incident),
       Harmless(TextAt(incident, "cause")),
       opened_ns > 0 ? absl::StrCat(", for ", FormatDuration(std::max<int64_t>(
                                                  0, now_unix_ns - opened_ns)))
                     : "",
       ", ", Harmless(WorkloadAt(incident)), "\n");
+  out += RenderStanding(incident, style);
   for (const auto& [key, label] : kPageLines) {
     const std::string line = Harmless(TextAt(text, key));
     if (line.empty()) continue;
@@ -127,17 +164,31 @@ std::string RenderIncident(const ordered_json& incident, int64_t now_unix_ns,
 }  // namespace
 
 absl::StatusOr<std::string> RenderIncidents(std::string_view body,
-                                            int64_t now_unix_ns,
+                                            int64_t now_unix_ns, bool all,
                                             const Style& style) {
   auto document = ParseBody(body);
   if (!document.ok()) return document.status();
   std::vector<std::string> parts;
+  int over = 0;
   for (const ordered_json& incident : ObjectsAt(*document, "incidents")) {
+    const int64_t resolved_ns = IntegerAt(incident, "resolved_ns");
+    if (!all && resolved_ns > 0 && resolved_ns < now_unix_ns - kDayNs) {
+      ++over;
+      continue;
+    }
     parts.push_back(RenderIncident(incident, now_unix_ns, style));
   }
-  if (parts.empty())
-    return "no incident is open, and none was resolved lately\n";
-  return absl::StrJoin(parts, "\n");
+  std::string text =
+      parts.empty()
+          ? "no incident is open, and none was resolved within a day\n"
+          : absl::StrJoin(parts, "\n");
+  if (over > 0) {
+    text += Dim(absl::StrCat(over, over == 1 ? " older one" : " older ones",
+                             ": --all"),
+                style) +
+            "\n";
+  }
+  return text;
 }
 
 absl::StatusOr<std::string> RenderWorkloads(std::string_view body,

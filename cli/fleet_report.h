@@ -13,9 +13,10 @@
 
 namespace plimsoll::cli {
 
-// Of GET /api/v1/incidents and /api/v1/workloads. `now_unix_ns` gives ages.
+// Of GET /api/v1/incidents and /api/v1/workloads. `now_unix_ns` gives ages;
+// without `all` those are left out that were resolved over a day ago.
 absl::StatusOr<std::string> RenderIncidents(std::string_view body,
-                                            int64_t now_unix_ns,
+                                            int64_t now_unix_ns, bool all,
                                             const Style& style);
 absl::StatusOr<std::string> RenderWorkloads(std::string_view body,
                                             const Style& style);

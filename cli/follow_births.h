@@ -1,9 +1,11 @@
-// The birth watch of one type, from its beginning to a named profile: which
-// code makes what stays. Main thread only; blocks until `until_ns`.
+// The birth watch of one type, or of malloc, from its beginning to a named
+// profile: which code makes what stays. Main thread only; blocks until
+// `until_ns`.
 #ifndef PLIMSOLL_CLI_FOLLOW_BIRTHS_H_
 #define PLIMSOLL_CLI_FOLLOW_BIRTHS_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "agent/bpf/kernel_support.h"
@@ -14,13 +16,18 @@
 
 namespace plimsoll::cli {
 
+struct Followed {
+  std::string type;
+  uint64_t type_address = 0;  // 0: the growth of malloc, of no type
+};
+
 // It costs the target at most about `budget_ns`: hits are bounded, not
 // predicted. kFailedPrecondition: no watchpoints here; kUnimplemented: births
-// of such objects cannot be watched; kNotFound: the process ended.
+// of such objects cannot be watched, or its malloc; kNotFound: the process
+// ended.
 absl::StatusOr<core::StackProfile> FollowBirths(
-    Target& target, const bpf::KernelSupport& kernel,
-    const core::TypeCount& type, int64_t until_ns, double budget_ns,
-    Session& session, Progress& progress);
+    Target& target, const bpf::KernelSupport& kernel, const Followed& followed,
+    int64_t until_ns, double budget_ns, Session& session, Progress& progress);
 
 }  // namespace plimsoll::cli
 

@@ -194,13 +194,26 @@ using collector::Origin;
 using collector::TypeOrigin;
 
 // As the collector's RankTypes does: a builtin that rises by a whole number
-// with each object of an application's class belongs to it.
+// with each object of an application's class belongs to it, and with each
+// coroutine what the library makes for it as well.
+bool MayOwn(const std::string& owner, const std::string& part) {
+  if (owner == part) return false;
+  if (collector::IsSuspendedCode(owner)) {
+    return TypeOrigin(part) != Origin::kApplication;
+  }
+  return TypeOrigin(part) == Origin::kBuiltin;
+}
+
 bool IsInStep(const TypeGrowth& owner, const TypeGrowth& part) {
   constexpr double kMostPerObject = 8;
   constexpr double kInStep = 0.08;
   if (owner.objects_delta <= 0) return false;
-  const double ratio = static_cast<double>(part.objects_delta) /
-                       static_cast<double>(owner.objects_delta);
+  double ratio = static_cast<double>(part.objects_delta) /
+                 static_cast<double>(owner.objects_delta);
+  // A task awaits through several coroutines.
+  if (collector::IsSuspendedCode(owner.type) && ratio > 0 && ratio < 1) {
+    ratio = 1 / ratio;
+  }
   const double whole = std::round(ratio);
   return whole >= 1 && whole <= kMostPerObject &&
          std::abs(ratio - whole) <= kInStep * whole;
@@ -227,16 +240,23 @@ void RankByPace(std::vector<TypeGrowth>& types) {
   for (size_t i = 0; i < ranked.size() && owners.size() < kMostOwners; ++i) {
     const TypeGrowth& type = ranked[i].second;
     if (type.objects_delta > 0 &&
-        TypeOrigin(type.type) == Origin::kApplication) {
+        (TypeOrigin(type.type) == Origin::kApplication ||
+         collector::IsSuspendedCode(type.type))) {
       owners.push_back(i);
     }
   }
+  // A class of the application comes before a coroutine that it may own.
+  std::stable_partition(owners.begin(), owners.end(), [&](size_t i) {
+    return TypeOrigin(ranked[i].second.type) == Origin::kApplication;
+  });
   for (const auto& entry : std::vector(ranked)) {
     const TypeGrowth& part = entry.second;
-    if (entry.first <= 0 || TypeOrigin(part.type) != Origin::kBuiltin) continue;
-    const auto owner = std::find_if(
-        owners.begin(), owners.end(),
-        [&](size_t i) { return IsInStep(ranked[i].second, part); });
+    if (entry.first <= 0) continue;
+    const auto owner =
+        std::find_if(owners.begin(), owners.end(), [&](size_t i) {
+          return MayOwn(ranked[i].second.type, part.type) &&
+                 IsInStep(ranked[i].second, part);
+        });
     if (owner != owners.end()) ranked[*owner].first += entry.first;
   }
   std::sort(ranked.begin(), ranked.end(), by_pace);

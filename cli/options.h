@@ -28,6 +28,17 @@ struct Options {
   bool remove = false;
   bool prune = false;
   std::string collector_url;
+  std::string token_file;  // what the collector is shown; "": nothing
+  bool all = false;        // those that are over, too
+
+  // Of compare.
+  std::string side_a, side_b;
+  std::string workload;
+
+  // Of drill.
+  int64_t rate_bytes_per_min = 0;
+  int64_t limit_bytes = 0;  // 0: none
+  std::string python;
   std::string agent_url;
 
   // Of backtest.

@@ -30,6 +30,13 @@ core::ProcessDescription DescribeProcess(const procfs::ProcRoot& proc,
     source.cgroup = procfs::ParseCgroupNames(cgroup->name_path);
     description.cgroup = cgroup->name_path;
   }
+  if (source.cgroup.pod_uid.empty() && !source.cgroup.container_id.empty()) {
+    if (auto docker = procfs::ReadDockerContainer("/var/lib/docker",
+                                                  source.cgroup.container_id);
+        docker.ok()) {
+      source.docker = *std::move(docker);
+    }
+  }
   procfs::Identify(source, description);
   return description;
 }

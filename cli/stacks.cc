@@ -37,6 +37,7 @@ struct Gathered {
   absl::Status net;      // why none with every allocation and free
   absl::Status pages;    // why there are no page samples
   absl::Status births;   // why none were followed
+  absl::Status native;   // why the growth of malloc was not
   absl::Status ended;    // the process is gone
   bool interrupted = false;
 };
@@ -127,6 +128,16 @@ void AddNotes(const Gathered& gathered, const WindowSampler* sampler,
     report.notes.push_back(
         absl::StrCat("births were not followed: ", TextOf(gathered.births)));
   }
+  if (report.native.has_value()) {
+    report.notes.push_back(absl::StrCat(
+        "native rows were followed to what stays; the watch cost the process ",
+        FormatShare(report.native->target_cpu_share), " of a core",
+        report.native->refusal.empty() ? "" : ". ", report.native->refusal));
+  }
+  if (!gathered.native.ok()) {
+    report.notes.push_back(absl::StrCat(
+        "the growth of malloc was not followed: ", TextOf(gathered.native)));
+  }
   if (!gathered.pages.ok()) {
     report.notes.push_back(
         absl::StrCat("no samples of fresh memory: ", TextOf(gathered.pages)));
@@ -184,6 +195,35 @@ const core::TypeCount* TypeToFollow(const std::string& wanted,
   return wanted.empty() ? most : nullptr;
 }
 
+// What malloc holds that is no Python object, nor owned by one.
+int64_t NativeBytes(const Look& look) {
+  const core::MallocUse& malloc = look.census.malloc;
+  return malloc.live_bytes - malloc.object_bytes - malloc.buffer_bytes;
+}
+
+// What is to be followed: what grows, and the less of two only where it is a
+// fair part of the whole.
+struct ToFollow {
+  const core::TypeCount* type = nullptr;
+  bool native = false;
+};
+
+ToFollow WhatToFollow(const std::string& wanted,
+                      const std::vector<Look>& looks) {
+  constexpr int64_t kLeastNative = 64 << 10;
+  constexpr int64_t kFairPart = 4;
+  ToFollow follow;
+  follow.type = TypeToFollow(wanted, looks);
+  if (!wanted.empty()) return follow;
+  const int64_t native = NativeBytes(looks.back()) - NativeBytes(looks.front());
+  const GrowthByType growth = GrowthOf(looks);
+  const int64_t python =
+      follow.type == nullptr ? 0 : growth.at(follow.type->type);
+  follow.native = native >= kLeastNative && native >= python / kFairPart;
+  if (follow.native && python < native / kFairPart) follow.type = nullptr;
+  return follow;
+}
+
 // The second half of the time: the first has shown what grows.
 void GatherBirths(const Options& options, Target& target,
                   const bpf::KernelSupport& kernel, int64_t end_ns,
@@ -195,17 +235,30 @@ void GatherBirths(const Options& options, Target& target,
     return;
   }
   gathered.looks.push_back(*std::move(middle));
-  const core::TypeCount* type = TypeToFollow(options.type, gathered.looks);
-  if (type == nullptr) {
+  const ToFollow follow = WhatToFollow(options.type, gathered.looks);
+  if (follow.type == nullptr && !follow.native) {
     gathered.births = absl::NotFoundError("no type grew");
     return;
   }
-  const double budget_ns =
-      kMostShare * static_cast<double>(options.for_ns) - windows_ns;
-  auto births = FollowBirths(target, kernel, *type, end_ns,
-                             std::max(0.0, budget_ns), session, progress);
-  gathered.births = births.status();
-  if (births.ok()) gathered.profiles.push_back(*std::move(births));
+  const bool both = follow.type != nullptr && follow.native;
+  const double budget_ns = std::max(
+      0.0, kMostShare * static_cast<double>(options.for_ns) - windows_ns);
+  const auto run = [&](const Followed& followed, int64_t until_ns,
+                       absl::Status& status) {
+    auto births =
+        FollowBirths(target, kernel, followed, until_ns,
+                     both ? budget_ns / 2 : budget_ns, session, progress);
+    status = births.status();
+    if (births.ok()) gathered.profiles.push_back(*std::move(births));
+  };
+  const int64_t now_ns = BoottimeNs();
+  if (follow.type != nullptr) {
+    run({follow.type->type, follow.type->type_address},
+        both ? now_ns + (end_ns - now_ns) / 2 : end_ns, gathered.births);
+  }
+  if (follow.native && !session.interrupt.Requested()) {
+    run({}, end_ns, gathered.native);
+  }
 }
 
 // From the first census to the last, with what lies between.

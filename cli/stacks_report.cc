@@ -16,29 +16,36 @@ using core::ProfileKind;
 
 std::string KindName(ProfileKind kind) {
   if (kind == ProfileKind::kBirth) return "born";
+  if (kind == ProfileKind::kNative) return "native";
   return kind == ProfileKind::kPage ? "page" : "window";
 }
 
 int KindRank(const std::string& kind) {
   if (kind == "born") return 0;
-  return kind == "window" ? 1 : 2;
+  if (kind == "native") return 1;
+  return kind == "window" ? 2 : 3;
 }
 
-// Shares of born rows with their intervals: each row stands for its samples.
-void SetBornShares(std::vector<StackRow>& rows) {
+bool IsFollowed(const StackRow& row) {
+  return row.kind == "born" || row.kind == "native";
+}
+
+// Shares of rows that were followed, with their intervals: each row stands for
+// its samples, of objects or, of native memory, of bytes.
+void SetFollowedShares(const std::string& kind, std::vector<StackRow>& rows) {
   std::vector<double> weights;
   std::vector<size_t> row_of;
   for (size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].kind != "born" || rows[i].samples == 0) continue;
-    const double weight = rows[i].objects > 0
-                              ? static_cast<double>(rows[i].objects) /
-                                    static_cast<double>(rows[i].samples)
-                              : 1;
+    if (rows[i].kind != kind || rows[i].samples == 0) continue;
+    const auto stands_for =
+        static_cast<double>(kind == "native" ? rows[i].bytes : rows[i].objects);
+    const double weight =
+        stands_for > 0 ? stands_for / static_cast<double>(rows[i].samples) : 1;
     weights.insert(weights.end(), static_cast<size_t>(rows[i].samples), weight);
     row_of.insert(row_of.end(), static_cast<size_t>(rows[i].samples), i);
   }
   for (size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].kind != "born") continue;
+    if (rows[i].kind != kind) continue;
     std::vector<bool> of;
     for (const size_t row : row_of) of.push_back(row == i);
     rows[i].share_interval = core::ShareOf(weights, of);
@@ -52,7 +59,7 @@ std::string RowKey(const std::string& kind, const std::string& type,
   std::string key = absl::StrCat(kind, "\n", type);
   for (const core::Frame& frame : stack.frames) {
     absl::StrAppend(&key, "\n", frame.file, ":", frame.line, ":",
-                    frame.function);
+                    frame.function, ":", frame.module);
   }
   return key;
 }
@@ -84,6 +91,9 @@ void Rank(const GrowthByType& growth, std::vector<StackRow>& rows) {
                      const int64_t grown_b = GrowthOf(growth, b.type);
                      if (grown_a != grown_b) return grown_a > grown_b;
                      if (a.type != b.type) return a.type < b.type;
+                     if (a.kind == "native" && a.share != b.share) {
+                       return a.share > b.share;
+                     }
                      if (a.objects != b.objects) return a.objects > b.objects;
                      return a.bytes > b.bytes;
                    });
@@ -98,7 +108,7 @@ std::optional<double> ExplainedShare(const GrowthByType& growth,
     grown += bytes;
     const bool has_row = std::any_of(
         rows.begin(), rows.end(), [&type = type](const StackRow& row) {
-          return row.kind != "page" && row.type == type;
+          return row.kind != "page" && row.kind != "native" && row.type == type;
         });
     if (has_row) explained += bytes;
   }
@@ -107,27 +117,53 @@ std::optional<double> ExplainedShare(const GrowthByType& growth,
 }
 
 std::string FrameText(const core::Frame& frame) {
+  if (frame.native && frame.line == 0) {
+    return frame.function.empty()
+               ? frame.module
+               : absl::StrCat(frame.function, " (", frame.module, ")");
+  }
   if (frame.file.empty()) return frame.function;
   return absl::StrCat(frame.function, " (", frame.file, ":", frame.line, ")");
 }
 
+std::string RowWhat(const StackRow& row) {
+  if (row.kind == "page") {
+    return absl::StrCat(FormatBytes(row.bytes), " of fresh memory");
+  }
+  const std::string bytes =
+      row.bytes > 0 ? absl::StrCat(", ", FormatBytes(row.bytes)) : "";
+  if (row.kind == "native") {
+    return absl::StrCat(FormatCount(row.objects), " blocks of malloc", bytes);
+  }
+  return absl::StrCat(
+      FormatCount(row.objects), " ",
+      row.type.empty() ? "objects of a type not known" : Harmless(row.type),
+      bytes);
+}
+
+// How exactly the code that asked for the memory is known.
+std::string KnownTo(const StackRow& row) {
+  if (row.frames.empty()) return "process";
+  const core::Frame& frame = row.frames.front();
+  if (frame.line > 0) return "line";
+  // "near NAME": no symbol covers the address.
+  const bool named =
+      !frame.function.empty() && frame.function.rfind("near ", 0) != 0;
+  return named ? "function" : "module";
+}
+
 std::string RowHead(const StackRow& row) {
-  const std::string what =
-      row.kind == "page"
-          ? absl::StrCat(FormatBytes(row.bytes), " of fresh memory")
-          : absl::StrCat(FormatCount(row.objects), " ",
-                         row.type.empty() ? "objects of a type not known"
-                                          : Harmless(row.type),
-                         row.bytes > 0
-                             ? absl::StrCat(", ", FormatBytes(row.bytes))
-                             : "");
   const std::string how =
-      row.kind == "born"
-          ? absl::StrCat("born, ", row.samples, " samples, ",
+      IsFollowed(row)
+          ? absl::StrCat(row.kind, ", ", row.samples, " samples, ",
                          FormatShare(row.share_interval.low), " - ",
-                         FormatShare(row.share_interval.high))
+                         FormatShare(row.share_interval.high),
+                         row.kind == "native"
+                             ? absl::StrCat(", known to the ", KnownTo(row))
+                             : "")
           : row.kind;
-  return absl::StrCat(FormatShare(row.share), "  ", what, "  [", how, "]");
+  return absl::StrCat(FormatShare(row.share), "  ", RowWhat(row), "  [", how,
+                      "]");
 }
 
 std::string RenderBalance(const StacksReport& report, const Style& style) {
@@ -176,11 +212,28 @@ nlohmann::ordered_json RowJson(const StackRow& row) {
       {"type", row.type},   {"kind", row.kind},   {"objects", row.objects},
       {"bytes", row.bytes}, {"share", row.share}, {"truncated", row.truncated},
       {"frames", frames}};
-  if (row.kind == "born") {
+  if (row.kind == "native") json["known_to"] = KnownTo(row);
+  if (IsFollowed(row)) {
     json["samples"] = row.samples;
     json["share_ci"] = {row.share_interval.low, row.share_interval.high};
   }
   return json;
+}
+
+nlohmann::ordered_json WatchJson(
+    const std::optional<core::StackProfile>& profile) {
+  if (!profile.has_value()) return nullptr;
+  return {
+      {"samples", profile->coverage.seen},
+      {"of", profile->coverage.total},
+      {"seconds", static_cast<double>(profile->end_boottime_ns -
+                                      profile->begin_boottime_ns) /
+                      1e9},
+      {"hits_per_s", profile->hits_per_second},
+      {"ns_per_hit", profile->cost_ns_per_hit},
+      {"target_core_share", profile->target_cpu_share},
+      {"refusal", profile->refusal},
+  };
 }
 
 }  // namespace
@@ -205,7 +258,7 @@ void FillRows(const std::vector<core::StackProfile>& profiles,
                                .truncated = stack.truncated});
       }
       StackRow& row = report.rows[at->second];
-      if (profile.kind == ProfileKind::kBirth) {
+      if (IsFollowed(row)) {
         row.samples += count.allocations;
         row.objects += count.surviving_objects;
         row.bytes += count.surviving_bytes;
@@ -215,9 +268,11 @@ void FillRows(const std::vector<core::StackProfile>& profiles,
       }
     }
     if (profile.kind == ProfileKind::kBirth) report.births = profile;
+    if (profile.kind == ProfileKind::kNative) report.native = profile;
   }
   SetShares(report.rows);
-  SetBornShares(report.rows);
+  SetFollowedShares("born", report.rows);
+  SetFollowedShares("native", report.rows);
   Rank(growth, report.rows);
   report.explained_share = ExplainedShare(growth, report.rows);
 }
@@ -262,21 +317,8 @@ std::string StacksJson(const StacksReport& report) {
   document["window_seconds"] = report.window_seconds;
   auto& stacks = document["stacks"] = nlohmann::ordered_json::array();
   for (const StackRow& row : report.rows) stacks.push_back(RowJson(row));
-  document["births"] = nullptr;
-  if (report.births.has_value()) {
-    const core::StackProfile& births = *report.births;
-    document["births"] = {
-        {"samples", births.coverage.seen},
-        {"of", births.coverage.total},
-        {"seconds", static_cast<double>(births.end_boottime_ns -
-                                        births.begin_boottime_ns) /
-                        1e9},
-        {"hits_per_s", births.hits_per_second},
-        {"ns_per_hit", births.cost_ns_per_hit},
-        {"target_core_share", births.target_cpu_share},
-        {"refusal", births.refusal},
-    };
-  }
+  document["births"] = WatchJson(report.births);
+  document["native"] = WatchJson(report.native);
   document["explained_share"] = nullptr;
   if (report.explained_share.has_value()) {
     document["explained_share"] = *report.explained_share;

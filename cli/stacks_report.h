@@ -17,14 +17,16 @@ namespace plimsoll::cli {
 
 struct StackRow {
   std::string type;     // "" when the probe does not know it
-  std::string kind;     // "born", "window" or "page"
-  int64_t objects = 0;  // born: that stayed, as the samples stand for
+  std::string kind;     // "born", "native", "window" or "page"
+  int64_t objects = 0;  // born, native: that stayed, as the samples stand for
   int64_t bytes = 0;
-  double share = 0;  // of the objects of its type and kind; of bytes for pages
+  // Of the objects of its type and kind; of bytes for native and pages.
+  double share = 0;
   std::vector<core::Frame> frames;  // innermost first
   bool truncated = false;
-  int64_t samples = 0;  // born: births that were followed to rest
-  core::ShareInterval share_interval;  // born
+  // Born, native: births that were followed to rest.
+  int64_t samples = 0;
+  core::ShareInterval share_interval;
 };
 
 struct StacksReport {
@@ -38,6 +40,7 @@ struct StacksReport {
   std::optional<double> explained_share;
   // The birth watch, where there was one; its stacks are in the rows.
   std::optional<core::StackProfile> births;
+  std::optional<core::StackProfile> native;     // the same of malloc's growth
   std::vector<core::SizeClassBalance> balance;  // summed over windows
   // Whether allocations less frees may be trusted. Absent: no window with frees
   // stood between two censuses. The reason is "" only when they may.
@@ -53,8 +56,8 @@ struct StacksReport {
 using GrowthByType = std::map<std::string, int64_t>;
 
 // Rows of several profiles, equal stacks of one type and kind summed. Born rows
-// come first, page rows last; types are ranked by what they gained, rows within
-// a type by objects.
+// come first, then native ones, page rows last; types are ranked by what they
+// gained, rows within a type by objects.
 void FillRows(const std::vector<core::StackProfile>& profiles,
               const GrowthByType& growth, StacksReport& report);
 

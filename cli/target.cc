@@ -85,4 +85,11 @@ absl::StatusOr<core::BirthFindings> Target::LookAtBirths(core::BirthLook look) {
   return found;
 }
 
+absl::StatusOr<std::vector<core::NativeStack>> Target::UnwindStacks(
+    const std::vector<core::NativeSnapshot>& snapshots) {
+  auto stacks = inspector_->UnwindStacks(python_, snapshots);
+  if (!stacks.ok()) return Explain(stacks.status());
+  return stacks;
+}
+
 }  // namespace plimsoll::cli

@@ -13,6 +13,7 @@
 #include "agent/core/birth_look.h"
 #include "agent/core/heap_census.h"
 #include "agent/core/memory_sample.h"
+#include "agent/core/native_stack.h"
 #include "agent/core/python_layout.h"
 #include "agent/core/stack_profile.h"
 #include "agent/inspector/blocking_inspector.h"
@@ -40,6 +41,8 @@ class Target {
   absl::StatusOr<std::vector<core::Frame>> Symbolize(
       std::vector<core::RawFrame> frames);
   absl::StatusOr<core::BirthFindings> LookAtBirths(core::BirthLook look);
+  absl::StatusOr<std::vector<core::NativeStack>> UnwindStacks(
+      const std::vector<core::NativeSnapshot>& snapshots);
 
  private:
   Target(procfs::ProcRoot proc, std::unique_ptr<inspector::BlockingInspector> i)

@@ -46,9 +46,13 @@ std::string CoverageLine(const core::HeapCensus& census) {
         ": shared keys of classes, buffers of extensions, free lists)");
   }
   if (census.malloc.live_chunks == 0) {
-    absl::StrAppend(&line,
-                    "; objects over 512 bytes are not seen, as malloc "
-                    "is not glibc's");
+    absl::StrAppend(
+        &line, "; objects over 512 bytes are ",
+        coverage.sampled
+            ? "not seen"
+            : "seen where the collector's lists, or tracked lists, tuples "
+              "and dicts, lead to them",
+        ", as malloc is not glibc's");
   }
   if (AreManyImplausible(census)) {
     absl::StrAppend(&line, "; ", FormatCount(census.implausible_claims),

@@ -30,6 +30,9 @@ enum class Flag : uint8_t {
   kMarks,      // FROM [TO]
   kHistory,    // --metrics FILE..., --prometheus URL, --since DURATION
   kRequests,   // --requests METRIC --attributes A,B
+  kAll,        // --all
+  kSides,      // A B --workload W --attributes K=V
+  kDrill,      // --rate SIZE --limit SIZE --python PATH
 };
 
 struct Verb {
@@ -57,6 +60,8 @@ Verb StacksVerb();
 Verb TopVerb();
 Verb IncidentsVerb();
 Verb WorkloadsVerb();
+Verb CompareVerb();
+Verb DrillVerb();
 Verb BacktestVerb();
 
 }  // namespace plimsoll::cli

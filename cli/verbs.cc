@@ -5,10 +5,10 @@
 namespace plimsoll::cli {
 
 std::span<const Verb> AllVerbs() {
-  static const std::array<Verb, 11> verbs = {
+  static const std::array<Verb, 13> verbs = {
       {PsVerb(), TypesVerb(), GrowthVerb(), MarkVerb(), DiffVerb(), GcVerb(),
-       StacksVerb(), TopVerb(), IncidentsVerb(), WorkloadsVerb(),
-       BacktestVerb()}};
+       StacksVerb(), TopVerb(), IncidentsVerb(), WorkloadsVerb(), CompareVerb(),
+       DrillVerb(), BacktestVerb()}};
   return verbs;
 }
 

@@ -3,22 +3,18 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <charconv>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <utility>
 
+#include "collector/core/duration.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector {
 namespace {
-
-constexpr std::array<const char*, 9> kKeys = {
-    "grpc_listen", "http_listen",   "insecure_listen",
-    "state_dir",   "retention",     "max_store_bytes",
-    "webhooks",    "alertmanagers", "external_url"};
 
 // Levenshtein's distance, for "did you mean".
 size_t Distance(const std::string& a, const std::string& b) {
@@ -34,13 +30,6 @@ size_t Distance(const std::string& a, const std::string& b) {
     }
   }
   return row[b.size()];
-}
-
-const char* NearestKey(const std::string& key) {
-  return *std::min_element(kKeys.begin(), kKeys.end(),
-                           [&](const char* a, const char* b) {
-                             return Distance(key, a) < Distance(key, b);
-                           });
 }
 
 absl::Status Invalid(const std::string& text) {
@@ -66,28 +55,76 @@ absl::StatusOr<int64_t> ParseInt(const std::string& text) {
   return value;
 }
 
-absl::Status Set(const std::string& key, const Value& value, Config* config) {
-  if (key == "alertmanagers" || key == "webhooks") {
-    (key == "webhooks" ? config->webhooks : config->alertmanagers) = value;
+// Where the text of a key goes. Lists and texts are kept as they are.
+struct Key {
+  const char* name;
+  std::string Config::*text = nullptr;
+  std::vector<std::string> Config::*list = nullptr;
+  absl::Status (*parse)(const std::string& text, Config* config) = nullptr;
+};
+
+const Key kKeys[] = {
+    {.name = "grpc_listen", .text = &Config::grpc_listen},
+    {.name = "http_listen", .text = &Config::http_listen},
+    {.name = "insecure_listen",
+     .parse =
+         [](const std::string& text, Config* config) {
+           auto value = ParseBool(text);
+           if (value.ok()) config->insecure_listen = *value;
+           return value.status();
+         }},
+    {.name = "tls_cert_file", .text = &Config::tls_cert_file},
+    {.name = "tls_key_file", .text = &Config::tls_key_file},
+    {.name = "agent_ca_file", .text = &Config::agent_ca_file},
+    {.name = "agent_accounts", .list = &Config::agent_accounts},
+    {.name = "token_audience", .text = &Config::token_audience},
+    {.name = "kubernetes", .text = &Config::kubernetes},
+    {.name = "kubernetes_token_file", .text = &Config::kubernetes_token_file},
+    {.name = "kubernetes_ca_file", .text = &Config::kubernetes_ca_file},
+    {.name = "http_token_file", .text = &Config::http_token_file},
+    {.name = "state_dir", .text = &Config::state_dir},
+    {.name = "retention",
+     .parse =
+         [](const std::string& text, Config* config) {
+           auto value = ParseDuration(text);
+           if (value.ok()) config->retention_ns = *value;
+           return value.status();
+         }},
+    {.name = "max_store_bytes",
+     .parse =
+         [](const std::string& text, Config* config) {
+           auto value = ParseInt(text);
+           if (value.ok()) config->max_store_bytes = *value;
+           return value.status();
+         }},
+    {.name = "webhooks", .list = &Config::webhooks},
+    {.name = "alertmanagers", .list = &Config::alertmanagers},
+    {.name = "pagerduty_key_files", .list = &Config::pagerduty_key_files},
+    {.name = "pagerduty_url", .text = &Config::pagerduty_url},
+    {.name = "slack_url_files", .list = &Config::slack_url_files},
+    {.name = "external_url", .text = &Config::external_url},
+    {.name = "runbook_url", .text = &Config::runbook_url},
+};
+
+const char* NearestKey(const std::string& unknown) {
+  return std::min_element(std::begin(kKeys), std::end(kKeys),
+                          [&](const Key& a, const Key& b) {
+                            return Distance(unknown, a.name) <
+                                   Distance(unknown, b.name);
+                          })
+      ->name;
+}
+
+absl::Status Set(const Key& key, const Value& value, Config* config) {
+  if (key.list != nullptr) {
+    config->*key.list = value;
     return absl::OkStatus();
   }
-  if (value.size() != 1) return Invalid(key + ": one value is wanted");
-  const std::string& text = value[0];
-  if (key == "grpc_listen") {
-    config->grpc_listen = text;
-  } else if (key == "http_listen") {
-    config->http_listen = text;
-  } else if (key == "state_dir") {
-    config->state_dir = text;
-  } else if (key == "external_url") {
-    config->external_url = text;
-  } else if (key == "insecure_listen") {
-    PLIMSOLL_ASSIGN_OR_RETURN(config->insecure_listen, ParseBool(text));
-  } else if (key == "retention") {
-    PLIMSOLL_ASSIGN_OR_RETURN(config->retention_ns, ParseDuration(text));
-  } else if (key == "max_store_bytes") {
-    PLIMSOLL_ASSIGN_OR_RETURN(config->max_store_bytes, ParseInt(text));
+  if (value.size() != 1) {
+    return Invalid(std::string(key.name) + ": one value is wanted");
   }
+  if (key.parse != nullptr) return key.parse(value[0], config);
+  config->*key.text = value[0];
   return absl::OkStatus();
 }
 
@@ -99,7 +136,10 @@ absl::Status SetAllFromYaml(const std::string& text, Config* config) {
     std::string key = entry.first.as<std::string>();
     std::string where =
         "line " + std::to_string(entry.first.Mark().line + 1) + ": ";
-    if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) {
+    const Key* known = std::find_if(
+        std::begin(kKeys), std::end(kKeys),
+        [&](const Key& candidate) { return key == candidate.name; });
+    if (known == std::end(kKeys)) {
       return Invalid(where + "unknown key \"" + key + "\"; did you mean \"" +
                      NearestKey(key) + "\"?");
     }
@@ -109,7 +149,7 @@ absl::Status SetAllFromYaml(const std::string& text, Config* config) {
     } else if (!entry.second.IsNull()) {
       value.push_back(entry.second.as<std::string>());
     }
-    absl::Status status = Set(key, value, config);
+    absl::Status status = Set(*known, value, config);
     if (!status.ok()) {
       return absl::InvalidArgumentError(where + key + ": " +
                                         std::string(status.message()));
@@ -120,16 +160,15 @@ absl::Status SetAllFromYaml(const std::string& text, Config* config) {
 
 absl::Status SetAllFromEnvironment(const Environment& environment,
                                    Config* config) {
-  for (const char* key : kKeys) {
-    std::string name = std::string("PLIMSOLL_COLLECTOR_") + key;
+  for (const Key& key : kKeys) {
+    std::string name = std::string("PLIMSOLL_COLLECTOR_") + key.name;
     std::transform(name.begin(), name.end(), name.begin(), [](char c) {
       return static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     });
     std::optional<std::string> text = environment(name);
     if (!text) continue;
     Value value;
-    bool is_list =
-        std::string(key) == "alertmanagers" || std::string(key) == "webhooks";
+    const bool is_list = key.list != nullptr;
     std::istringstream items(*text);
     for (std::string item; is_list && std::getline(items, item, ',');) {
       if (!item.empty()) value.push_back(item);
@@ -149,39 +188,99 @@ bool IsLoopback(const std::string& host) {
 }
 
 absl::Status CheckListen(const char* key, const std::string& listen,
-                         bool insecure) {
+                         bool allowed, const char* wanted) {
   auto address = ParseHostPort(listen);
   if (!address.ok()) {
     return Invalid(std::string(key) + ": " +
                    std::string(address.status().message()));
   }
-  if (insecure || IsLoopback(address->host)) return absl::OkStatus();
+  if (allowed || IsLoopback(address->host)) return absl::OkStatus();
   return Invalid(std::string(key) + ": " + listen +
-                 " is not a loopback address, and this version has no "
-                 "authentication: anyone who reaches it could read and write. "
-                 "Set insecure_listen: true if the network around it is "
+                 " is not a loopback address, and " + wanted +
+                 ". Set insecure_listen: true if the network around it is "
                  "trusted.");
+}
+
+absl::Status CheckProofs(const Config& config) {
+  const bool tls = !config.tls_cert_file.empty();
+  if (tls != !config.tls_key_file.empty()) {
+    return Invalid("tls_cert_file and tls_key_file go together");
+  }
+  if (!config.agent_ca_file.empty() && !tls) {
+    return Invalid(
+        "agent_ca_file: agents show certificates over TLS only, which needs "
+        "tls_cert_file and tls_key_file");
+  }
+  for (const std::string& account : config.agent_accounts) {
+    const size_t slash = account.find('/');
+    if (slash == 0 || slash == std::string::npos ||
+        slash + 1 == account.size() ||
+        account.find('/', slash + 1) != std::string::npos) {
+      return Invalid("agent_accounts: \"" + account +
+                     "\" is not like plimsoll/plimsoll-agent");
+    }
+  }
+  if (!config.agent_accounts.empty() && config.kubernetes.empty()) {
+    return Invalid(
+        "agent_accounts: tokens are reviewed by a Kubernetes API: set "
+        "kubernetes to in-cluster or to its URL");
+  }
+  if (config.token_audience.empty()) return Invalid("token_audience is empty");
+  return absl::OkStatus();
+}
+
+absl::Status Check(const Config& config) {
+  PLIMSOLL_RETURN_IF_ERROR(CheckProofs(config));
+  const bool insecure = config.insecure_listen;
+  PLIMSOLL_RETURN_IF_ERROR(CheckListen(
+      "grpc_listen", config.grpc_listen,
+      insecure || (config.authenticates() && !config.tls_cert_file.empty()),
+      "agents are not asked who they are: that takes tls_cert_file, "
+      "tls_key_file and one of agent_ca_file and agent_accounts"));
+  PLIMSOLL_RETURN_IF_ERROR(
+      CheckListen("http_listen", config.http_listen,
+                  insecure || !config.http_token_file.empty(),
+                  "without http_token_file anyone who reaches it could read"));
+  if (config.state_dir.empty()) return Invalid("state_dir is empty");
+  return absl::OkStatus();
+}
+
+constexpr char kServiceAccount[] =
+    "/var/run/secrets/kubernetes.io/serviceaccount/";
+
+// "in-cluster" as a pod finds it:
+// https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
+absl::Status FindApi(const Environment& environment, Config* config) {
+  std::string& url = config->kubernetes;
+  if (url.empty() || url.rfind("http://", 0) == 0 ||
+      url.rfind("https://", 0) == 0) {
+    return absl::OkStatus();
+  }
+  const auto host = environment("KUBERNETES_SERVICE_HOST");
+  if (url != "in-cluster" || !host || host->empty()) {
+    return Invalid("kubernetes: \"" + url + "\" is " +
+                   (url == "in-cluster"
+                        ? "no pod's: KUBERNETES_SERVICE_HOST is not set"
+                        : "neither in-cluster nor a URL"));
+  }
+  const bool ipv6 = host->find(':') != std::string::npos;
+  url = "https://" + (ipv6 ? "[" + *host + "]" : *host) + ":" +
+        environment("KUBERNETES_SERVICE_PORT").value_or("443");
+  if (config->kubernetes_token_file.empty()) {
+    config->kubernetes_token_file = std::string(kServiceAccount) + "token";
+  }
+  if (config->kubernetes_ca_file.empty()) {
+    config->kubernetes_ca_file = std::string(kServiceAccount) + "ca.crt";
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::StatusOr<int64_t> ParseDuration(const std::string& text) {
-  int64_t number = 0;
-  auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), number);
-  std::string unit(end, text.data() + text.size());
-  int64_t seconds = unit == "s"   ? 1
-                    : unit == "m" ? 60
-                    : unit == "h" ? 3'600
-                    : unit == "d" ? 86'400
-                                  : 0;
-  if (error != std::errc() || number <= 0 || seconds == 0 ||
-      number > int64_t{36'500} * 86'400 / seconds) {
-    return Invalid("\"" + text + "\" is not a duration such as 90s, 2h or 7d");
-  }
-  return number * seconds * 1'000'000'000 > 0
-             ? absl::StatusOr<int64_t>(number * seconds * 1'000'000'000)
-             : Invalid("\"" + text + "\" is too long");
+  const auto duration_ns = ParseDurationNs(text);
+  if (duration_ns) return *duration_ns;
+  return Invalid("\"" + text + "\" is not a duration such as 90s, 2h or 7d");
 }
 
 absl::StatusOr<HostPort> ParseHostPort(const std::string& text) {
@@ -212,13 +311,14 @@ absl::StatusOr<Config> ParseConfig(const std::string& yaml,
     return Invalid(error.what());
   }
   PLIMSOLL_RETURN_IF_ERROR(SetAllFromEnvironment(environment, &config));
-  PLIMSOLL_RETURN_IF_ERROR(
-      CheckListen("grpc_listen", config.grpc_listen, config.insecure_listen));
-  PLIMSOLL_RETURN_IF_ERROR(
-      CheckListen("http_listen", config.http_listen, config.insecure_listen));
-  if (config.state_dir.empty()) return Invalid("state_dir is empty");
+  PLIMSOLL_RETURN_IF_ERROR(FindApi(environment, &config));
+  PLIMSOLL_RETURN_IF_ERROR(Check(config));
   if (config.external_url.empty()) {
     config.external_url = "http://" + config.http_listen;
+  }
+  while (config.external_url.back() == '/') config.external_url.pop_back();
+  if (config.runbook_url.empty()) {
+    config.runbook_url = config.external_url + "/runbook";
   }
   return config;
 }

@@ -18,14 +18,36 @@ namespace plimsoll::collector {
 struct Config {
   std::string grpc_listen = "127.0.0.1:7071";
   std::string http_listen = "127.0.0.1:7070";
-  // There is no authentication yet: an address that is not loopback is refused
-  // unless this says that it is meant.
+  // An address that is not loopback needs TLS and proofs of who the agents are
+  // (gRPC), or a token (HTTP), unless this says that it is meant without.
   bool insecure_listen = false;
+  // PEM files, looked at anew every few seconds, since they rotate.
+  std::string tls_cert_file, tls_key_file;
+  // Authority of the agents' certificates; set: they are asked for one.
+  std::string agent_ca_file;
+  // Service accounts, NAMESPACE/NAME, whose tokens let an agent in; set: tokens
+  // are reviewed by the Kubernetes API below.
+  std::vector<std::string> agent_accounts;
+  std::string token_audience = "plimsoll-collector";
+  // "in-cluster" is replaced by where a pod finds it.
+  std::string kubernetes, kubernetes_token_file, kubernetes_ca_file;
+  std::string http_token_file;  // whoever knows what is in it may look
   std::string state_dir = "var/collector";
   int64_t retention_ns = int64_t{7} * 86'400 * 1'000'000'000;
   int64_t max_store_bytes = 0;  // 0: as large as the disk allows
   std::vector<std::string> alertmanagers, webhooks;
+  // Files with one secret each, so that none is on a command line or in an
+  // environment: a PagerDuty routing key, a Slack incoming webhook's URL.
+  std::vector<std::string> pagerduty_key_files, slack_url_files;
+  std::string pagerduty_url = "https://events.pagerduty.com/v2/enqueue";
   std::string external_url;  // in pages; default: http://<http_listen>
+  // In pages; {workload}, {namespace}, {cluster}, {owner} and {cause} are
+  // filled in. Default: <external_url>/runbook
+  std::string runbook_url;
+
+  bool authenticates() const {
+    return !agent_ca_file.empty() || !agent_accounts.empty();
+  }
 };
 
 // Gives the value of an environment variable, or nothing.

@@ -17,7 +17,7 @@ Observation Observe(const NodeSnapshot& snapshot, int64_t time_ns) {
   std::unordered_map<std::string_view, size_t> types;
   auto type_of = [&](std::string_view name) -> TypeObservation& {
     auto [found, is_new] = types.try_emplace(name, out.types.size());
-    if (is_new) out.types.push_back({std::string(name), 0, 0});
+    if (is_new) out.types.push_back({.type = std::string(name)});
     return out.types[found->second];
   };
   for (const NodeValue& value : snapshot.values) {
@@ -25,6 +25,8 @@ Observation Observe(const NodeSnapshot& snapshot, int64_t time_ns) {
       type_of(value.label).objects = value.value;
     } else if (value.metric == metric::kTypeBytes) {
       type_of(value.label).bytes = value.value;
+    } else if (value.metric == metric::kTypeObjectsError) {
+      type_of(value.label).objects_error = value.value;
     } else if (value.metric == metric::kAnon) {
       out.anon_bytes = value.value;
     } else if (value.metric == metric::kCgroupCurrent) {

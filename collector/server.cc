@@ -16,16 +16,22 @@
 #include <utility>
 #include <vector>
 
+#include "collector/auth/authenticator.h"
+#include "collector/auth/token_reviewer.h"
 #include "collector/core/engine.h"
 #include "collector/core/incident_json.h"
 #include "collector/core/loss_counter.h"
+#include "collector/core/refusal_counter.h"
 #include "collector/http/api.h"
+#include "collector/http/http_guard.h"
 #include "collector/http/http_server.h"
 #include "collector/notify/notifiers.h"
+#include "collector/notify/silence_watch.h"
 #include "collector/observe.h"
 #include "collector/rpc/batch_decoder.h"
 #include "collector/rpc/fleet_service.h"
 #include "collector/store/store.h"
+#include "plimsoll/base/secret_file.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector {
@@ -37,7 +43,17 @@ int64_t UnixNow() {
       .count();
 }
 
+int64_t MonotonicNow() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 constexpr char kVersion[] = "0.1.0";
+// Of one address; a page of the UI is one request.
+constexpr Rate kHttpRate = {.per_s = 50, .burst = 500};
+// Longer than an Alertmanager takes that is there.
+constexpr int64_t kFirstSilencesNs = 3'000'000'000;
 
 }  // namespace
 
@@ -51,14 +67,21 @@ class Server::Impl {
 
   const Config config_;
   LossCounter losses_;
+  RefusalCounter refusals_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<auth::TokenReviewer> reviewer_;
+  std::unique_ptr<auth::Authenticator> authenticator_;
   std::vector<std::unique_ptr<notify::HttpNotifier>> notifiers_;
+  std::unique_ptr<notify::SilenceWatch> silences_;  // null: none to ask
   std::unique_ptr<rpc::FleetServer> fleet_;
   std::unique_ptr<http::Api> api_;
   std::unique_ptr<http::HttpServer> http_;
 
  private:
   absl::Status OpenStore();
+  absl::Status StartFleet();
+  absl::Status CheckSecrets() const;
+  void MakeNotifiers();
   absl::Status StartAnalysis();
   absl::Status StartHttp();
   void RunTimer();
@@ -107,28 +130,79 @@ absl::Status Server::Impl::OpenStore() {
   return absl::OkStatus();
 }
 
+absl::Status Server::Impl::StartFleet() {
+  rpc::FleetServerOptions options;
+  options.listen = config_.grpc_listen;
+  options.collector_version = kVersion;
+  options.tls.cert = config_.tls_cert_file;
+  options.tls.key = config_.tls_key_file;
+  options.tls.client_ca = config_.agent_ca_file;
+  options.tls.client_cert_required = config_.agent_accounts.empty();
+  if (!config_.agent_accounts.empty()) {
+    auth::TokenReviewerOptions review;
+    review.url = config_.kubernetes;
+    review.token_file = config_.kubernetes_token_file;
+    review.ca_file = config_.kubernetes_ca_file;
+    review.rules = {config_.token_audience, config_.agent_accounts};
+    review.now_ns = MonotonicNow;
+    reviewer_ = std::make_unique<auth::TokenReviewer>(std::move(review));
+  }
+  if (config_.authenticates()) {
+    authenticator_ = std::make_unique<auth::Authenticator>(
+        !config_.agent_ca_file.empty(), reviewer_.get());
+  }
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      fleet_,
+      rpc::FleetServer::Start(options, {store_.get(), store_.get(), &losses_,
+                                        &refusals_, authenticator_.get()}));
+  return absl::OkStatus();
+}
+
+absl::Status Server::Impl::CheckSecrets() const {
+  for (const auto* files :
+       {&config_.pagerduty_key_files, &config_.slack_url_files}) {
+    for (const std::string& file : *files) {
+      PLIMSOLL_RETURN_IF_ERROR(ReadSecretFile(file).status());
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Server::Impl::MakeNotifiers() {
+  const notify::Clocks clocks{UnixNow, MonotonicNow};
+  const auto add = [&](auto make, std::vector<std::string> urls,
+                       std::vector<std::string> files) {
+    if (urls.empty() && files.empty()) return;
+    notify::NotifierOptions options;
+    options.urls = std::move(urls);
+    options.secret_files = std::move(files);
+    options.pagerduty_url = config_.pagerduty_url;
+    notifiers_.push_back(make(options, clocks, &losses_));
+  };
+  add(notify::MakeAlertmanagerNotifier, config_.alertmanagers, {});
+  add(notify::MakeWebhookNotifier, config_.webhooks, {});
+  add(notify::MakePagerDutyNotifier, {}, config_.pagerduty_key_files);
+  add(notify::MakeSlackNotifier, {}, config_.slack_url_files);
+  if (config_.alertmanagers.empty()) return;
+  notify::SilenceWatchOptions watch;
+  watch.urls = config_.alertmanagers;
+  silences_ = std::make_unique<notify::SilenceWatch>(std::move(watch));
+  silences_->AwaitFirstLook(kFirstSilencesNs);
+}
+
 absl::Status Server::Impl::StartAnalysis() {
   EnginePorts ports;
   ports.reader = store_.get();
   ports.requester = fleet_.get();
   ports.incidents = store_.get();
-  if (!config_.alertmanagers.empty()) {
-    notify::NotifierOptions options;
-    options.urls = config_.alertmanagers;
-    notifiers_.push_back(
-        notify::MakeAlertmanagerNotifier(options, UnixNow, &losses_));
-  }
-  if (!config_.webhooks.empty()) {
-    notify::NotifierOptions options;
-    options.urls = config_.webhooks;
-    notifiers_.push_back(
-        notify::MakeWebhookNotifier(options, UnixNow, &losses_));
-  }
+  MakeNotifiers();
+  ports.silences = silences_.get();
   for (const auto& notifier : notifiers_) {
     ports.notifiers.push_back(notifier.get());
   }
   EngineOptions options;
   options.external_url = config_.external_url;
+  options.runbook_url = config_.runbook_url;
   owned_engine_ = std::make_unique<Engine>(ports, options);
   PLIMSOLL_RETURN_IF_ERROR(owned_engine_->Restore(UnixNow()));
   engine_ = owned_engine_.get();
@@ -140,9 +214,23 @@ absl::Status Server::Impl::StartHttp() {
   ports.reader = store_.get();
   ports.board = store_.get();
   ports.losses = &losses_;
+  ports.refusals = &refusals_;
   ports.incidents = [this] { return Incidents(); };
   ports.engine_counters = [this] { return owned_engine_->counters(); };
   ports.connected_agents = [this] { return fleet_->ConnectedAgents(); };
+  ports.notifiers = [this] {
+    std::vector<TargetStatus> all;
+    for (const auto& notifier : notifiers_) {
+      for (TargetStatus& one : notifier->Targets()) {
+        all.push_back(std::move(one));
+      }
+    }
+    return all;
+  };
+  ports.silence_sources = [this] {
+    return silences_ == nullptr ? std::vector<SilenceSourceStatus>()
+                                : silences_->Status();
+  };
   ports.ready = [this] { return Ready(); };
   ports.now_ns = UnixNow;
   ports.version = kVersion;
@@ -152,27 +240,36 @@ absl::Status Server::Impl::StartHttp() {
   http::HttpServerOptions options;
   options.host = address.host;
   options.port = address.port;
+  options.refusals = &refusals_;
+  http::Handler handler = [this](const http::Request& request) {
+    return api_->Handle(request);
+  };
+  if (!config_.http_token_file.empty()) {
+    handler = http::GuardByToken(config_.http_token_file, &refusals_,
+                                 std::move(handler));
+  }
+  handler =
+      http::LimitRate(kHttpRate, MonotonicNow, &refusals_, std::move(handler));
   PLIMSOLL_ASSIGN_OR_RETURN(
-      http_, http::HttpServer::Start(options, [this](const auto& request) {
-        return api_->Handle(request);
-      }));
+      http_, http::HttpServer::Start(options, std::move(handler)));
   return absl::OkStatus();
 }
 
 absl::Status Server::Impl::Start() {
+  PLIMSOLL_RETURN_IF_ERROR(CheckSecrets());
   PLIMSOLL_RETURN_IF_ERROR(OpenStore());
-  rpc::FleetServerOptions options;
-  options.listen = config_.grpc_listen;
-  options.collector_version = kVersion;
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      fleet_,
-      rpc::FleetServer::Start(options, {store_.get(), store_.get(), &losses_}));
+  PLIMSOLL_RETURN_IF_ERROR(StartFleet());
   PLIMSOLL_RETURN_IF_ERROR(StartAnalysis());
   PLIMSOLL_RETURN_IF_ERROR(StartHttp());
   timer_ = std::thread([this] { RunTimer(); });
   spdlog::info("collector up store={}/fleet.db", config_.state_dir);
   spdlog::info("look here: http://{}/", config_.http_listen);
-  spdlog::info("agents connect here: {}", config_.grpc_listen);
+  spdlog::info("agents connect here: {} tls={} proof=\"{}\"",
+               config_.grpc_listen, !config_.tls_cert_file.empty(),
+               !config_.authenticates()         ? "none"
+               : config_.agent_ca_file.empty()  ? "token"
+               : config_.agent_accounts.empty() ? "certificate"
+                                                : "certificate or token");
   return absl::OkStatus();
 }
 

@@ -2,6 +2,7 @@
 """Sends a region's traffic to a service on this machine, for a bounded time.
 
   load.py --region ap-southeast-1 --port 8101 --seconds 600
+  load.py --send 1200:/recipe/{n} --send 30:/healthz --port 8105 --seconds 600
 
 Requests are spread over each minute by kind, with jitter, so that a minute is
 like the next without being the same. It stops by itself after --seconds, and at
@@ -35,6 +36,8 @@ REGIONS = {
 }
 QUOTES_PER_MINUTE = 600
 QUOTE_PAIRS = 800
+NUMBERS = 200
+RUSH_S = 10
 SECONDS_MAX = 24 * 3600
 TIMEOUT_S = 30
 
@@ -50,10 +53,28 @@ def quote_kinds(region):
              QUOTES_PER_MINUTE // len(cities)) for city in cities]
 
 
+def sent_kind(text):
+    """"1200:/recipe/{n}": so many a minute, each with a number of its own."""
+    count, colon, path = text.partition(":")
+    if not colon or not count.isdigit() or not path.startswith("/"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not COUNT:/PATH")
+    return path, int(count)
+
+
 def one_minute(kinds, rng):
     """(second, path) of each request of one minute, in order."""
     return sorted(((i + rng.random()) / count * 60, path)
                   for path, count in kinds for i in range(count))
+
+
+def one_uneven_minute(kinds, rng):
+    """The same number of requests, in rushes of some seconds, each kind's own."""
+    planned = []
+    for path, count in kinds:
+        weights = [rng.expovariate(1) for _ in range(60 // RUSH_S)]
+        rushes = rng.choices(range(len(weights)), weights, k=count)
+        planned += [((rush + rng.random()) * RUSH_S, path) for rush in rushes]
+    return sorted(planned)
 
 
 class Sender:
@@ -82,7 +103,8 @@ class Sender:
 
 def run(args):
     rng = random.Random(args.seed)
-    kinds = (quote_kinds if args.service == "quotes" else route_kinds)(args.region)
+    kinds = args.send or (
+        quote_kinds if args.service == "quotes" else route_kinds)(args.region)
     parent = os.getppid()
     sender = Sender(args.port)
     start = time.monotonic()
@@ -93,7 +115,8 @@ def run(args):
     with concurrent.futures.ThreadPoolExecutor(args.threads) as executor:
         pending = collections.deque()
         while not stopping.is_set():
-            for second, path in one_minute(kinds, rng):
+            minute_of = one_uneven_minute if args.uneven else one_minute
+            for second, path in minute_of(kinds, rng):
                 due = start + minute * 60 + second
                 while (wait := due - time.monotonic()) > 0:
                     if stopping.wait(min(wait, 0.5)) or os.getppid() != parent:
@@ -108,6 +131,7 @@ def run(args):
                     sender.outcomes["not sent: the service is behind"] += 1
                     continue
                 path = path.replace("{pair}", str(rng.randrange(QUOTE_PAIRS)))
+                path = path.replace("{n}", str(rng.randrange(NUMBERS)))
                 pending.append(executor.submit(sender.send, path))
             minute += 1
         executor.shutdown(wait=False, cancel_futures=True)
@@ -117,9 +141,13 @@ def run(args):
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--region", choices=sorted(REGIONS), required=True)
+    parser.add_argument("--region", choices=sorted(REGIONS))
+    parser.add_argument("--send", type=sent_kind, action="append",
+                        metavar="PER_MINUTE:PATH")
     parser.add_argument("--service", choices=("routing", "quotes"),
                         default="routing")
+    parser.add_argument("--uneven", action="store_true",
+                        help="requests in rushes, as people make them")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--threads", type=int, default=4)
@@ -127,6 +155,8 @@ def main():
     args = parser.parse_args()
     if not 0 < args.seconds <= SECONDS_MAX:
         parser.error(f"--seconds must be between 0 and {SECONDS_MAX}")
+    if (args.region is None) == (args.send is None):
+        parser.error("either --region or --send")
     if not 1 <= args.threads <= 64:
         parser.error("--threads must be between 1 and 64")
     outcomes = run(args)

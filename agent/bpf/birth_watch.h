@@ -1,11 +1,13 @@
-// Tier 4 births: hardware watchpoints on a few words of one process, on all of
-// its threads and those that start later, with the Python stack of the last
-// write that was a birth. The rules of what to watch and what a write means are
+// Births of tiers 4 and 5: hardware watchpoints on a few words of one process,
+// on all of its threads and those that start later, with the stack of the last
+// write that was a birth: Python's and, of a chunk of malloc, a copy of the
+// native one. The rules of what to watch and what a write means are
 // core::BirthSession's; this is its WritePort.
 //
-// Slots are ThreadWatchpoints. x86 has four debug registers a thread: fewer
-// slots are given where a debugger holds some. Nothing is written to the
-// target; between hits it pays nothing.
+// A slot for blocks of pools is one of ThreadWatchpoints, one for chunks takes
+// three. x86 has four debug registers a thread: fewer slots are given where a
+// debugger, or another watch, holds some. Nothing is written to the target;
+// between hits it pays nothing.
 //
 // One BirthProbe per agent; all calls on one thread. A BirthWatch may outlive
 // the probe.
@@ -20,14 +22,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/bpf/kernel_support.h"
-#include "agent/core/birth_session.h"
 #include "agent/core/python_layout.h"
+#include "agent/core/write_port.h"
 
 namespace plimsoll::bpf {
 
 // Of a thread's debug registers: two are left to debuggers, to a watch on what
-// keeps the objects, and to another agent.
+// keeps the objects, and to another agent; one while malloc is watched.
 constexpr int kBirthSlots = 2;
+constexpr int kChunkWords = 3;
 
 struct BirthWatchUse {
   uint64_t hits = 0;
@@ -45,12 +48,15 @@ class BirthWatch final : public core::WritePort {
   BirthWatch(const BirthWatch&) = delete;
   BirthWatch& operator=(const BirthWatch&) = delete;
 
-  int slots() const override;
-  // kNotFound: no thread of the process is left.
+  // kFailedPrecondition: not that many debug registers are free.
+  absl::StatusOr<int> Slots(bool chunks) override;
+  // kNotFound: no thread of the process is left; kResourceExhausted: too many
+  // chunks under watch.
   absl::Status Arm(int index, const core::WriteWatch& watch) override;
   void Disarm(int index) override;
   core::WriteReading Read(int index) override;
-  absl::StatusOr<core::RawStack> ReadStack(int index) override;
+  int64_t CpuNs() override;
+  absl::StatusOr<core::WriterStack> ReadStack(int index) override;
   BirthWatchUse Use() const;
 
  private:
@@ -73,7 +79,7 @@ class BirthProbe {
   // kResourceExhausted: too many threads, descriptors or watched processes;
   // kAlreadyExists: it is being watched; kNotFound: it is gone.
   absl::StatusOr<std::unique_ptr<BirthWatch>> Watch(
-      const core::PythonProcess& python, int most_slots = kBirthSlots);
+      const core::PythonProcess& python);
 
   // Of the trap alone; the program's own time is in BirthWatchUse.
   double trap_ns() const;

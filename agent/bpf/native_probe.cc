@@ -1,56 +1,24 @@
 #include "agent/bpf/native_probe.h"
 
 #include <bpf/bpf.h>
-#include <dirent.h>
-#include <linux/perf_event.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "agent/bpf/handles.h"
 #include "agent/bpf/native_record.h"
+#include "agent/bpf/page_fault_events.h"
 #include "agent/bpf/targets.h"
 #include "bpf/native.skel.h"
 #include "plimsoll/base/status_macros.h"
-#include "plimsoll/base/unique_fd.h"
 #include "plimsoll/bpf_native.h"
 
 namespace plimsoll::bpf {
 namespace {
 
-constexpr size_t kMaxThreads = 4096;
 constexpr size_t kMaxStacksKept = 8192;
-
-std::vector<int32_t> ListThreads(int32_t pid) {
-  std::vector<int32_t> threads;
-  const std::string path = absl::StrCat("/proc/", pid, "/task");
-  DIR* directory = ::opendir(path.c_str());
-  if (directory == nullptr) return threads;
-  while (const dirent* entry = ::readdir(directory)) {
-    const int32_t tid = std::atoi(entry->d_name);
-    if (tid > 0 && threads.size() < kMaxThreads) threads.push_back(tid);
-  }
-  ::closedir(directory);
-  return threads;
-}
-
-UniqueFd OpenPageFaultEvent(int32_t tid, uint64_t period) {
-  perf_event_attr attributes = {};
-  attributes.size = sizeof(attributes);
-  attributes.type = PERF_TYPE_SOFTWARE;
-  attributes.config = PERF_COUNT_SW_PAGE_FAULTS;
-  attributes.sample_period = period;
-  attributes.sample_type = PERF_SAMPLE_ADDR;
-  attributes.inherit = 1;         // threads that it starts ...
-  attributes.inherit_thread = 1;  // ... but not processes
-  return UniqueFd(static_cast<int>(::syscall(
-      SYS_perf_event_open, &attributes, tid, -1, -1, PERF_FLAG_FD_CLOEXEC)));
-}
 
 }  // namespace
 
@@ -73,41 +41,8 @@ struct NativeProbe::State {
   uint64_t bad_records = 0;
   absl::flat_hash_map<int32_t, Watched> watched;  // links go first
 
-  absl::Status AttachThread(int32_t tid, Watched& out);
-  absl::Status AttachThreads(int32_t pid, Watched& out);
   static int OnRecord(void* self, void* data, size_t size);
 };
-
-absl::Status NativeProbe::State::AttachThread(int32_t tid, Watched& out) {
-  UniqueFd event = OpenPageFaultEvent(tid, out.options.sample_period);
-  if (!event.valid()) {
-    // The thread may have ended since it was listed.
-    return absl::ErrnoToStatus(errno == ESRCH ? ENOENT : errno,
-                               absl::StrCat("open page-fault event tid=", tid));
-  }
-  errno = 0;
-  // The link owns the event from here.
-  BpfLink link(bpf_program__attach_perf_event(
-      skeleton->progs.handle_native_fault, event.get()));
-  if (link == nullptr) {
-    return absl::ErrnoToStatus(
-        errno, absl::StrCat("attach to page-fault event tid=", tid));
-  }
-  static_cast<void>(event.Release());
-  out.links.push_back(std::move(link));
-  return absl::OkStatus();
-}
-
-absl::Status NativeProbe::State::AttachThreads(int32_t pid, Watched& out) {
-  for (const int32_t tid : ListThreads(pid)) {
-    absl::Status attached = AttachThread(tid, out);
-    if (!attached.ok() && !absl::IsNotFound(attached)) return attached;
-  }
-  if (out.links.empty()) {
-    return absl::NotFoundError(absl::StrCat("pid ", pid, " is gone"));
-  }
-  return absl::OkStatus();
-}
 
 int NativeProbe::State::OnRecord(void* self, void* data, size_t size) {
   auto* state = static_cast<State*>(self);
@@ -161,9 +96,14 @@ absl::Status NativeProbe::Watch(const core::PythonProcess& python,
       state_->targets.Add(python, options.max_samples_per_take));
   State::Watched& watched = state_->watched[python.pid];
   watched.options = options;
-  absl::Status attached = state_->AttachThreads(python.pid, watched);
-  if (!attached.ok()) Unwatch(python.pid);
-  return attached;
+  auto links = AttachToPageFaults(state_->skeleton->progs.handle_native_fault,
+                                  python.pid, options.sample_period);
+  if (!links.ok()) {
+    Unwatch(python.pid);
+    return links.status();
+  }
+  watched.links = *std::move(links);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<NativeTaken> NativeProbe::Take(int32_t pid) {

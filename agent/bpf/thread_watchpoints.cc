@@ -1,6 +1,5 @@
 #include "agent/bpf/thread_watchpoints.h"
 
-#include <dirent.h>
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
@@ -11,11 +10,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
-#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/bpf/page_fault_events.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::bpf {
@@ -28,18 +26,6 @@ int64_t ThreadCpuNs() {
   timespec now{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
-std::vector<int32_t> ListThreads(int32_t pid, size_t most) {
-  std::vector<int32_t> threads;
-  DIR* directory = ::opendir(absl::StrCat("/proc/", pid, "/task").c_str());
-  if (directory == nullptr) return threads;
-  while (const dirent* entry = ::readdir(directory)) {
-    const int32_t tid = std::atoi(entry->d_name);
-    if (tid > 0 && threads.size() < most) threads.push_back(tid);
-  }
-  ::closedir(directory);
-  return threads;
 }
 
 perf_event_attr Attributes(uint64_t address, bool disabled) {
@@ -136,6 +122,16 @@ absl::StatusOr<uint64_t> ThreadWatchpoints::Writes() const {
     writes += of_thread;
   }
   return writes;
+}
+
+int64_t ProcessCpuNs(int32_t pid) {
+  clockid_t clock = 0;
+  timespec taken{};
+  if (::clock_getcpuclockid(pid, &clock) != 0 ||
+      ::clock_gettime(clock, &taken) != 0) {
+    return -1;
+  }
+  return int64_t{taken.tv_sec} * 1'000'000'000 + taken.tv_nsec;
 }
 
 absl::StatusOr<double> MeasureTrapNs(int program_fd) {

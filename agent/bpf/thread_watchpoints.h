@@ -48,6 +48,10 @@ class ThreadWatchpoints {
 // that a batch that was interrupted does not count.
 absl::StatusOr<double> MeasureTrapNs(int program_fd);
 
+// CPU time that a process has taken, all its threads, also those that ended.
+// Negative: there is no such process.
+int64_t ProcessCpuNs(int32_t pid);
+
 }  // namespace plimsoll::bpf
 
 #endif  // PLIMSOLL_AGENT_BPF_THREAD_WATCHPOINTS_H_

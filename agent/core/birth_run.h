@@ -1,7 +1,9 @@
 // A birth watch from its beginning to a profile: two surveys of the heap that
 // tell in which blocks the type grows and how fast, a BirthSession over the
-// rest of the time, and a last survey that says how much stayed. Pure, like the
-// session; both the agent and the command line drive it.
+// rest of the time, and a last survey that says how much stayed. A type that
+// grows more in malloc's chunks than in pools (objects over 512 bytes) is
+// followed there; without a type it is malloc itself whose growth is followed.
+// Pure, like the session; both the agent and the command line drive it.
 //
 // One owner, one thread. Call Tick every 10 ms until done().
 #ifndef PLIMSOLL_AGENT_CORE_BIRTH_RUN_H_
@@ -27,6 +29,7 @@ class BirthRun {
  public:
   using LookFn = BirthSession::LookFn;
 
+  // type_address 0: all chunks of malloc, whatever they hold.
   // options.duration_ns is that of the whole run; objects_per_s is measured.
   // `writes` must outlive it. A `look` may answer after the run is destroyed.
   BirthRun(const PythonProcess& python, std::string type, uint64_t type_address,
@@ -56,10 +59,13 @@ class BirthRun {
   enum class Phase : uint8_t { kFirst, kSettle, kWatch, kLast, kDone };
   void Survey();
   void AnswerSurvey(absl::StatusOr<BirthFindings> found);
-  void Begin(const BirthSurvey& survey);
+  void Begin(BirthFindings found);
   void Finish(absl::Status status);
   std::string WhyNone() const;
   void AddRows(RawProfile& raw) const;
+  // What each sample stands for, in objects; empty where that is not known.
+  std::vector<double> Weights() const;
+  std::vector<double> ChunkWeights() const;
 
   const PythonProcess python_;
   const std::string type_;
@@ -71,10 +77,15 @@ class BirthRun {
   const int64_t settle_ns_;
   int64_t now_ns_;
   Phase phase_ = Phase::kFirst;
+  bool chunks_ = false;  // malloc's are followed, not pools
   bool surveying_ = false;
   bool ending_ = false;
-  BirthSurvey first_;
-  std::vector<ObjectsAt> objects_;
+  // Of pools and of chunks; what is followed of the last.
+  std::optional<BirthSurvey> first_;
+  std::optional<BirthSurvey> first_chunks_;
+  BirthSurvey last_;
+  int64_t first_at_ns_ = 0;
+  std::vector<ObjectsAt> objects_;  // of what is followed
   std::unique_ptr<BirthSession> session_;
   absl::Status status_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

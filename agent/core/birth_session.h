@@ -1,6 +1,6 @@
-// One process and one growing type under birth watch: which code makes what
-// stays. Pure: time comes in by Tick(), the heap through a LookFn, debug
-// registers through a WritePort.
+// One process and one growing type under birth watch, or the growth of its
+// malloc: which code makes what stays. Pure: time comes in by Tick(), the heap
+// through a LookFn, debug registers through a WritePort.
 //
 //   idle --spot--> armed --written, then still for rest_ns--> resting
 //                    |                                           |
@@ -15,6 +15,9 @@
 // only passes (makes and drops) has been overwritten by then. At the end every
 // sample is looked at again, and leaves when its object is gone.
 //
+// To rest is to be left alone while the process runs: one that is stopped, or
+// starved of CPU, leaves everything alone, what it is about to drop as well.
+//
 // Bounds: hits of the target by hit_budget, which is spent evenly over the
 // duration (ahead of that nothing is armed), by max_hits_per_sample, and by
 // pace, beyond which a block is left alone for a while. All are checked at each
@@ -27,7 +30,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <random>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,41 +41,10 @@
 #include "agent/core/birth_word.h"
 #include "agent/core/hit_allowance.h"
 #include "agent/core/python_layout.h"
-#include "agent/core/stack_profile.h"
+#include "agent/core/spot_picker.h"
+#include "agent/core/write_port.h"
 
 namespace plimsoll::core {
-
-// What to watch, in absolute addresses of the target.
-struct WriteWatch {
-  uint64_t address = 0;  // of the 8 bytes watched
-  // Where ob_type stands: only writes that leave `type` there keep their
-  // stack. 0: every write does.
-  uint64_t type_address = 0;
-  uint64_t type = 0;
-  // A word that is 0 while the object is being born: a write at another time
-  // does not replace a birth's stack. 0: not known.
-  uint64_t untracked_address = 0;
-};
-
-struct WriteReading {
-  uint64_t hits = 0;
-  bool has_stack = false;    // of the last write that counts as a birth
-  int64_t unwritten_ns = 0;  // since the last write; 0: not known
-};
-
-// A few hardware watchpoints on all threads of one process.
-class WritePort {
- public:
-  virtual ~WritePort() = default;
-  virtual int slots() const = 0;
-  // Moves the slot's watchpoint; its counts begin at 0.
-  virtual absl::Status Arm(int slot, const WriteWatch& watch) = 0;
-  virtual void Disarm(int slot) = 0;
-  virtual WriteReading Read(int slot) = 0;
-  // An error where a write since Arm may not have been seen: the stack need not
-  // be that of the last one.
-  virtual absl::StatusOr<RawStack> ReadStack(int slot) = 0;
-};
 
 struct BirthOptions {
   int64_t duration_ns = 30'000'000'000;
@@ -87,12 +59,14 @@ struct BirthOptions {
 };
 
 struct BirthSample {
-  RawStack stack;  // empty: the birth ran no Python code
+  RawStack stack;                        // empty: the birth ran no Python code
+  std::optional<NativeSnapshot> native;  // of chunks
   uint64_t block = 0;
-  int32_t block_bytes = 0;
-  uint32_t object_offset = 0;
-  int64_t born_ns = 0;  // within a Tick; of the clock that Tick is given
-  uint64_t hits = 0;    // that it took
+  int64_t block_bytes = 0;
+  size_t in_class = 0;      // of classes()
+  uint64_t cache_mark = 0;  // of chunks, BirthSpot's
+  int64_t born_ns = 0;      // within a Tick; of the clock that Tick is given
+  uint64_t hits = 0;        // that it took
 };
 
 struct BirthCounts {
@@ -104,6 +78,7 @@ struct BirthCounts {
   int64_t other = 0;      // rests as something else than the type
   int64_t died = 0;       // was a sample, and gone at the end
   int64_t unread = 0;     // its stack could not be read
+  int64_t starved = 0;    // left alone, but the process hardly ran meanwhile
   int64_t looks = 0;
   bool budget_spent = false;
 };
@@ -131,29 +106,30 @@ class BirthSession {
   const absl::Status& status() const { return status_; }
   const std::vector<BirthSample>& samples() const { return samples_; }
   const BirthCounts& counts() const { return counts_; }
+  // Those that are watched.
+  const std::vector<BlockClass>& classes() const { return classes_; }
 
  private:
   enum class Phase : uint8_t { kWatching, kEnding, kDone };
-  struct WatchedClass {
-    BlockClass blocks;
-    BirthWord word;
-  };
   struct Slot {
     bool armed = false;
     int64_t resume_ns = 0;    // not armed, but will be again; 0: free
     uint64_t generation = 0;  // of what an answer is about
-    size_t in_class = 0;
-    uint64_t block = 0;
+    SpotPicker::Pick pick;
+    BirthSpot spot;
     uint64_t hits = 0;         // since it was armed
+    uint64_t marks = 0;        // of them, births and deaths
     uint64_t hits_before = 0;  // it was last paused
     int64_t armed_ns = 0;
-    int64_t quiet_ns = 0;  // when its hits were last seen to change
+    int64_t quiet_ns = 0;      // when its marks were last seen to change
+    int64_t quiet_cpu_ns = 0;  // the process' CPU time then
     int64_t next_look_ns = 0;
     int64_t look_step_ns = 0;
   };
   struct Asked;  // what a look is about
 
-  BirthSession(const BirthOptions& options, WritePort* writes, LookFn look,
+  BirthSession(const BirthSurvey& survey, std::vector<BlockClass> classes,
+               const BirthOptions& options, WritePort* writes, LookFn look,
                int64_t now_ns);
   void Watch(Slot& slot, int index);
   void Pause(Slot& slot, int index);
@@ -162,7 +138,8 @@ class BirthSession {
   void LookAtTheEnd();
   void Answer(const Asked& asked, const absl::StatusOr<BirthFindings>& found);
   void AnswerBlock(int index, const BlockState& state);
-  void AnswerSpot(int index, size_t in_class, const BirthSpot& spot);
+  void AnswerSpot(int index, const SpotPicker::Pick& pick,
+                  const BirthSpot& spot);
   void AnswerEnd(const BirthFindings& found);
   bool Rests(const Slot& slot) const;
   bool Affordable() const;
@@ -170,14 +147,21 @@ class BirthSession {
   void GiveUp(Slot& slot, int index, int64_t& reason);
   void DisarmAll();
   void Finish(absl::Status status);
-  int64_t PickAhead();
-  size_t PickClass();
+  BlockQuestion QuestionAbout(const BirthSpot& spot,
+                              const BlockClass& blocks) const;
+  WriteWatch WatchOf(const Slot& slot) const;
+  bool IsTheType(const BlockState& state) const;
 
   const BirthOptions options_;
   WritePort* const writes_;
   LookFn look_;
-  uint64_t type_ = 0;
-  std::vector<WatchedClass> classes_;
+  const uint64_t type_;  // 0: of any, in chunks
+  const uint64_t malloc_begin_;
+  const uint64_t malloc_end_;
+  const std::vector<BlockClass> classes_;
+  std::vector<BirthWord> words_;  // of the classes; none of chunks
+  SpotPicker picker_;
+  const int64_t patience_ns_;
   std::vector<Slot> slots_;
   std::vector<BirthSample> samples_;
   BirthCounts counts_;
@@ -187,9 +171,8 @@ class BirthSession {
   int64_t now_ns_;
   const int64_t end_ns_;
   int64_t next_wish_ns_ = 0;
-  int64_t ahead_ = 1;
   HitAllowance allowance_;
-  std::mt19937_64 random_;
+  uint64_t cache_mark_ = 0;  // of the process, as last seen
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

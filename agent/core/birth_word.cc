@@ -102,19 +102,20 @@ BirthSurvey SurveyOfGrowth(const BirthSurvey& earlier, BirthSurvey later) {
   for (const BlockClass& now : later.classes) {
     int64_t before = 0;
     for (const BlockClass& then : earlier.classes) {
-      if (then.block_bytes == now.block_bytes &&
-          then.object_offset == now.object_offset) {
-        before = then.objects;
-      }
+      if (SameClass(then, now)) before = then.objects;
     }
     if (now.objects <= before) continue;
     grown.push_back(now);
     grown.back().objects -= before;
   }
   if (grown.empty()) return later;
+  // Of chunks, whose sizes differ by much, by bytes.
+  const auto weight = [](const BlockClass& c) {
+    return c.objects * (c.most_bytes != 0 ? c.step_bytes : 1);
+  };
   std::sort(grown.begin(), grown.end(),
-            [](const BlockClass& a, const BlockClass& b) {
-              return a.objects > b.objects;
+            [&weight](const BlockClass& a, const BlockClass& b) {
+              return weight(a) > weight(b);
             });
   later.classes = std::move(grown);
   return later;

@@ -36,6 +36,12 @@ absl::StatusOr<BirthWord> FindBirthWord(const BirthSurvey& survey,
                                         const BlockClass& blocks,
                                         const PythonProcess& python);
 
+// Of one size and place of the object, of one allocator.
+inline bool SameClass(const BlockClass& a, const BlockClass& b) {
+  return a.block_bytes == b.block_bytes && a.most_bytes == b.most_bytes &&
+         a.object_offset == b.object_offset;
+}
+
 // The later survey, with the classes that grew since the earlier one and their
 // growth in place of their objects; all of them as they are where none grew.
 // What is drawn from the classes by these numbers is drawn by their growth.

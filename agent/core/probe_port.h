@@ -13,6 +13,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "agent/core/native_stack.h"
 #include "agent/core/process.h"
 #include "agent/core/python_layout.h"
 #include "agent/core/snapshot.h"
@@ -24,6 +25,8 @@ namespace plimsoll::core {
 struct RawProfile {
   StackProfile profile;  // all but `stacks`; types by address only
   std::vector<RawStack> stacks;
+  // Native growth, one beside each stack; to be unwound (native_rows.h).
+  std::vector<NativeSnapshot> snapshots;
   std::map<std::string, int64_t> losses;  // by drop reason
 };
 
@@ -45,7 +48,7 @@ struct WindowRequest {
 struct BirthRequest {
   int64_t duration_ns = 0;
   std::string type;
-  uint64_t type_address = 0;
+  uint64_t type_address = 0;  // 0: no type, the growth of malloc
 };
 
 // What the governor did in one tier since the start.
@@ -85,6 +88,10 @@ class ProbePort {
   virtual std::map<std::string, std::string> rung_refusals() const {
     return {};
   }
+  // Why births cannot be followed on this machine; "" where they can.
+  virtual std::string watch_refusal() const {
+    return "births cannot be watched here";
+  }
 
   // Tier 1, until Detach. The result is the rung ("usdt", "uprobe_multi",
   // "page-faults") or why not.
@@ -99,12 +106,13 @@ class ProbePort {
   virtual void OpenWindow(const ProcessId& id, const PythonProcess& python,
                           const WindowRequest& request, WindowDone done) = 0;
 
-  // Tier 4, followed to what stays: births of one type (birth_run.h).
+  // Tiers 4 and 5, followed to what stays: births of one type, or of malloc's
+  // chunks (birth_run.h).
   // kFailedPrecondition: no watchpoints here; else as OpenWindow.
   virtual void WatchBirths(const ProcessId& id, const PythonProcess& python,
                            const BirthRequest& request, WindowDone done) {
     (void)id, (void)python, (void)request;
-    done(absl::UnimplementedError("births cannot be watched here"));
+    done(absl::UnimplementedError(watch_refusal()));
   }
 
   virtual ProbeUsage usage() const = 0;

@@ -4,6 +4,8 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 #include <grpcpp/support/channel_arguments.h>
 #include <grpcpp/support/client_callback.h>
 
@@ -12,6 +14,8 @@
 #include <mutex>
 #include <utility>
 
+#include "plimsoll/base/secret_file.h"
+#include "plimsoll/base/status_macros.h"
 #include "plimsoll/v1/stream.grpc.pb.h"
 
 namespace plimsoll::exporter {
@@ -24,8 +28,11 @@ class GrpcStream final
     : public FleetStream,
       private grpc::ClientBidiReactor<v1::NodeMessage, v1::CollectorMessage> {
  public:
-  GrpcStream(v1::Fleet::Stub* stub, std::function<void()> wake)
+  GrpcStream(v1::Fleet::Stub* stub, const std::string& token,
+             std::function<void()> wake)
       : wake_(std::move(wake)) {
+    if (!token.empty())
+      context_.AddMetadata("authorization", "Bearer " + token);
     stub->async()->Connect(&context_, this);
     // Without the hold a call that ends could be gone between a look at its
     // state and the write that follows.
@@ -134,14 +141,29 @@ class GrpcStream final
   grpc::Status status_;
 };
 
+// gRPC's watcher of files; its classes are called experimental in gRPC 1.51.
+std::shared_ptr<grpc::ChannelCredentials> Credentials(
+    const CollectorAddress& collector) {
+  if (collector.ca_file.empty()) return grpc::InsecureChannelCredentials();
+  auto provider =
+      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+          collector.key_file, collector.cert_file, collector.ca_file,
+          collector.refresh_s);
+  grpc::experimental::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(provider);
+  options.watch_root_certs();
+  if (!collector.cert_file.empty()) options.watch_identity_key_cert_pairs();
+  return grpc::experimental::TlsCredentials(options);
+}
+
 }  // namespace
 
 struct FleetConnection::Channel {
   std::unique_ptr<v1::Fleet::Stub> stub;
 };
 
-FleetConnection::FleetConnection(const std::string& collector)
-    : channel_(std::make_unique<Channel>()) {
+FleetConnection::FleetConnection(CollectorAddress collector)
+    : collector_(std::move(collector)), channel_(std::make_unique<Channel>()) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetMaxSendMessageSize(kMaxMessageBytes);
@@ -153,14 +175,24 @@ FleetConnection::FleetConnection(const std::string& collector)
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
   // No proxy of the environment between a node and its collector.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (!collector_.server_name.empty()) {
+    arguments.SetString(GRPC_SSL_TARGET_NAME_OVERRIDE_ARG,
+                        collector_.server_name);
+  }
   channel_->stub = v1::Fleet::NewStub(grpc::CreateCustomChannel(
-      collector, grpc::InsecureChannelCredentials(), arguments));
+      collector_.address, Credentials(collector_), arguments));
 }
 
 FleetConnection::~FleetConnection() = default;
 
-std::unique_ptr<FleetStream> FleetConnection::Open(std::function<void()> wake) {
-  return std::make_unique<GrpcStream>(channel_->stub.get(), std::move(wake));
+absl::StatusOr<std::unique_ptr<FleetStream>> FleetConnection::Open(
+    std::function<void()> wake) {
+  std::string token;
+  if (!collector_.token_file.empty()) {
+    PLIMSOLL_ASSIGN_OR_RETURN(token, ReadSecretFile(collector_.token_file));
+  }
+  return std::make_unique<GrpcStream>(channel_->stub.get(), token,
+                                      std::move(wake));
 }
 
 }  // namespace plimsoll::exporter

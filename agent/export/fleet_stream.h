@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/statusor.h"
+#include "agent/export/report_client.h"
 #include "plimsoll/v1/stream.pb.h"
 
 namespace plimsoll::exporter {
@@ -30,13 +32,15 @@ class FleetStream {
 
 class FleetConnection {
  public:
-  explicit FleetConnection(const std::string& collector);
+  explicit FleetConnection(CollectorAddress collector);
   ~FleetConnection();
   // `wake` is called from gRPC's threads, and never after Finish() returned.
-  std::unique_ptr<FleetStream> Open(std::function<void()> wake);
+  // kPermissionDenied: the token cannot be read.
+  absl::StatusOr<std::unique_ptr<FleetStream>> Open(std::function<void()> wake);
 
  private:
   struct Channel;
+  const CollectorAddress collector_;
   std::unique_ptr<Channel> channel_;
 };
 

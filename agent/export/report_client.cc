@@ -84,6 +84,7 @@ class ReportClient::Impl {
   void Run();
   // One stream from Hello to its end; true when the collector took something.
   bool RunStream();
+  void NoteEnd(std::string error);
   // What to write next; nullopt when there is nothing to say now.
   std::optional<v1::NodeMessage> NextMessage();
   void Handle(const v1::CollectorMessage& message);
@@ -146,7 +147,12 @@ bool ReportClient::Impl::RunStream() {
   unacknowledged_.clear();
   RequeueResults();
   last_progress_ = Clock::now();
-  auto stream = connection_.Open([this] { PostNews(); });
+  auto opened = connection_.Open([this] { PostNews(); });
+  if (!opened.ok()) {
+    NoteEnd(std::string(opened.status().message()));
+    return false;
+  }
+  const std::unique_ptr<FleetStream> stream = *std::move(opened);
   v1::NodeMessage hello;
   hello.mutable_hello()->set_agent_id(options_.agent_id);
   hello.mutable_hello()->set_spool_id(spool_->spool_id());
@@ -174,11 +180,20 @@ bool ReportClient::Impl::RunStream() {
       break;
     }
   }
-  std::string error = stream->Finish();
-  std::lock_guard lock(mutex_);
-  state_.connected = false;
-  state_.last_error = std::move(error);
+  NoteEnd(stream->Finish());
   return acknowledged_;
+}
+
+void ReportClient::Impl::NoteEnd(std::string error) {
+  bool told = false;
+  {
+    std::lock_guard lock(mutex_);
+    told = !state_.connected && state_.last_error == error;
+    state_.connected = false;
+    state_.last_error = error;
+    if (stop_) return;
+  }
+  if (!told && options_.on_disconnected) options_.on_disconnected(error);
 }
 
 bool ReportClient::Impl::AckIsLate() const {

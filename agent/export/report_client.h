@@ -31,8 +31,20 @@ namespace plimsoll::exporter {
 
 class Spool;
 
+// Where the collector is and what to show it. Files are PEM and may be replaced
+// at any time: the next connection takes what is in them then.
+struct CollectorAddress {
+  std::string address;    // host:port
+  std::string ca_file;    // "": no TLS
+  std::string cert_file;  // with key_file: who this agent is, by TLS
+  std::string key_file;
+  std::string server_name;  // in the collector's certificate; "": the host
+  std::string token_file;   // "": none; read for each stream
+  unsigned refresh_s = 10;  // how often files are looked at
+};
+
 struct ReportClientOptions {
-  std::string collector;  // host:port
+  CollectorAddress collector;
   std::string agent_id;
   std::string node;
   std::string agent_version;
@@ -47,6 +59,8 @@ struct ReportClientOptions {
   std::function<void(core::Command)> on_command;
   // A collector that may know nothing of this node is there.
   std::function<void()> on_connected;
+  // It is not, any more or still, for a reason that is another than before.
+  std::function<void(const std::string& reason)> on_disconnected;
 };
 
 class ReportClient {

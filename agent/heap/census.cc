@@ -12,6 +12,7 @@
 #include "agent/heap/chunk_walk.h"
 #include "agent/heap/gc_state.h"
 #include "agent/heap/pool_scan.h"
+#include "agent/heap/reached_objects.h"
 #include "agent/heap/tally.h"
 #include "agent/heap/type_name.h"
 #include "agent/heap/type_table.h"
@@ -86,7 +87,8 @@ class Look {
         tally_(types_, owned_, sizes_, python, rules, readable_),
         scan_(memory, python.objects.pool_bytes, python.objects.arena_bytes,
               extents_, tally_, tally_),
-        walk_(memory, readable_, tally_) {
+        walk_(memory, readable_, tally_),
+        reached_(memory, python, rules_, readable_, sizes_, types_, tally_) {
     std::vector<AddressRange> heaps = MallocHeaps(memory, mappings, readable_);
     if (!options.headers_only) {
       for (const AddressRange& heap : heaps) walk_.Walk(heap);
@@ -106,6 +108,10 @@ class Look {
       }
     }
     if (sampled_) Sample();
+    if (rules_.pools && !options.headers_only && !sampled_ &&
+        walk_.chunks() == 0) {
+      reached_.Walk();
+    }
     tally_.Finish();
   }
 
@@ -132,6 +138,7 @@ class Look {
   Tally tally_;
   PoolScan scan_;
   ChunkWalk walk_;
+  ReachedObjects reached_;
   bool sampled_ = false;
 };
 
@@ -190,10 +197,12 @@ std::string Look::Method() const {
     return "a random sample of pools; all pool headers, chunks of malloc";
   }
   if (!rules_.pools) return "chunks of malloc (PYTHONMALLOC=malloc)";
-  return tally_.found_chunks()
-             ? "all pools, chunks of malloc"
-             : "all pools; objects over 512 bytes are not seen, as malloc is "
-               "not glibc's";
+  if (tally_.found_chunks()) return "all pools, chunks of malloc";
+  return absl::StrCat(
+      "all pools; objects over 512 bytes where the collector's ",
+      "lists, or tracked lists, tuples and dicts, lead to them",
+      reached_.complete() ? "" : " (not followed to the end)",
+      ", as malloc is not glibc's");
 }
 
 core::HeapCensus Look::Result() const {

@@ -8,6 +8,8 @@
 // 512 bytes are not in pools: the chunks of glibc's malloc are walked for them
 // (chunk_walk.h), and those are believed whose own size fits their chunk.
 // Where there are no pools (PYTHONMALLOC=malloc) all objects are found so.
+// Where malloc is another, large objects are found from the collector's lists,
+// as far as those lead (reached_objects.h).
 //
 // What the figures mean:
 //   objects   live objects of a type. Objects that wait on a free list of

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "agent/heap/gc_list.h"
 #include "agent/heap/words.h"
 
 namespace plimsoll::heap {
@@ -78,56 +79,16 @@ std::optional<AllStats> ReadStats(const core::MemorySource& memory,
       layout.state_address + static_cast<uint64_t>(layout.generation_stats));
 }
 
-// Words of a list's nodes. They lie close together, a few size classes of
-// pools at a time, so whole pages are kept.
-class NodeReader {
- public:
-  explicit NodeReader(const core::MemorySource& memory) : memory_(memory) {}
-
-  std::optional<uint64_t> Word(uint64_t address) {
-    const uint64_t page = address / kPageBytes;
-    // A GC head is aligned to 8: the word is in one page.
-    if (!PlausibleAddress(address) || address % sizeof(uint64_t) != 0) {
-      return std::nullopt;
-    }
-    Slot& slot = slots_[page % slots_.size()];
-    if (slot.page != page) {
-      if (reads_left_ == 0) return std::nullopt;
-      --reads_left_;
-      slot.page = 0;
-      if (!ReadAll(memory_, page * kPageBytes, slot.bytes)) return std::nullopt;
-      slot.page = page;
-    }
-    return Load<uint64_t>(&slot.bytes[address % kPageBytes]);
-  }
-
- private:
-  static constexpr uint64_t kPageBytes = 4096;
-  struct Slot {
-    uint64_t page = 0;  // 0: none; the first page is never mapped
-    std::array<std::byte, kPageBytes> bytes;
-  };
-  const core::MemorySource& memory_;
-  std::vector<Slot> slots_{256};
-  int64_t reads_left_ = 65536;
-};
-
 constexpr int64_t kMostFrozen = 2'000'000;
-// The lowest bits of a GC head's first word are flags.
-constexpr uint64_t kPointerBits = ~uint64_t{3};
 
 // Nodes of a ring besides its head; nothing when it does not lead back there.
 std::optional<int64_t> RingLength(const core::MemorySource& memory,
                                   uint64_t head) {
-  NodeReader nodes(memory);
-  uint64_t at = head;
-  for (int64_t length = 0; length <= kMostFrozen; ++length) {
-    const auto next = nodes.Word(at);
-    if (!next) return std::nullopt;
-    at = *next & kPointerBits;
-    if (at == head) return length;
-  }
-  return std::nullopt;
+  int64_t length = 0;
+  const auto count = [&length](uint64_t) { ++length; };
+  GcNodeReader nodes(memory);
+  if (!ForEachGcNode(nodes, head, kMostFrozen, count)) return std::nullopt;
+  return length;
 }
 
 // gc.freeze() may splice while the list is walked.

@@ -122,6 +122,16 @@ void Tally::VisitChunk(const Chunk& chunk, std::span<const std::byte> payload) {
               chunk.address + kChunkHeadBytes);
 }
 
+void Tally::VisitReached(int32_t type, uint64_t address,
+                         std::span<const std::byte> copy, size_t before,
+                         uint64_t request_bytes) {
+  constexpr uint64_t kAlignment = 16;
+  const uint64_t bytes =
+      (request_bytes + kAlignment - 1) / kAlignment * kAlignment;
+  CountObject({type, static_cast<uint32_t>(before)},
+              static_cast<int64_t>(bytes), copy, address - before);
+}
+
 Tally::Found Tally::FindInChunk(const Chunk& chunk,
                                 std::span<const std::byte> payload) {
   for (const uint32_t offset : chunk_offsets_) {

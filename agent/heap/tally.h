@@ -17,11 +17,14 @@
 #include "agent/heap/owned_bytes.h"
 #include "agent/heap/pool_sample.h"
 #include "agent/heap/pool_scan.h"
+#include "agent/heap/reached_objects.h"
 #include "agent/heap/type_table.h"
 
 namespace plimsoll::heap {
 
-class Tally final : public PoolVisitor, public ChunkVisitor {
+class Tally final : public PoolVisitor,
+                    public ChunkVisitor,
+                    public ReachedVisitor {
  public:
   struct Count {
     int64_t objects = 0;
@@ -39,6 +42,10 @@ class Tally final : public PoolVisitor, public ChunkVisitor {
   void VisitHeader(const PoolHeader& header, uint64_t address) override;
   void VisitChunk(const Chunk& chunk,
                   std::span<const std::byte> payload) override;
+
+  void VisitReached(int32_t type, uint64_t address,
+                    std::span<const std::byte> copy, size_t before,
+                    uint64_t request_bytes) override;
 
   // From now on pools are of a random sample of those whose headers were seen.
   void BeginSample() { sampling_ = true; }

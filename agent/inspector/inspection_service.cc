@@ -7,10 +7,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "agent/heap/birth_spots.h"
-#include "agent/heap/birth_survey.h"
 #include "agent/heap/census.h"
 #include "agent/inspector/birth_codec.h"
+#include "agent/inspector/birth_inspection.h"
 #include "agent/inspector/census_codec.h"
 #include "agent/inspector/native_codec.h"
 #include "agent/inspector/native_inspection.h"
@@ -209,30 +208,10 @@ absl::Status InspectionService::LookAtBirths(const v1::LookAtBirths& request,
   PLIMSOLL_ASSIGN_OR_RETURN(const core::BirthLook look,
                             DecodeBirthLook(request));
   PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
-  const TargetMemory memory(python.pid);
-  core::BirthFindings found;
-  absl::Status surveyed;
-  if (look.survey_type != 0) {
-    PLIMSOLL_ASSIGN_OR_RETURN(
-        const std::vector<core::Mapping> mappings,
-        python::ProcProcessFiles(proc_root_, python.pid).ReadMappings());
-    const Residency resident =
-        ReadResidentRanges(proc_root_, python.pid, heap::PoolRanges(mappings),
-                           python.objects.pool_bytes);
-    auto survey = heap::SurveyBirths(memory, mappings, resident.ranges, python,
-                                     look.survey_type);
-    surveyed = survey.status();
-    if (survey.ok()) found.survey = *std::move(survey);
-  }
-  for (const core::SpotWish& wish : look.wishes) {
-    found.spots.push_back(heap::FindSpot(memory, python.objects, wish));
-  }
-  for (const core::BlockQuestion& block : look.blocks) {
-    found.blocks.push_back(heap::LookAtBlock(memory, python.objects, block));
-  }
+  auto found = FindBirths(proc_root_, python, look);
   PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
-  PLIMSOLL_RETURN_IF_ERROR(surveyed);
-  EncodeBirthFindings(found, *response.mutable_birth_findings());
+  PLIMSOLL_RETURN_IF_ERROR(found.status());
+  EncodeBirthFindings(*found, *response.mutable_birth_findings());
   return absl::OkStatus();
 }
 

@@ -3,9 +3,9 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <utility>
+
+#include "plimsoll/base/secret_file.h"
 
 namespace plimsoll::kube {
 namespace {
@@ -13,30 +13,11 @@ namespace {
 // Of one answer, or of one line of a watch. A pod is some 10 kB; a page of the
 // list has a hundred.
 constexpr size_t kMaxBytes = size_t{32} << 20;
-constexpr size_t kMaxTokenBytes = 64 << 10;
 constexpr size_t kMostOfError = 300;
 constexpr int64_t kConnectTimeoutMs = 10'000;
 
 int StopWhenAsked(void* stop, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<const std::atomic<bool>*>(stop)->load() ? 1 : 0;
-}
-
-absl::StatusOr<std::string> ReadToken(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string token((std::istreambuf_iterator<char>(file)),
-                    std::istreambuf_iterator<char>());
-  while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') {
-    token.pop_back();
-  }
-  const bool printable = std::all_of(
-      token.begin(), token.end(), [](char c) { return c > ' ' && c < 0x7f; });
-  if (!file.good() && token.empty()) {
-    return absl::PermissionDeniedError("the token " + path + " cannot be read");
-  }
-  if (!printable || token.size() > kMaxTokenBytes) {
-    return absl::PermissionDeniedError("no token is in " + path);
-  }
-  return token;
 }
 
 absl::Status StatusOfCode(const std::string& what, long code,
@@ -64,6 +45,7 @@ struct ApiClient::Handle {
 struct ApiClient::Transfer {
   CURL* curl = nullptr;
   std::function<absl::Status(std::string_view)> on_line;  // empty: keep all
+  std::function<void()> on_open;
   std::string text;
   absl::Status error;
 
@@ -71,15 +53,28 @@ struct ApiClient::Transfer {
     const size_t bytes = size * count;
     return static_cast<Transfer*>(self)->Take({data, bytes}) ? bytes : 0;
   }
+  // libcurl calls it with each line of the header, the empty one last.
+  static size_t ReceiveHeader(char* data, size_t size, size_t count,
+                              void* self) {
+    auto* transfer = static_cast<Transfer*>(self);
+    const std::string_view line(data, size * count);
+    if (line == "\r\n" && transfer->Code() == 200 && transfer->on_open) {
+      transfer->on_open();
+    }
+    return line.size();
+  }
+  long Code() const {
+    long code = 0;
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
+    return code;
+  }
   bool Take(std::string_view bytes) {
     if (text.size() + bytes.size() > kMaxBytes) {
       error = absl::UnavailableError("an answer of over 32 MiB");
       return false;
     }
     text.append(bytes);
-    long code = 0;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
-    if (!on_line || code != 200) return true;
+    if (!on_line || Code() != 200) return true;
     size_t begin = 0;
     for (size_t end = text.find('\n'); end != std::string::npos;
          end = text.find('\n', begin)) {
@@ -123,7 +118,7 @@ absl::Status ApiClient::Perform(const std::string& path, int64_t timeout_ns,
     curl_easy_setopt(curl, CURLOPT_CAINFO, address_.ca_file.c_str());
   }
   if (!address_.token_file.empty()) {
-    auto token = ReadToken(address_.token_file);
+    auto token = ReadSecretFile(address_.token_file);
     if (!token.ok()) return token.status();
     curl_easy_setopt(curl, CURLOPT_HTTPAUTH,
                      static_cast<long>(CURLAUTH_BEARER));
@@ -131,6 +126,8 @@ absl::Status ApiClient::Perform(const std::string& path, int64_t timeout_ns,
   }
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, Transfer::Receive);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, Transfer::ReceiveHeader);
+  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, StopWhenAsked);
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, stop_);
@@ -140,9 +137,7 @@ absl::Status ApiClient::Perform(const std::string& path, int64_t timeout_ns,
     return absl::UnavailableError("GET " + url + ": " +
                                   curl_easy_strerror(done));
   }
-  long code = 0;
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
-  return StatusOfCode("GET " + url, code, transfer.text);
+  return StatusOfCode("GET " + url, transfer.Code(), transfer.text);
 }
 
 absl::StatusOr<std::string> ApiClient::Get(const std::string& path,
@@ -155,9 +150,10 @@ absl::StatusOr<std::string> ApiClient::Get(const std::string& path,
 }
 
 absl::Status ApiClient::Stream(
-    const std::string& path, int64_t timeout_ns,
+    const std::string& path, int64_t timeout_ns, std::function<void()> on_open,
     std::function<absl::Status(std::string_view)> on_line) {
   Transfer transfer;
+  transfer.on_open = std::move(on_open);
   transfer.on_line = std::move(on_line);
   return Perform(path, timeout_ns, transfer);
 }

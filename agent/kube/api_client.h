@@ -32,9 +32,11 @@ class ApiClient {
   // kPermissionDenied: 401 and 403. kOutOfRange: 410. kNotFound: 404.
   // kUnavailable: anything else that is not 200, and no answer at all.
   absl::StatusOr<std::string> Get(const std::string& path, int64_t timeout_ns);
-  // Calls `on_line` with each line as it comes, until the server ends the
-  // answer, `on_line` fails (its error is returned) or the time is over.
+  // Calls `on_open` once the server has begun to answer with 200, then
+  // `on_line` with each line as it comes, until the server ends the answer,
+  // `on_line` fails (its error is returned) or the time is over.
   absl::Status Stream(const std::string& path, int64_t timeout_ns,
+                      std::function<void()> on_open,
                       std::function<absl::Status(std::string_view)> on_line);
 
  private:

@@ -133,9 +133,9 @@ absl::Status PodWatch::Watch() {
       PodsOf(options_.node) + "&watch=1&allowWatchBookmarks=true" +
       "&resourceVersion=" + Escape(resource_version_) + "&timeoutSeconds=" +
       std::to_string(std::max<int64_t>(1, watch_ns / kNsPerSecond));
-  PLIMSOLL_RETURN_IF_ERROR(
-      client_.Stream(path, watch_ns + kGetTimeoutNs,
-                     [this](std::string_view line) { return Take(line); }));
+  PLIMSOLL_RETURN_IF_ERROR(client_.Stream(
+      path, watch_ns + kGetTimeoutNs, [this] { Tell(absl::OkStatus()); },
+      [this](std::string_view line) { return Take(line); }));
   Tell(absl::OkStatus());
   return absl::OkStatus();
 }

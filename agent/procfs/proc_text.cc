@@ -94,18 +94,20 @@ absl::StatusOr<ProcStat> ParseStat(std::string_view text) {
   std::string_view fields[kLast + 1];
   for (int i = 3; i <= kLast; ++i) fields[i] = NextField(rest);
   auto parent = ParseInt<int32_t>(fields[4]);
+  auto terminal = ParseInt<int32_t>(fields[7]);
   auto minor_faults = ParseInt<int64_t>(fields[10]);
   auto major_faults = ParseInt<int64_t>(fields[12]);
   auto user = ParseInt<int64_t>(fields[14]);
   auto system = ParseInt<int64_t>(fields[15]);
   auto threads = ParseInt<int32_t>(fields[20]);
   auto start = ParseInt<uint64_t>(fields[22]);
-  if (fields[3].size() != 1 || !parent || !minor_faults || !major_faults ||
-      !user || !system || !threads || !start) {
+  if (fields[3].size() != 1 || !parent || !terminal || !minor_faults ||
+      !major_faults || !user || !system || !threads || !start) {
     return Malformed("stat", "a field is missing or is not a number");
   }
   stat.state = fields[3][0];
   stat.parent_pid = *parent;
+  stat.terminal = *terminal;
   stat.minor_faults = *minor_faults;
   stat.major_faults = *major_faults;
   stat.cpu_ticks = static_cast<int64_t>(static_cast<uint64_t>(*user) +

@@ -22,6 +22,7 @@ struct ProcStat {
   std::string comm;
   char state = '?';
   int32_t parent_pid = 0;
+  int32_t terminal = 0;  // device number of its terminal; 0: none
   int64_t minor_faults = 0;
   int64_t major_faults = 0;
   int64_t cpu_ticks = 0;  // utime + stime, USER_HZ

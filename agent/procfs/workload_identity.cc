@@ -130,6 +130,7 @@ struct Invocation {
   std::string program;  // "python3", "gunicorn", "uwsgi"
   std::string target;   // script, module or application; "" when none
   bool module = false;  // -m
+  std::string command;  // of Django's manage.py: "migrate"
 };
 
 std::string FindOption(const std::vector<std::string>& arguments,
@@ -172,6 +173,18 @@ bool IsServer(std::string_view name) {
     if (name == known) return true;
   }
   return name.starts_with("uwsgi");
+}
+
+// The command of Django's manage.py, which is a program of its own. Anything
+// that does not look like one is an argument's value and not looked at.
+std::string CommandOfManage(std::string_view script,
+                            const std::vector<std::string>& arguments,
+                            size_t after) {
+  if (BaseName(script) != "manage.py" || after >= arguments.size()) return "";
+  const std::string& word = arguments[after];
+  constexpr char kLetters[] = "abcdefghijklmnopqrstuvwxyz_0123456789";
+  const bool other = word.find_first_not_of(kLetters) != std::string::npos;
+  return other || word.size() > kMaxNameBytes ? "" : word;
 }
 
 Invocation Understand(const IdentitySource& source) {
@@ -218,6 +231,7 @@ Invocation Understand(const IdentitySource& source) {
     std::string_view name = invocation.module ? script : BaseName(script);
     if (!IsServer(name)) {
       invocation.target = std::string(script);
+      invocation.command = CommandOfManage(script, arguments, at + 1);
       return invocation;
     }
     invocation.program = std::string(name);
@@ -247,10 +261,11 @@ std::string NameFromInvocation(const Invocation& invocation,
     if (slash != std::string_view::npos && slash > 0) {
       directory = target.substr(0, slash);
     }
+    if (!invocation.command.empty()) name = invocation.command;
   }
   std::string_view parent = BaseName(directory);
-  if (IsGeneric(name) && !parent.empty() && parent != "/" && parent != "." &&
-      parent != name) {
+  if ((IsGeneric(name) || !invocation.command.empty()) && !parent.empty() &&
+      parent != "/" && parent != "." && parent != name) {
     return Clean(std::string(parent) + "-" + std::string(name));
   }
   return Clean(name);
@@ -316,6 +331,7 @@ std::string CommandOf(const IdentitySource& source) {
   std::string command = invocation.program;
   if (invocation.module) command += " -m";
   if (!invocation.target.empty()) command += " " + invocation.target;
+  if (!invocation.command.empty()) command += " " + invocation.command;
   return Clean(command);
 }
 
@@ -328,6 +344,14 @@ void Identify(const IdentitySource& source,
              description.version);
   description.command = CommandOf(source);
   description.container = source.cgroup.container_id;
+
+  if (source.docker) {
+    if (description.version.empty()) {
+      description.version = source.docker->version;
+    }
+    SetIfKnown(source.docker->image_digest, description.image_digest);
+    SetIfKnown(source.docker->owner, description.owner);
+  }
 
   bool in_pod = !source.cgroup.pod_uid.empty();
   std::string pod = attributes.First({"k8s.pod.name"});
@@ -355,6 +379,13 @@ void Identify(const IdentitySource& source,
     auto [name, kind] = NameFromPod(pod);
     workload.name = pod == source.cgroup.pod_uid ? pod : name;
     workload.kind = pod == source.cgroup.pod_uid ? "Pod" : kind;
+    return;
+  }
+  if (source.docker && !source.docker->name.empty()) {
+    workload.name = source.docker->name;
+    workload.kind = source.docker->kind;
+    workload.source = "docker";
+    if (workload.ns.empty()) workload.ns = source.docker->ns;
     return;
   }
   workload.name = NameFromUnit(source.cgroup.unit);

@@ -48,6 +48,13 @@ absl::StatusOr<std::string> ReadRegularFile(const std::string& root,
   return bytes;
 }
 
+absl::Status Explained(const absl::Status& status, const std::string& path) {
+  if (!absl::IsPermissionDenied(status)) return status;
+  return absl::PermissionDeniedError(
+      "the counter file " + path +
+      " is closed to the agent: grant CAP_DAC_READ_SEARCH");
+}
+
 }  // namespace
 
 std::vector<std::string> MappedDatabases(
@@ -75,6 +82,8 @@ absl::StatusOr<core::RequestCounts> RequestReader::Read(
                  std::to_string(source.namespace_pid) + ".db");
   }
   std::vector<core::RequestCount> counts;
+  absl::Status problem = absl::NotFoundError(
+      "no counter file of prometheus_client's multiprocess mode");
   bool any = false;
   for (const std::string& path : paths) {
     auto bytes = ReadRegularFile(source.root, path);
@@ -84,16 +93,14 @@ absl::StatusOr<core::RequestCounts> RequestReader::Read(
             ? ParseMultiprocessFile(*bytes)
             : absl::StatusOr<std::vector<core::RequestCount>>(bytes.status());
     if (!parsed.ok()) {
+      problem = Explained(parsed.status(), path);
       ++*bad_files;
       continue;
     }
     any = true;
     std::move(parsed->begin(), parsed->end(), std::back_inserter(counts));
   }
-  if (!any) {
-    return absl::NotFoundError(
-        "no counter file of prometheus_client's multiprocess mode");
-  }
+  if (!any) return problem;
   core::RequestCounts result = FilterRequests(filter_, std::move(counts));
   result.source = "prometheus-multiprocess";
   return result;

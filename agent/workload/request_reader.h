@@ -26,8 +26,9 @@ class RequestReader {
  public:
   explicit RequestReader(RequestFilter filter) : filter_(std::move(filter)) {}
 
-  // kNotFound: it has no such files. `bad_files` counts those that could not
-  // be parsed; what was read of them is used.
+  // kNotFound: it has no such files. kPermissionDenied: what to grant, where it
+  // has only such as may not be read. `bad_files` counts those that could not
+  // be read or parsed; what was read of the others is used.
   absl::StatusOr<core::RequestCounts> Read(const RequestSource& source,
                                            int64_t* bad_files) const;
 

@@ -5,8 +5,11 @@
 #include <map>
 #include <set>
 
+#include "collector/core/by_hand.h"
+#include "collector/core/cause.h"
 #include "collector/core/diagnosis_stored.h"
 #include "collector/core/instances.h"
+#include "collector/core/neighbours.h"
 
 namespace plimsoll::collector {
 namespace {
@@ -48,13 +51,20 @@ AffectedProcess Affected(const ProcessTrend& trend, bool leaking) {
   p.node = trend.info.node;
   p.region = trend.info.region;
   p.version = trend.info.version;
+  p.by_hand = StartedByHand(trend.info);
   p.instance = InstanceOf(trend.info, HasOwnLimit(trend));
   p.limit_of_node = trend.finding.limit_of_node;
   p.leaking = leaking;
   p.pressed = trend.finding.holds;
   if (trend.recent_bytes_per_s) p.bytes_per_s = *trend.recent_bytes_per_s;
-  if (trend.judged) p.bytes_per_s = trend.judged->bytes_per_s;
-  if (trend.finding.holds) p.bytes_per_s = trend.finding.bytes_per_s;
+  if (trend.judged) {
+    p.bytes_per_s = trend.judged->bytes_per_s;
+    p.model_limited = trend.judged->model_limited;
+  }
+  if (trend.finding.holds) {
+    p.bytes_per_s = trend.finding.bytes_per_s;
+    p.model_limited.clear();
+  }
   if (trend.finding.usage_bytes > 0) p.usage_bytes = trend.finding.usage_bytes;
   if (trend.finding.limit_bytes > 0) p.limit_bytes = trend.finding.limit_bytes;
   if (leaking) p.time_to_limit = TimeToLimitOf(trend);
@@ -94,11 +104,15 @@ void SummariseRegions(const std::vector<InstanceGrowth>& instances,
 void Count(Incident& incident) {
   std::set<std::string> instances;
   incident.workload_processes = incident.leaking_processes = 0;
+  incident.model_limited.clear();
   for (const AffectedProcess& p : incident.processes) {
     if (p.helper) continue;
     ++incident.workload_processes;
     incident.leaking_processes += p.leaking ? 1 : 0;
     instances.insert(p.instance);
+    if (p.leaking && incident.model_limited.empty()) {
+      incident.model_limited = p.model_limited;
+    }
   }
   incident.workload_instances = static_cast<int32_t>(instances.size());
 }
@@ -122,12 +136,12 @@ void SummariseTypes(const std::vector<const ProcessTrend*>& trends,
   if (!ranked.empty()) incident.types = std::move(ranked);
 }
 
+// Of the slope that Affected takes.
 double WindowOf(const ProcessTrend& trend) {
+  if (!trend.finding.holds && trend.judged) return trend.judged->window_s;
   const double watched =
       static_cast<double>(trend.last_seen_ns - trend.watched_from_ns) / 1e9;
-  return std::max({trend.finding.window_s,
-                   trend.judged ? trend.judged->window_s : 0,
-                   std::min(600.0, watched)});
+  return std::max(trend.finding.window_s, std::min(600.0, watched));
 }
 
 }  // namespace
@@ -195,6 +209,8 @@ absl::Status DiagnoseStored(const FleetReader& reader,
                             Incident& incident) {
   absl::Status first = ReadTypes(reader, now_ns, incident);
   first.Update(ReadShares(reader, now_ns, incident));
+  first.Update(ReadCollector(reader, now_ns, incident));
+  first.Update(ReadNeighbours(reader, now_ns, incident));
   first.Update(ReadCoverage(reader, incident));
   first.Update(ReadRequests(reader, incident));
   first.Update(ReadStacks(reader, now_ns, incident));

@@ -6,7 +6,6 @@
 #include <set>
 
 #include "collector/core/robust_slope.h"
-#include "collector/core/traffic.h"
 #include "collector/core/type_growth.h"
 #include "plimsoll/base/status_macros.h"
 
@@ -15,13 +14,15 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kLeastWindowNs = 300 * kSecond;
-constexpr int64_t kTrafficWindowNs = 3600 * kSecond;
 constexpr int64_t kEvidenceBeforeNs = 600 * kSecond;
 constexpr size_t kMostStacks = 10;
+// Of malloc's chunks (collector/rpc): Python's objects and what they own; free
+// ones.
+constexpr char kMallocPython[] = "malloc_python_bytes";
+constexpr char kMallocFree[] = "malloc_free_bytes";
 constexpr size_t kMostTypes = 10;
 constexpr size_t kMostTypePoints = 100;
 constexpr size_t kMostTypeProcesses = 4;
-constexpr size_t kMostTrafficProcesses = 12;
 
 absl::StatusOr<std::optional<double>> SlopeOf(const FleetReader& reader,
                                               ProcessKey process,
@@ -52,26 +53,37 @@ int TypeRank(const Incident& incident, const std::string& type) {
   return -1;
 }
 
-int KindRank(const std::string& kind) {
-  if (kind == "birth") return 0;  // followed to what stays
-  if (kind == "window") return 1;
-  return kind == "page" || kind == "native" ? 2 : -1;
+// Native rows have no type; they lead where native memory is what grows.
+int RowRank(const Incident& incident, const StackEvidence& row) {
+  return row.kind == "native" && incident.cause == Verdict::kNative
+             ? 0
+             : TypeRank(incident, row.type);
 }
 
-absl::StatusOr<TrafficSeries> SeriesOf(const FleetReader& reader,
-                                       ProcessKey process, int64_t from,
-                                       int64_t to) {
-  TrafficSeries series;
-  PLIMSOLL_ASSIGN_OR_RETURN(const auto names,
-                            reader.Series(process, metric::kRequests));
-  for (const SeriesName& name : names) {
-    PLIMSOLL_ASSIGN_OR_RETURN(auto samples,
-                              reader.Read(process, name, from, to));
-    if (!samples.empty()) series.requests[name.label] = std::move(samples);
+int KindRank(const std::string& kind) {
+  // Followed to what stays.
+  if (kind == "birth" || kind == "native") return 0;
+  if (kind == "window") return 1;
+  return kind == "page" ? 2 : -1;
+}
+
+// Where births of the first type could not be followed (large objects): the
+// type with more of the growth whose births were, "" if there is none.
+std::string FollowedInstead(const Incident& incident,
+                            const std::vector<StackEvidence>& found) {
+  std::string best;
+  double most = incident.types.empty() ? 0 : incident.types.front().share;
+  for (const StackEvidence& s : found) {
+    if (s.kind != "birth") continue;
+    const int rank = TypeRank(incident, s.type);
+    if (rank == 0) return "";
+    if (rank < 0 || rank >= static_cast<int>(incident.types.size())) continue;
+    const double share = incident.types[static_cast<size_t>(rank)].share;
+    if (share <= most) continue;
+    most = share;
+    best = s.type;
   }
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      series.bytes, reader.Read(process, {metric::kAnon, ""}, from, to));
-  return series;
+  return best;
 }
 
 // Why a window that is over brought nothing; "" when it is done.
@@ -82,58 +94,6 @@ std::string ProblemOf(const CommandState& command) {
                                                               : "failed";
   return "the window " + how + ": " +
          (command.reason.empty() ? "no reason given" : command.reason);
-}
-
-struct RegionSums {
-  double growth = 0, requests = 0;
-};
-
-// Growth over the requests of the first cause, by region.
-void PerRequest(const std::map<std::string, RegionSums>& sums,
-                Incident& incident) {
-  for (RegionGrowth& region : incident.regions) {
-    region.bytes_per_request.reset();
-    const auto at = sums.find(region.region);
-    if (at == sums.end() || at->second.requests < 1) continue;
-    const double value = at->second.growth / at->second.requests;
-    const double slope = region.bytes_per_s.value;
-    if (slope <= 0) continue;
-    const Estimate& s = region.bytes_per_s;
-    region.bytes_per_request =
-        Estimate{value, value * s.lo / slope, value * s.hi / slope};
-  }
-}
-
-// Restates each cause's share as its requests' part of the rate that the page
-// gives, so that bytes per request times requests per minute is that share.
-void ShareOfRate(const std::vector<TrafficSeries>& all,
-                 const std::vector<const AffectedProcess*>& whose,
-                 int64_t now_ns, Incident& incident) {
-  const int64_t from = now_ns - static_cast<int64_t>(incident.window_s * 1e9);
-  std::set<std::string> instances;
-  for (const AffectedProcess* p : whose) {
-    if (p->leaking) instances.insert(p->instance);
-  }
-  const double rate = incident.bytes_per_s.value;
-  if (instances.empty() || rate <= 0) return;
-  double unexplained = 1;
-  for (TrafficCause& cause : incident.traffic.causes) {
-    double per_s = 0;
-    bool known = false;
-    for (size_t i = 0; i < all.size(); ++i) {
-      if (!whose[i]->leaking) continue;
-      const auto one = RequestRate(all[i], cause.attributes, from, now_ns);
-      known = known || one.has_value();
-      per_s += one.value_or(0);
-    }
-    if (known) {
-      cause.requests_per_s = per_s / static_cast<double>(instances.size());
-      cause.share = std::min(
-          1.0, cause.bytes_per_request.value * *cause.requests_per_s / rate);
-    }
-    unexplained -= cause.share;
-  }
-  incident.traffic.unexplained_share = std::max(0.0, unexplained);
 }
 
 absl::StatusOr<Epoch> ReadEpoch(const FleetReader& reader, ProcessKey process,
@@ -212,10 +172,19 @@ absl::Status ReadShares(const FleetReader& reader, int64_t now_ns,
   PLIMSOLL_ASSIGN_OR_RETURN(
       const auto free,
       SlopeOf(reader, worst->process, metric::kFreeBytes, from, now_ns + 1));
+  // Objects over 512 bytes, and the buffers of lists, dicts and strings, are
+  // malloc's: a picture in a BytesIO is as much Python's as an instance.
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      const auto malloc_python,
+      SlopeOf(reader, worst->process, kMallocPython, from, now_ns + 1));
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      const auto malloc_free,
+      SlopeOf(reader, worst->process, kMallocFree, from, now_ns + 1));
   if (!anon || *anon <= 0 || !live) return absl::OkStatus();
-  incident.shares.python = *live / *anon;
-  if (free) incident.shares.free = *free / *anon;
-  incident.shares.native = 1 - *live / *anon - free.value_or(0) / *anon;
+  incident.shares.python = (*live + malloc_python.value_or(0)) / *anon;
+  const double unused = free.value_or(0) + malloc_free.value_or(0);
+  if (free) incident.shares.free = unused / *anon;
+  incident.shares.native = 1 - *incident.shares.python - unused / *anon;
   return absl::OkStatus();
 }
 
@@ -262,48 +231,28 @@ absl::Status ReadStacks(const FleetReader& reader, int64_t now_ns,
       }
     }
   }
-  std::stable_sort(found.begin(), found.end(),
-                   [&](const StackEvidence& a, const StackEvidence& b) {
-                     const int ta = TypeRank(incident, a.type);
-                     const int tb = TypeRank(incident, b.type);
-                     if (ta != tb) return ta < tb;
-                     const int ka = KindRank(a.kind), kb = KindRank(b.kind);
-                     if (ka != kb) return ka < kb;
-                     if (a.objects != b.objects) return a.objects > b.objects;
-                     return a.time_ns > b.time_ns;
-                   });
+  const std::string followed = FollowedInstead(incident, found);
+  const auto rank = [&](const StackEvidence& s) {
+    const bool instead =
+        !followed.empty() && s.type == followed && s.kind == "birth";
+    return instead ? -1 : RowRank(incident, s);
+  };
+  std::stable_sort(
+      found.begin(), found.end(),
+      [&](const StackEvidence& a, const StackEvidence& b) {
+        const int ta = rank(a);
+        const int tb = rank(b);
+        if (ta != tb) return ta < tb;
+        const int ka = KindRank(a.kind), kb = KindRank(b.kind);
+        if (ka != kb) return ka < kb;
+        if (a.kind == "native" && b.kind == "native" && a.bytes != b.bytes) {
+          return a.bytes > b.bytes;
+        }
+        if (a.objects != b.objects) return a.objects > b.objects;
+        return a.time_ns > b.time_ns;
+      });
   if (found.size() > kMostStacks) found.resize(kMostStacks);
   if (!found.empty()) incident.stacks = std::move(found);
-  return absl::OkStatus();
-}
-
-absl::Status ReadTraffic(const FleetReader& reader,
-                         const TrafficThresholds& thresholds, int64_t now_ns,
-                         Incident& incident) {
-  const int64_t from = now_ns - kTrafficWindowNs;
-  std::vector<TrafficSeries> all;
-  std::vector<const AffectedProcess*> whose;
-  for (const AffectedProcess& p : incident.processes) {
-    if (all.size() >= kMostTrafficProcesses) break;
-    PLIMSOLL_ASSIGN_OR_RETURN(TrafficSeries series,
-                              SeriesOf(reader, p.process, from, now_ns + 1));
-    if (series.requests.empty() || series.bytes.size() < 3) continue;
-    all.push_back(std::move(series));
-    whose.push_back(&p);
-  }
-  incident.traffic = AttributeTraffic(all, thresholds);
-  std::map<std::string, RegionSums> sums;
-  if (!incident.traffic.causes.empty()) {
-    for (size_t i = 0; i < all.size(); ++i) {
-      RegionSums& sum = sums[whose[i]->region];
-      sum.growth += all[i].bytes.back().value - all[i].bytes.front().value;
-      sum.requests += RequestsWith(
-          all[i], incident.traffic.causes.front().attributes,
-          all[i].bytes.front().time_ns, all[i].bytes.back().time_ns);
-    }
-  }
-  PerRequest(sums, incident);
-  ShareOfRate(all, whose, now_ns, incident);
   return absl::OkStatus();
 }
 

@@ -6,13 +6,18 @@
 #include <set>
 #include <utility>
 
+#include "collector/core/announcer.h"
+#include "collector/core/cause.h"
 #include "collector/core/diagnosis.h"
+#include "collector/core/evidence_request.h"
 #include "collector/core/incident_book.h"
+#include "collector/core/incident_memory.h"
 #include "collector/core/judge_fleet.h"
 #include "collector/core/lifecycle.h"
 #include "collector/core/page_text.h"
 #include "collector/core/process_table.h"
 #include "collector/core/recent_history.h"
+#include "collector/core/resolution.h"
 
 namespace plimsoll::collector {
 namespace {
@@ -20,7 +25,6 @@ namespace {
 using TrendsByWorkload = std::map<WorkloadName, std::vector<ProcessTrend>>;
 
 constexpr double kForgetProcesses_s = 3600;
-constexpr size_t kMostEvidenceTypes = 3;
 
 int64_t Nanos(double seconds) { return static_cast<int64_t>(seconds * 1e9); }
 
@@ -33,6 +37,8 @@ class Engine::Impl {
         options_(std::move(options)),
         table_(options_.thresholds.imminent),
         book_(ports_.incidents, options_.thresholds.incident),
+        announcer_(ports_.notifiers, ports_.silences,
+                   {options_.external_url, options_.runbook_url}),
         fleet_(options_.thresholds.judgement) {}
 
   absl::Status Restore(int64_t now_ns);
@@ -50,29 +56,28 @@ class Engine::Impl {
   void OpenImminent(const TrendsByWorkload& trends, int64_t now_ns);
   void Advance(Incident& incident, const std::vector<ProcessTrend>& trends,
                int64_t now_ns);
-  IncidentFacts FactsOf(const Incident& incident,
-                        const std::vector<ProcessTrend>& trends);
   void Diagnose(Incident& incident, const std::vector<ProcessTrend>& trends,
                 int64_t now_ns);
   void RequestEvidence(Incident& incident, int64_t now_ns);
   void Say(const Incident& incident);
-  void NoteDelivery(const std::string& id);
+  void NoteReceipts();
+  void FollowClock(int64_t now_ns);
   void Note(const absl::Status& status);
 
   const EnginePorts ports_;
   const EngineOptions options_;
   ProcessTable table_;
   IncidentBook book_;
+  const Announcer announcer_;
   FleetState fleet_;
   std::map<ProcessKey, ProcessJudgement> judged_;  // those that stand
-  // By incident: when growth was last seen and its text last made.
-  std::map<std::string, int64_t> last_growing_ns_, last_refresh_ns_;
+  IncidentMemory memory_;
   int64_t last_judge_ns_ = 0;
   absl::Status first_error_;  // of this call
 
   // Written by the analysis thread, read by any.
   std::atomic<int64_t> judgements_{0}, fired_{0}, resolved_{0}, dropped_{0},
-      errors_{0};
+      errors_{0}, clock_jumps_{0};
 };
 
 void Engine::Impl::Note(const absl::Status& status) {
@@ -81,25 +86,19 @@ void Engine::Impl::Note(const absl::Status& status) {
   first_error_.Update(status);
 }
 
-// Kept with the incident, so that a restart does not page again.
-void Engine::Impl::NoteDelivery(const std::string& id) {
-  Incident* incident = book_.Find(id);
-  if (incident == nullptr || incident->page_delivered ||
-      incident->state != IncidentState::kFiring || ports_.notifiers.empty() ||
-      !std::all_of(ports_.notifiers.begin(), ports_.notifiers.end(),
-                   [&](const Notifier* n) { return n->Delivered(id); })) {
-    return;
+// Kept with the incident, so that a restart pages nobody twice.
+void Engine::Impl::NoteReceipts() {
+  for (const Receipt& receipt : announcer_.TakeReceipts()) {
+    Incident* incident = book_.Find(receipt.incident_id);
+    if (incident == nullptr) continue;
+    Record(receipt.told, *incident);
+    Note(book_.Save(*incident));
   }
-  incident->page_delivered = true;
-  Note(book_.Save(*incident));
 }
 
 void Engine::Impl::Say(const Incident& incident) {
   Note(book_.Save(incident));
-  if (incident.state == IncidentState::kPending) return;
-  const Notification notification =
-      NotificationOf(incident, options_.external_url);
-  for (Notifier* notifier : ports_.notifiers) notifier->Notify(notification);
+  announcer_.Say(incident);
 }
 
 absl::Status Engine::Impl::Restore(int64_t now_ns) {
@@ -108,15 +107,12 @@ absl::Status Engine::Impl::Restore(int64_t now_ns) {
   Note(loaded);
   for (const std::string& id : book_.OpenIds()) {
     // What was growing before the restart is given time to show it again.
-    last_growing_ns_[id] = now_ns;
-    if (const Incident* i = book_.Find(id);
-        i->state == IncidentState::kFiring) {
-      for (Notifier* notifier : ports_.notifiers) {
-        Notification said = NotificationOf(*i, options_.external_url);
-        said.said_before = i->page_delivered;
-        notifier->Notify(said);
-      }
-    }
+    memory_.Grew(id, now_ns);
+    announcer_.Say(*book_.Find(id));
+  }
+  // Whoever knows of a page and not of its end, as we went down in between.
+  for (const Incident& i : book_.Copies()) {
+    if (EndIsUntold(i)) announcer_.Say(i);
   }
   Note(ReplayRecent(*ports_.reader, thresholds().imminent, now_ns,
                     [this](const ProcessInfo& info, const Observation& o) {
@@ -151,16 +147,12 @@ void Engine::Impl::OpenImminent(const TrendsByWorkload& trends,
     draft.workload = workload;
     DiagnoseTrends(processes, thresholds(), now_ns, draft);
     Note(DiagnoseStored(*ports_.reader, thresholds(), now_ns, draft));
-    // Objects of a type rise, by the rule; they name the cause unless they are
-    // the smaller part of the growth.
-    const double python = draft.shares.python.value_or(1);
-    const Verdict cause = python >= thresholds().cause.python_majority
-                              ? Verdict::kPythonObject
-                              : Verdict::kMixed;
+    draft.rule = "imminent";
+    const Verdict cause = RefinedCause(draft, thresholds().cause);
     Incident& incident = book_.Open(workload, cause, now_ns);
     incident.rule = "imminent";
     incident.page = true;
-    last_growing_ns_[incident.id] = now_ns;
+    memory_.Grew(incident.id, now_ns);
     Diagnose(incident, processes, now_ns);
     RequestEvidence(incident, now_ns);
     Say(incident);
@@ -172,74 +164,23 @@ void Engine::Impl::Diagnose(Incident& incident,
                             int64_t now_ns) {
   DiagnoseTrends(trends, thresholds(), now_ns, incident);
   Note(DiagnoseStored(*ports_.reader, thresholds(), now_ns, incident));
+  if (incident.state == IncidentState::kPending) {
+    incident.cause = RefinedCause(incident, thresholds().cause);
+  }
   incident.updated_ns = now_ns;
+  // A label: it stays as it was when people were told.
+  for (const ProcessTrend& t : trends) {
+    if (incident.fired_ns > 0 || !incident.owner.empty()) break;
+    incident.owner = t.info.owner;
+  }
   incident.text = WritePage(incident, options_.external_url);
-  last_refresh_ns_[incident.id] = now_ns;
+  memory_.Refreshed(incident.id, now_ns);
 }
 
 void Engine::Impl::RequestEvidence(Incident& incident, int64_t now_ns) {
-  incident.evidence_requested_ns = now_ns;
-  incident.evidence_problem.clear();
-  if (ports_.requester == nullptr) {
-    incident.evidence_problem =
-        "the agent could not be asked: no agent takes commands";
-    return;
-  }
-  std::vector<std::string> types;
-  for (const GrowingType& t : incident.types) {
-    if (types.size() < kMostEvidenceTypes) types.push_back(t.type);
-  }
-  const AffectedProcess* worst = nullptr;
-  const AffectedProcess* sibling = nullptr;
-  for (const AffectedProcess& p : incident.processes) {
-    if (p.leaking && worst == nullptr) worst = &p;
-    if (p.leaking || p.helper || worst == nullptr) continue;
-    // Of another region, if there is one: what differs there is the clue.
-    if (sibling == nullptr ||
-        (sibling->region == worst->region && p.region != worst->region)) {
-      sibling = &p;
-    }
-  }
-  const int64_t duration = Nanos(thresholds().incident.evidence_window_s);
-  if (worst != nullptr) {
-    const absl::Status asked =
-        ports_.requester->RequestWindow(worst->process, types, duration);
-    if (!asked.ok()) {
-      incident.evidence_problem =
-          "the agent could not be asked: " + std::string(asked.message());
-    }
-    Note(asked);
-  }
-  if (sibling != nullptr) {
-    Note(ports_.requester->RequestWindow(sibling->process, types, duration));
-  }
-}
-
-IncidentFacts Engine::Impl::FactsOf(const Incident& incident,
-                                    const std::vector<ProcessTrend>& trends) {
-  IncidentFacts facts;
-  int64_t& last_growing = last_growing_ns_[incident.id];
-  std::set<ProcessKey> leaking, alive;
-  for (const AffectedProcess& p : incident.processes) {
-    if (p.leaking) leaking.insert(p.process);
-  }
-  for (const ProcessTrend& t : trends) {
-    if (t.finding.confirmed || t.judged) facts.confirmed = true;
-    if (!t.exited) alive.insert(t.info.key);
-    if (leaking.contains(t.info.key) && t.oom_killed) facts.oom_killed = true;
-    if (IsGrowing(t, thresholds())) {
-      last_growing = std::max(last_growing, t.last_seen_ns);
-    }
-  }
-  facts.last_growing_ns = last_growing;
-  facts.all_gone =
-      !trends.empty() && !leaking.empty() &&
-      std::none_of(leaking.begin(), leaking.end(),
-                   [&](ProcessKey key) { return alive.contains(key); });
-  facts.evidence_arrived = !incident.stacks.empty();
-  facts.evidence_possible =
-      incident.evidence_requested_ns > 0 && incident.evidence_problem.empty();
-  return facts;
+  Note(AskForEvidence(ports_.requester,
+                      Nanos(thresholds().incident.evidence_window_s), now_ns,
+                      incident));
 }
 
 void Engine::Impl::Advance(Incident& incident,
@@ -247,39 +188,41 @@ void Engine::Impl::Advance(Incident& incident,
                            int64_t now_ns) {
   const IncidentThresholds& t = thresholds().incident;
   const bool due =
-      now_ns - last_refresh_ns_[incident.id] >=
+      now_ns - memory_.last_refresh_ns(incident.id) >=
       (incident.state == IncidentState::kPending ? Nanos(5)
                                                  : Nanos(t.refresh_s));
   const PageText before = incident.text;
+  const bool silence_changed = announcer_.LookAtSilences(incident, now_ns);
   if (due) Diagnose(incident, trends, now_ns);
   if (due && incident.stacks.empty() &&
       now_ns - incident.evidence_requested_ns >= Nanos(t.evidence_repeat_s)) {
     RequestEvidence(incident, now_ns);
   }
-  const Decision decision =
-      Decide(incident, FactsOf(incident, trends), t, now_ns);
+  const Decision decision = Decide(
+      incident, memory_.FactsOf(incident, trends, thresholds()), t, now_ns);
   switch (decision.step) {
     case Step::kStay:
-      if (!(before == incident.text)) Say(incident);
+      if (silence_changed || !(before == incident.text)) Say(incident);
       return;
     case Step::kFire:
       incident.state = IncidentState::kFiring;
       incident.fired_ns = now_ns;
       Diagnose(incident, trends, now_ns);
+      announcer_.LookAtSilences(incident, now_ns);
       ++fired_;
       break;
     case Step::kResolve:
       incident.state = IncidentState::kResolved;
       incident.resolved_ns = now_ns;
       incident.updated_ns = now_ns;
-      incident.resolve_reason = decision.reason;
+      incident.resolve_reason = WhyResolved(incident, trends, *ports_.reader,
+                                            now_ns, decision.reason);
       ++resolved_;
       break;
     case Step::kDrop: {
       ++dropped_;
       const std::string id = incident.id;
-      last_growing_ns_.erase(id);
-      last_refresh_ns_.erase(id);
+      memory_.Forget(id);
       Note(book_.Drop(id));
       return;
     }
@@ -298,7 +241,7 @@ absl::Status Engine::Impl::Judge(int64_t now_ns) {
   for (const WorkloadJudgement& w : fleet.found) {
     const bool known = book_.FindOpen(w.workload) != nullptr;
     Incident& incident = book_.Open(w.workload, w.cause, now_ns);
-    last_growing_ns_[incident.id] = now_ns;
+    memory_.Grew(incident.id, now_ns);
     if (known) {
       // A ticket that has become urgent pages.
       incident.page = incident.page || w.page;
@@ -326,12 +269,23 @@ absl::Status Engine::Impl::Judge(int64_t now_ns) {
   return std::exchange(first_error_, absl::OkStatus());
 }
 
+void Engine::Impl::FollowClock(int64_t now_ns) {
+  const int64_t set_by_ns = memory_.FollowClock(now_ns);
+  if (set_by_ns == 0) return;
+  ++clock_jumps_;
+  last_judge_ns_ += set_by_ns;
+  for (const std::string& id : book_.OpenIds()) {
+    book_.Find(id)->evidence_requested_ns += set_by_ns;
+  }
+}
+
 absl::Status Engine::Impl::Tick(int64_t now_ns) {
   first_error_ = absl::OkStatus();
   if (last_judge_ns_ == 0) last_judge_ns_ = now_ns;
+  FollowClock(now_ns);
   if (now_ns - last_judge_ns_ >= Nanos(thresholds().judgement.every_s)) {
     first_error_.Update(Judge(now_ns));
-    table_.Forget(now_ns - Nanos(kForgetProcesses_s));
+    table_.Forget(now_ns, Nanos(kForgetProcesses_s));
     fleet_.confirmations.Forget(now_ns - Nanos(kForgetProcesses_s));
     book_.ForgetResolved(now_ns);
   }
@@ -342,8 +296,8 @@ absl::Status Engine::Impl::Tick(int64_t now_ns) {
     const auto at = trends.find(incident->workload);
     static const std::vector<ProcessTrend> kNone;
     Advance(*incident, at == trends.end() ? kNone : at->second, now_ns);
-    NoteDelivery(id);
   }
+  NoteReceipts();
   return std::exchange(first_error_, absl::OkStatus());
 }
 
@@ -355,6 +309,7 @@ EngineCounters Engine::Impl::counters() const {
   c.incidents_resolved = resolved_;
   c.suspicions_dropped = dropped_;
   c.port_errors = errors_;
+  c.clock_jumps = clock_jumps_;
   return c;
 }
 

@@ -9,7 +9,8 @@
 //
 // Wiring (collector/server.cc):
 //   Engine engine({.reader = &store, .requester = &commands,
-//                  .incidents = &store, .notifiers = {&alertmanager}},
+//                  .incidents = &store, .silences = &watch,
+//                  .notifiers = {&alertmanager}},
 //                 EngineOptions{.external_url = config.external_url});
 //   PLIMSOLL_RETURN_IF_ERROR(engine.Restore(now));
 //   // ingest, after the batch is stored:  engine.OnSnapshot(info,
@@ -41,11 +42,13 @@ struct EnginePorts {
   const FleetReader* reader = nullptr;
   EvidenceRequester* requester = nullptr;  // null: no evidence can be had
   IncidentStore* incidents = nullptr;
+  const SilenceReader* silences = nullptr;  // null: nothing is silenced
   std::vector<Notifier*> notifiers;
 };
 
 struct EngineOptions {
   std::string external_url = "http://127.0.0.1:7070";
+  std::string runbook_url;  // "": external_url/runbook
   Thresholds thresholds;
 };
 
@@ -57,6 +60,7 @@ struct EngineCounters {
   int64_t incidents_resolved = 0;
   int64_t suspicions_dropped = 0;  // pending ones that went away
   int64_t port_errors = 0;         // a port failed; the incident goes on
+  int64_t clock_jumps = 0;         // our clock was set, or the machine slept
 };
 
 class Engine {

@@ -79,7 +79,9 @@ inline constexpr char kLiveBytes[] = "python_live_bytes";  // all types
 inline constexpr char kLiveBlocks[] = "python_live_blocks";
 inline constexpr char kFreeBytes[] = "python_free_bytes";  // in its arenas
 inline constexpr char kTypeObjects[] = "type_objects";     // label: type name
-inline constexpr char kTypeBytes[] = "type_bytes";         // label: type name
+// Standard error of type_objects, rounded up; nothing where they were counted.
+inline constexpr char kTypeObjectsError[] = "type_objects_error";
+inline constexpr char kTypeBytes[] = "type_bytes";  // label: type name
 inline constexpr char kNodeAvailable[] = "node_mem_available_bytes";
 inline constexpr char kRequests[] = "requests_total";  // label: k=v,k=v
 }  // namespace metric

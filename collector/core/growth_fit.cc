@@ -1,6 +1,8 @@
 #include "collector/core/growth_fit.h"
 
 #include <algorithm>
+#include <array>
+#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <span>
 
@@ -20,6 +22,9 @@ constexpr double kFewestRequests = 100;
 // Load is taken out when less than this share of the squares is left.
 constexpr double kLoadGain = 0.7;
 constexpr double kLeastApart = 0.05;  // 1 - r^2 of load and the axis
+// Levels at the ends are means of so many floors; the noise of one end is that
+// of an hour, since that of less may be correlated.
+constexpr size_t kEndFloors = 3, kNoiseLag = 12;
 
 double SlopeOf(std::span<const Point> points) {
   const Epoch epoch(points.begin(), points.end());
@@ -79,7 +84,8 @@ Epoch TroughsOf(const Epoch& floors, GrowthFit& out) {
   return points;
 }
 
-// The share of the slope that is gone once the largest jump is taken out.
+// The share of the slope that is gone where what is before and what is behind
+// the largest jump are looked at apart.
 double StepShare(const Epoch& points, double slope) {
   size_t at = 1;
   for (size_t i = 2; i < points.size(); ++i) {
@@ -90,9 +96,10 @@ double StepShare(const Epoch& points, double slope) {
   const double expected = slope * (points[at].t_s - points[at - 1].t_s);
   const double jump = points[at].y - points[at - 1].y - expected;
   if (jump <= 0 || slope <= 0) return 0;
-  Epoch without = points;
-  for (size_t i = at; i < without.size(); ++i) without[i].y -= jump;
-  return 1 - SlopeOf(without) / slope;
+  const auto middle = points.begin() + static_cast<std::ptrdiff_t>(at);
+  const std::array<Epoch, 2> sides = {Epoch(points.begin(), middle),
+                                      Epoch(middle, points.end())};
+  return 1 - TheilSen(sides).value_or(slope) / slope;
 }
 
 // Rate of requests about each floor, over an hour, so that their own noise is
@@ -172,6 +179,46 @@ Epoch OnLoad(const Epoch& floors, const std::vector<double>& requests,
   return best;
 }
 
+// The difference of the levels at both ends, and how far such a difference is
+// off: the mean square of differences between levels that are an hour apart,
+// less the trend.
+Estimate Gained(const Epoch& points, double& bend) {
+  const size_t n = points.size();
+  const size_t k = std::clamp<size_t>(n / 6, 1, kEndFloors);
+  Epoch means;
+  for (size_t i = 0; i + k <= n; ++i) {
+    Point mean;
+    for (size_t j = i; j < i + k; ++j) {
+      mean.t_s += points[j].t_s / static_cast<double>(k);
+      mean.y += points[j].y / static_cast<double>(k);
+    }
+    means.push_back(mean);
+  }
+  const double span = means.back().t_s - means.front().t_s;
+  if (span <= 0) return {};
+  const double rate = (means.back().y - means.front().y) / span;
+  const Point& middle = means[means.size() / 2];
+  if (middle.t_s > means.front().t_s && middle.t_s < means.back().t_s) {
+    bend = (means.back().y - middle.y) / (means.back().t_s - middle.t_s) -
+           (middle.y - means.front().y) / (middle.t_s - means.front().t_s);
+  }
+  const size_t lag = std::clamp<size_t>(n / 3, 1, kNoiseLag);
+  double squares = 0, count = 0;
+  for (size_t i = 0; i + lag < means.size(); ++i) {
+    const double off = means[i + lag].y - means[i].y -
+                       rate * (means[i + lag].t_s - means[i].t_s);
+    squares += off * off;
+    count += 1;
+  }
+  if (count < 2) return {rate};
+  const double dof =
+      std::max(2.0, static_cast<double>(n) / static_cast<double>(lag));
+  const double half =
+      boost::math::quantile(boost::math::students_t(dof), 0.975) *
+      std::sqrt(squares / count) / span;
+  return {rate, rate - half, rate + half};
+}
+
 }  // namespace
 
 std::optional<GrowthFit> FitGrowth(const Epoch& floors,
@@ -185,6 +232,7 @@ std::optional<GrowthFit> FitGrowth(const Epoch& floors,
   if (!fit) return std::nullopt;
   out.slope = fit->slope;
   out.z = fit->z;
+  out.gained = Gained(points, out.bend);
   out.window_s = points.back().t_s - points.front().t_s;
   out.points = static_cast<int>(points.size());
   const double b = fit->slope.value;

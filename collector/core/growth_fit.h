@@ -13,7 +13,12 @@
 namespace plimsoll::collector {
 
 struct GrowthFit {
-  Estimate slope;  // per second
+  Estimate slope;  // per second, of the mean pace: wide enough to look ahead
+  // What was gained over the window itself, per second. Its interval holds what
+  // the level's noise at both ends leaves open and no more: the pace of a leak
+  // by requests varies, but what it took is known.
+  Estimate gained;
+  double bend = 0;  // rate of the second half of it less that of the first
   double z = 0;
   double window_s = 0;
   int points = 0;              // after troughs of a saw were taken

@@ -11,6 +11,7 @@
 
 #include "collector/core/estimate.h"
 #include "collector/core/fleet.h"
+#include "collector/core/incident_traffic.h"
 #include "collector/core/verdict.h"
 
 namespace plimsoll::collector {
@@ -32,6 +33,7 @@ struct AffectedProcess {
   std::string pod, node, region, version;
   std::string instance;  // instances.h
   Estimate bytes_per_s;
+  std::string model_limited;  // ProcessJudgement's
   std::optional<double> usage_bytes, limit_bytes;
   std::optional<TimeToLimit> time_to_limit;  // of its instance
   bool pressed = false;  // timed by what presses on the limit, not by itself
@@ -39,30 +41,9 @@ struct AffectedProcess {
   // The limit is what its node had left, as no limit is set.
   bool limit_of_node = false;
   bool helper = false;  // neither grows nor serves: counted nowhere
+  std::string by_hand;  // who started it, if a person did; by_hand.h
   friend bool operator==(const AffectedProcess&,
                          const AffectedProcess&) = default;
-};
-
-// Bytes per request of an attribute value or a pair of them.
-struct TrafficCause {
-  std::string attributes;  // "city=singapore,outcome=exception"; "": any
-  Estimate bytes_per_request;
-  double share = 0;  // of the leak
-  double vif = 0;    // variance inflation by the other attributes
-  double requests = 0;
-  // Of one leaking instance, over the window of the slope: times
-  // bytes_per_request it is `share` of the incident's bytes_per_s.
-  std::optional<double> requests_per_s;
-  std::vector<std::string> inseparable_from;
-  friend bool operator==(const TrafficCause&, const TrafficCause&) = default;
-};
-
-struct Traffic {
-  std::vector<TrafficCause> causes;
-  double unexplained_share = 1;
-  int64_t looks = 0;      // increments that the estimate stands on
-  std::string not_known;  // why there is no cause; empty when there is
-  friend bool operator==(const Traffic&, const Traffic&) = default;
 };
 
 // What the agent of one process was asked for, and what came of it.
@@ -74,13 +55,13 @@ struct EvidenceRequest {
                          const EvidenceRequest&) = default;
 };
 
-struct RegionGrowth {
-  std::string region;
-  int32_t processes = 0;  // helpers are not counted
-  int32_t leaking = 0;
-  Estimate bytes_per_s;                       // mean over its instances
-  std::optional<Estimate> bytes_per_request;  // of the traffic cause
-  friend bool operator==(const RegionGrowth&, const RegionGrowth&) = default;
+// A process on the same node, by what it has of the node's memory.
+struct Neighbour {
+  std::string workload;
+  int32_t pid = 0;
+  double anon_bytes = 0;
+  bool worst = false;  // the incident's own
+  friend bool operator==(const Neighbour&, const Neighbour&) = default;
 };
 
 // How anonymous memory's growth divides, each as a share of it.
@@ -98,6 +79,21 @@ struct PageText {
   std::string ToString() const;  // title, then "what      ..." and so on
 };
 
+// A silence of Alertmanager, in the words of who made it.
+struct Silence {
+  std::string id, created_by, comment;
+  int64_t ends_at_ns = 0;
+  friend bool operator==(const Silence&, const Silence&) = default;
+};
+
+// What a target of a notifier has accepted of an incident, and when.
+struct Told {
+  std::string target;  // "alertmanager http://am:9093"; no secret is in it
+  std::string status;  // "page", "ticket", "resolved"
+  int64_t at_ns = 0;
+  friend bool operator==(const Told&, const Told&) = default;
+};
+
 enum class IncidentState : uint8_t { kPending, kFiring, kResolved };
 std::string_view ToString(IncidentState state);
 
@@ -113,11 +109,15 @@ struct Incident {
   int64_t resolved_ns = 0;  // 0: not yet
   int64_t updated_ns = 0;
   int64_t evidence_requested_ns = 0;
-  std::string evidence_problem;  // why there is none, in words; or empty
-  bool page_delivered = false;   // said to every notifier as firing
+  std::string evidence_problem;    // why there is none, in words; or empty
+  std::string owner;               // who is to act; settled when it fires
+  std::optional<Silence> silence;  // of Alertmanager, while it holds
+  std::vector<Told> told;          // by target: the newest that it accepted
   std::string resolve_reason;
   double window_s = 0;   // what the slope was estimated over
   Estimate bytes_per_s;  // of one leaking instance: the mean over them
+  // Why the interval may miss, or empty: of the first that has a reason.
+  std::string model_limited;
   std::optional<TimeToLimit> time_to_limit;  // of the first to die
   bool limit_of_node = false;                // its limit is its node's memory
   std::vector<AffectedProcess> processes;    // worst first
@@ -129,6 +129,8 @@ struct Incident {
   std::string instance_kind;  // "pod", "cgroup", "process"; "instance": mixed
   std::vector<GrowingType> types;
   GrowthShares shares;
+  // Why garbage of the worst process stays; empty: it does not, or not known.
+  std::string collector_problem;
   std::vector<StackEvidence> stacks;      // of the growing types, best first
   std::vector<EvidenceRequest> requests;  // newest of each process asked
   // Of the worst process: shares of its live blocks that were looked at, and
@@ -136,6 +138,9 @@ struct Incident {
   std::optional<double> census_coverage, typed_share;
   Traffic traffic;
   std::vector<RegionGrowth> regions;
+  std::vector<Neighbour> neighbours;  // where the node's memory is the limit
+  // The worst region with the next, the worst version with the others.
+  std::optional<GroupComparison> regions_compared, versions_compared;
   PageText text;
 };
 

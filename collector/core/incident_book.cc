@@ -85,7 +85,6 @@ Incident& IncidentBook::Open(const WorkloadName& workload, Verdict cause,
     latest->resolved_ns = 0;
     latest->resolve_reason.clear();
     latest->evidence_requested_ns = 0;
-    latest->page_delivered = false;
     return *latest;
   }
   Incident incident;

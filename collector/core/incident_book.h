@@ -27,7 +27,7 @@ class IncidentBook {
 
   // The open incident of a workload, or one resolved so lately that this is
   // the same (it goes on as Firing), or a new one in Pending. All leak causes
-  // of a workload are one incident: its cause is settled when it opens, so that
+  // of a workload are one incident: its cause is settled when it fires, so that
   // a page's identity does not change under it. Invalidated by the next Open.
   Incident& Open(const WorkloadName& workload, Verdict cause, int64_t now_ns);
   Incident* FindOpen(const WorkloadName& workload);

@@ -112,37 +112,49 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StackEvidence, kind, type,
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GrowingType, type, builtin,
                                                 objects_per_s, bytes_per_s,
                                                 share, rolled_up)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(AffectedProcess, process, pid,
-                                                pod, node, region, version,
-                                                instance, bytes_per_s,
-                                                usage_bytes, limit_bytes,
-                                                time_to_limit, pressed,
-                                                limit_of_node, leaking, helper)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    AffectedProcess, process, pid, pod, node, region, version, instance,
+    bytes_per_s, model_limited, usage_bytes, limit_bytes, time_to_limit,
+    pressed, limit_of_node, leaking, helper, by_hand)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(EvidenceRequest, process, what,
                                                 outcome, reason, sent_ns,
                                                 finished_ns)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(TrafficCause, attributes,
                                                 bytes_per_request, share, vif,
-                                                requests, requests_per_s,
-                                                inseparable_from)
+                                                condition_index, requests,
+                                                smallest_effect, placebo_share,
+                                                requests_per_s,
+                                                inseparable_from, joint)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Traffic, causes,
-                                                unexplained_share, looks,
-                                                not_known)
+                                                unexplained_share, looks, at_ns,
+                                                signal, bytes_of, not_known)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GroupComparison, one, other,
+                                                in_all, at_equal_mix, mix,
+                                                bytes_per_request_one,
+                                                bytes_per_request_other,
+                                                worse_here, not_told)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Neighbour, workload, pid,
+                                                anon_bytes, worst)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RegionGrowth, region, processes,
                                                 leaking, bytes_per_s,
                                                 bytes_per_request)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GrowthShares, python, free,
                                                 native)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Silence, id, created_by,
+                                                comment, ends_at_ns)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Told, target, status, at_ns)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PageText, title, what, held_by,
                                                 made_at, kept_at, traffic,
                                                 where, do_now, trust)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     Incident, id, workload, cause, state, page, rule, opened_ns, fired_ns,
-    resolved_ns, updated_ns, evidence_requested_ns, evidence_problem,
-    page_delivered, resolve_reason, window_s, bytes_per_s, time_to_limit,
-    limit_of_node, processes, workload_processes, workload_instances,
-    leaking_processes, leaking_instances, instance_kind, types, shares, stacks,
-    requests, census_coverage, typed_share, traffic, regions, text)
+    resolved_ns, updated_ns, evidence_requested_ns, evidence_problem, owner,
+    silence, told, resolve_reason, window_s, bytes_per_s, model_limited,
+    time_to_limit, limit_of_node, processes, workload_processes,
+    workload_instances, leaking_processes, leaking_instances, instance_kind,
+    types, shares, collector_problem, stacks, requests, census_coverage,
+    typed_share, traffic, regions, neighbours, regions_compared,
+    versions_compared, text)
 
 std::string EncodeIncident(const Incident& incident) {
   const json j = incident;

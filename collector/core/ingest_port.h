@@ -31,6 +31,7 @@ class BatchStore {
  public:
   virtual ~BatchStore() = default;
   // Notes who speaks; returns the seq wanted next: all below it is stored.
+  // kPermissionDenied: a proven node speaks with the agent id of another one.
   virtual absl::StatusOr<uint64_t> OpenStream(const NodeHello& hello) = 0;
   // Stores all of them and their high-water marks in one transaction. On OK
   // everything is durable and may be acknowledged; a batch that was stored
@@ -63,8 +64,9 @@ class CommandLog {
   // Those of an agent that have no answer and may still get one, oldest first.
   virtual absl::StatusOr<std::vector<PendingCommand>> PendingCommands(
       const std::string& agent_id) const = 0;
-  // The first answer counts.
-  virtual absl::Status FinishCommand(uint64_t command_id,
+  // The first answer counts. kPermissionDenied: another agent was asked.
+  virtual absl::Status FinishCommand(const std::string& agent_id,
+                                     uint64_t command_id,
                                      const std::string& outcome,
                                      const std::string& reason) = 0;
 };

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "collector/core/diagnosis_stored.h"
+#include "collector/core/growth_measure.h"
 #include "collector/core/instances.h"
 #include "plimsoll/base/status_macros.h"
 
@@ -55,6 +56,7 @@ AffectedProcess Affected(const ProcessInfo& info, const ProcessJudgement& j,
   p.limit_of_node = input.limit_bytes.value_or(0) <= 0;
   p.instance = InstanceOf(info, !p.limit_of_node);
   p.bytes_per_s = j.bytes_per_s;
+  p.model_limited = j.model_limited;
   p.usage_bytes = input.usage_bytes;
   p.limit_bytes = input.limit_bytes;
   p.time_to_limit = j.time_to_limit;
@@ -88,6 +90,7 @@ absl::Status NameCause(const FleetReader& reader, const Thresholds& thresholds,
 // One process of a tick.
 struct Judged {
   const KnownLife* life = nullptr;
+  size_t at = 0;  // of its workload's lives
   JudgementInput input;
   ProcessJudgement judgement;
 };
@@ -146,7 +149,7 @@ std::vector<Judged> JudgeWorkload(const FleetReader& reader,
       first_error.Update(input.status());
       continue;
     }
-    out.push_back({&lives.known[i], *input,
+    out.push_back({&lives.known[i], i, *input,
                    JudgeLife(lives.lives, i, *input, thresholds, now_ns)});
   }
   return out;
@@ -173,17 +176,38 @@ FleetJudgement JudgeFleet(const FleetReader& reader,
   for (auto& [name, mine] : judged) {
     WorkloadJudgement w;
     w.workload = name;
+    std::vector<Judged*> standing;
     for (Judged& one : mine) {
       ProcessJudgement& j = one.judgement;
       if (j.z < least_z) j.page = j.ticket = false;
-      const KnownLife& life = *one.life;
-      if (!state.confirmations.Add(life.info.key, j, now_ns)) continue;
-      fleet.standing[life.info.key] = j;
+      if (!state.confirmations.Add(one.life->info.key, j, now_ns)) continue;
+      standing.push_back(&one);
       w.page = w.page || j.page;
       w.window_s = std::max(w.window_s, j.window_s);
-      w.processes.push_back(Affected(life.info, j, one.input));
     }
-    if (w.processes.empty()) continue;
+    if (standing.empty()) continue;
+    // One window for all, so that their mean is of one time.
+    const std::vector<WorkloadLife>& lives =
+        state.lives.workloads().at(name).lives;
+    std::vector<JudgedLife> leaking;
+    for (const Judged* one : standing) {
+      leaking.push_back(
+          {lives, one->at, one->input, thresholds.judgement, now_ns});
+    }
+    w.window_s = ChooseWindow(leaking, w.window_s);
+    for (size_t i = 0; i < standing.size(); ++i) {
+      Judged* one = standing[i];
+      if (const auto measured =
+              MeasureGrowth(leaking[i], w.window_s, leaking.size())) {
+        one->judgement.bytes_per_s = measured->bytes_per_s;
+        one->judgement.time_to_limit = measured->time_to_limit;
+        one->judgement.model_limited = measured->model_limited;
+      }
+      one->judgement.window_s = w.window_s;
+      fleet.standing[one->life->info.key] = one->judgement;
+      w.processes.push_back(
+          Affected(one->life->info, one->judgement, one->input));
+    }
     Summarise(w);
     fleet.first_error.Update(NameCause(reader, thresholds, now_ns, w));
     if (!MayTicket(w.cause)) continue;

@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "collector/core/growth_fit.h"
+#include "collector/core/growth_with_age.h"
+#include "collector/core/judged_life.h"
 
 namespace plimsoll::collector {
 namespace {
@@ -24,107 +26,42 @@ std::array<Window, 4> WindowsOf(const JudgementThresholds& t) {
            {86400, 8 * 3600, t.page_6h_s, t.ticket_s, 3600}}};
 }
 
-// Imports and the first requests are over by then; also after a restart.
 constexpr double kPooledFrom_s = 6 * 3600;
-constexpr int64_t kSettleNs = 600'000'000'000;
 
-// What JudgeWindow looks at.
-struct Case {
-  const std::vector<WorkloadLife>& lives;
-  size_t me;
-  const JudgementInput& input;
-  const JudgementThresholds& thresholds;
-  int64_t now_ns;
-  const WorkloadLife& life() const { return lives[me]; }
-  double age_s() const {
-    return static_cast<double>(now_ns - life().start_ns) / 1e9;
-  }
-  // Bytes until something is killed, from this level.
-  double left(double level) const {
-    const bool own = input.limit_bytes.value_or(0) > 0;
-    const double bytes = !own && input.node_available_bytes
-                             ? *input.node_available_bytes
-                             : limit() - level;
-    return std::max(0.0, bytes);
-  }
-  double limit() const {
-    const double own = input.limit_bytes.value_or(0);
-    return own > 0 ? own : thresholds.assumed_limit_bytes;
-  }
-};
+constexpr double kThirdsError = 5.2, kHalvesError = 2.8;
 
-// The floors of a window, and the requests that came with each.
-struct Floors {
-  Epoch points;
-  std::vector<double> requests;
-};
-
-Floors Last(const Case& c, double span_s) {
-  Floors out;
-  const int64_t from = std::max(c.now_ns - static_cast<int64_t>(span_s * 1e9),
-                                c.life().start_ns + kSettleNs);
-  for (const MemoryBlock& b : c.life().blocks) {
-    if (b.time_ns >= from && b.time_ns <= c.now_ns) {
-      out.points.push_back(
-          {static_cast<double>(b.time_ns - from) / 1e9, b.floor});
-      out.requests.push_back(b.requests);
-    }
-  }
-  return out;
-}
-
-// How far samples stand above the floors of their blocks: of the window's
-// blocks, the highest but a few.
-double PeaksAboveFloors(const Case& c, double span_s) {
-  std::vector<double> above;
-  const int64_t from = c.now_ns - static_cast<int64_t>(span_s * 1e9);
-  for (const MemoryBlock& b : c.life().blocks) {
-    if (b.time_ns >= from) above.push_back(b.peak - b.floor);
-  }
-  if (above.empty()) return 0;
-  const auto rank =
-      above.begin() + static_cast<std::ptrdiff_t>(above.size() * 95 / 100);
-  std::nth_element(above.begin(), rank, above.end());
-  return *rank;
-}
-
-std::optional<TimeToLimit> TimeOf(const Case& c, const GrowthFit& fit,
-                                  double above) {
-  const bool own = c.input.limit_bytes.value_or(0) > 0;
-  if (fit.slope.hi <= 0 || (!own && !c.input.node_available_bytes)) {
-    return std::nullopt;
-  }
-  // The kill comes at the peak of the saw, not at its floor.
-  const double peak = c.life().blocks.back().floor + above;
-  const double usage = std::max(peak, c.input.usage_bytes.value_or(0));
-  const double left =
-      own ? *c.input.limit_bytes - usage : *c.input.node_available_bytes;
-  const double headroom = std::max(0.0, left);
-  TimeToLimit time;
-  time.lo_s = headroom / fit.slope.hi;
-  if (fit.slope.lo > 0) time.hi_s = headroom / fit.slope.lo;
-  return time;
+// Standard error of the slope, of itself.
+double Sigma(const GrowthFit& fit) {
+  const double half = fit.gained.value - fit.gained.lo;
+  if (!std::isfinite(half) || fit.slope.value <= 0) return 0;
+  return half / 2 / fit.slope.value;
 }
 
 // What speaks against a leak in the shape of the growth itself.
-std::string AgainstShape(const Case& c, const GrowthFit& fit) {
+std::string AgainstShape(const JudgedLife& c, const GrowthFit& fit) {
   const JudgementThresholds& t = c.thresholds;
-  if (fit.last_third < t.min_last_third) return "flat in the last third";
-  if (fit.least_third < t.min_least_third) return "not steady";
+  // A part's slope is as much less sure as its length to the power of 1.5.
+  const double sigma = Sigma(fit);
+  const double third = kThirdsError * sigma;
+  if (fit.last_third + third < t.min_last_third) {
+    return "flat in the last third";
+  }
+  if (fit.least_third + third < t.min_least_third) return "not steady";
   if (fit.step_share > t.max_step_share) return "it came in one step";
-  if (c.age_s() < t.bend_age_s && fit.late_over_early < t.min_late_over_early) {
+  if (c.age_s() < t.bend_age_s &&
+      fit.late_over_early + kHalvesError * sigma < t.min_late_over_early) {
     return "it bends down";
   }
   return "";
 }
 
-std::string AgainstChance(const Case& c, const GrowthFit& fit) {
+std::string AgainstChance(const JudgedLife& c, const GrowthFit& fit) {
   if (fit.z < c.thresholds.min_z) return "no significant trend";
   return fit.slope.lo <= 0 ? "the slope's interval holds zero" : "";
 }
 
 // Growth below a level that was survived before is a saw's.
-std::string AgainstPast(const Case& c, const GrowthFit& fit) {
+std::string AgainstPast(const JudgedLife& c, const GrowthFit& fit) {
   if (fit.resets >= 3) return "";  // its troughs were fitted
   const double margin = c.thresholds.past_peak_margin * c.limit();
   const double now = c.life().blocks.back().floor;
@@ -132,7 +69,7 @@ std::string AgainstPast(const Case& c, const GrowthFit& fit) {
 }
 
 // While it may be a cache that fills.
-std::string AgainstAge(const Case& c, const GrowthFit& fit) {
+std::string AgainstAge(const JudgedLife& c, const GrowthFit& fit) {
   const JudgementThresholds& t = c.thresholds;
   if (c.age_s() >= t.fill_age_s) return "";
   const SiblingWord word = AskSiblings(c.lives, c.me, fit.slope.value,
@@ -142,18 +79,28 @@ std::string AgainstAge(const Case& c, const GrowthFit& fit) {
   const double now = c.life().blocks.back().floor;
   const double gained = now - c.life().blocks.front().floor;
   const double used = gained / std::max(1.0, gained + c.left(now));
-  // Pods that are replaced before they come near their limit do no harm.
-  const bool together =
-      used > t.short_lived_share &&
-      ShortLivesGrowSteadily(c.lives, c.life().version, fit.slope.value);
-  return together || used > t.fill_share_of_headroom
-             ? ""
-             : "young: it may be filling";
+  return used > t.fill_share_of_headroom ? "" : "young: it may be filling";
+}
+
+// Load and memory that comes and goes lift young and old alike. Growth that a
+// day could not explain is none of them; and a leak can begin late in a life,
+// with traffic that reaches it, and does not wait for a day to be over.
+std::string AgainstClock(const JudgedLife& c, AgeWord word,
+                         const ProcessJudgement& j) {
+  if (word != AgeWord::kNotWithAge) return "";
+  const JudgementThresholds& t = c.thresholds;
+  const double watched_s =
+      static_cast<double>(c.now_ns - c.life().blocks.front().time_ns) / 1e9;
+  const double left_s =
+      j.time_to_limit ? j.time_to_limit->lo_s : t.clock_watch_s;
+  return watched_s < std::min(t.clock_watch_s, t.watch_of_time_left * left_s)
+             ? "it does not go with age"
+             : "";
 }
 
 // A workload whose memory is given back only under pressure looks like a leak
 // until one of its pods has been seen to come back.
-std::string AgainstWatch(const Case& c, const ProcessJudgement& j) {
+std::string AgainstWatch(const JudgedLife& c, const ProcessJudgement& j) {
   const JudgementThresholds& t = c.thresholds;
   double watched_s = 0;
   for (const WorkloadLife& life : c.lives) {
@@ -169,7 +116,7 @@ std::string AgainstWatch(const Case& c, const ProcessJudgement& j) {
 }
 
 // Slow growth has time to show that it is as steady as a leak: load is not.
-std::string AgainstSlow(const Case& c, const GrowthFit& fit,
+std::string AgainstSlow(const JudgedLife& c, const GrowthFit& fit,
                         const ProcessJudgement& j) {
   const JudgementThresholds& t = c.thresholds;
   if (j.time_to_limit && j.time_to_limit->lo_s < t.slow_s) return "";
@@ -177,7 +124,7 @@ std::string AgainstSlow(const Case& c, const GrowthFit& fit,
   return fit.least_third < t.min_slow_third ? "slow, and not steady" : "";
 }
 
-void Grade(const Window& window, const Case& c, ProcessJudgement& j) {
+void Grade(const Window& window, const JudgedLife& c, ProcessJudgement& j) {
   const JudgementThresholds& t = c.thresholds;
   const double per_hour = j.bytes_per_s.value * 3600 / c.limit();
   if (per_hour < t.ticket_floor_per_h) {
@@ -192,10 +139,10 @@ void Grade(const Window& window, const Case& c, ProcessJudgement& j) {
   if (!j.ticket) j.why_not = "the limit is far away";
 }
 
-ProcessJudgement JudgeWindow(const Window& window, const Case& c) {
+ProcessJudgement JudgeWindow(const Window& window, const JudgedLife& c) {
   ProcessJudgement j;
   j.confirm_s = window.confirm_s;
-  const Floors floors = Last(c, window.long_s);
+  const Floors floors = c.Last(window.long_s);
   const Epoch& points = floors.points;
   j.window_s = points.size() < 2 ? 0 : points.back().t_s - points.front().t_s;
   if (j.window_s < window.least_s) {
@@ -214,13 +161,20 @@ ProcessJudgement JudgeWindow(const Window& window, const Case& c) {
   j.why_not = AgainstShape(c, *fit);
   if (j.why_not.empty()) j.why_not = AgainstPast(c, *fit);
   if (j.why_not.empty()) j.why_not = AgainstAge(c, *fit);
+  const AgeWord ages =
+      AskAges(c.lives, c.me, fit->slope.value, fit->window_s, c.limit());
   if (!j.why_not.empty()) return j;
   const std::string chance = AgainstChance(c, *fit);
   j.grows = chance.empty();
   const double above =
-      std::max(fit->amplitude, PeaksAboveFloors(c, window.long_s));
-  j.time_to_limit = TimeOf(c, *fit, above);
-  j.why_not = AgainstWatch(c, j);
+      std::max(fit->amplitude, c.PeaksAboveFloors(window.long_s));
+  j.time_to_limit = c.TimeOf(fit->slope, above);
+  j.why_not = AgainstClock(c, ages, j);
+  if (!j.why_not.empty()) {
+    j.grows = false;
+    return j;
+  }
+  if (ages != AgeWord::kWithAge) j.why_not = AgainstWatch(c, j);
   if (j.why_not.empty()) j.why_not = AgainstSlow(c, *fit, j);
   if (!j.why_not.empty()) return j;
   Grade(window, c, j);
@@ -238,7 +192,7 @@ ProcessJudgement JudgeLife(const std::vector<WorkloadLife>& lives, size_t me,
                            const JudgementInput& input,
                            const JudgementThresholds& thresholds,
                            int64_t now_ns) {
-  const Case c{lives, me, input, thresholds, now_ns};
+  const JudgedLife c{lives, me, input, thresholds, now_ns};
   ProcessJudgement best;
   best.why_not = "no samples";
   if (c.life().blocks.empty()) return best;

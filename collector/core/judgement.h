@@ -19,6 +19,7 @@
 #include "collector/core/estimate.h"
 #include "collector/core/fleet.h"
 #include "collector/core/incident.h"
+#include "collector/core/judged_life.h"
 #include "collector/core/siblings.h"
 #include "collector/core/thresholds.h"
 #include "collector/core/verdict.h"
@@ -36,13 +37,10 @@ struct ProcessJudgement {
   double window_s = 0;   // of the floors used
   double confirm_s = 0;  // how long it has to stand
   std::optional<TimeToLimit> time_to_limit;
+  // What may be in the rate beside a leak, so that its interval is that of a
+  // model and may miss; empty where its coverage is as stated.
+  std::string model_limited;
   std::string why_not;  // the first condition that fails in the last window
-};
-
-struct JudgementInput {
-  // Newest, of the cgroup; nothing or 0 where none is set.
-  std::optional<double> usage_bytes, limit_bytes;
-  std::optional<double> node_available_bytes;  // used where no limit is set
 };
 
 // The most urgent of the windows for lives[me]; a life shorter than a window

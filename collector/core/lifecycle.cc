@@ -1,5 +1,7 @@
 #include "collector/core/lifecycle.h"
 
+#include <algorithm>
+
 #include "collector/core/format.h"
 
 namespace plimsoll::collector {
@@ -7,6 +9,8 @@ namespace {
 
 // A suspicion that is not renewed for this long was none.
 constexpr double kPendingQuiet_s = 90;
+// A node that is not heard of for so long is gone with its processes.
+constexpr double kLost_s = 3600;
 
 double SecondsSince(int64_t then_ns, int64_t now_ns) {
   return static_cast<double>(now_ns - then_ns) / 1e9;
@@ -32,21 +36,36 @@ Decision DecidePending(const Incident& incident, const IncidentFacts& facts,
 
 Decision DecideFiring(const Incident& incident, const IncidentFacts& facts,
                       const IncidentThresholds& thresholds, int64_t now_ns) {
-  const double quiet = SecondsSince(facts.last_growing_ns, now_ns);
   const bool judged = incident.rule == "judgement";
   const double gone_s = judged ? thresholds.judged_quiet_s : thresholds.gone_s;
   const double quiet_s =
       judged ? thresholds.judged_quiet_s : thresholds.quiet_s;
-  if (facts.all_gone && quiet >= gone_s) {
+  if (facts.all_gone && SecondsSince(facts.last_growing_ns, now_ns) >= gone_s) {
     return {Step::kResolve,
             facts.oom_killed
                 ? "the leaking processes are gone: killed by the kernel for "
                   "memory"
                 : "the leaking processes are gone"};
   }
+  if (facts.last_heard_ns == 0) {
+    // None is alive that was seen to leak, and none was seen to end: after a
+    // restart of ours, or a node that was lost.
+    if (SecondsSince(facts.last_growing_ns, now_ns) < std::max(quiet_s, gone_s))
+      return {};
+    return {Step::kResolve,
+            "the leaking processes have not been heard of since"};
+  }
+  // Only what is seen not to grow has stopped growing.
+  const double quiet = SecondsSince(facts.last_growing_ns, facts.last_heard_ns);
   if (quiet >= quiet_s) {
     return {Step::kResolve,
             "no growth for " + FormatDuration(quiet) + ": the slope is gone"};
+  }
+  if (facts.silent_s >= kLost_s) {
+    return {Step::kResolve,
+            "not heard of for " + FormatDuration(facts.silent_s) +
+                ": the node's agent is silent; whether it still leaks is not "
+                "known"};
   }
   return {};
 }

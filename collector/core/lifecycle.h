@@ -16,6 +16,11 @@ namespace plimsoll::collector {
 struct IncidentFacts {
   bool confirmed = false;  // by a rule, now
   int64_t last_growing_ns = 0;
+  // When one of the leaking processes was last heard of, by the clock of its
+  // samples; 0: none is alive. What is not heard of has not stopped growing.
+  int64_t last_heard_ns = 0;
+  // How long nothing was heard of them, by our own clock, jumps left out.
+  double silent_s = 0;
   bool all_gone = false;    // every leaking process has ended
   bool oom_killed = false;  // one of them by the kernel
   bool evidence_arrived = false;

@@ -21,6 +21,7 @@ namespace plimsoll::collector {
 struct NodeHello {
   std::string agent_id, spool_id, node, agent_version, kernel_release;
   uint64_t first_seq = 0;
+  bool node_is_proven = false;  // by a certificate or token, not only said
 };
 
 struct ProcessIdentity {

@@ -14,6 +14,7 @@ struct TypeObservation {
   std::string type;  // module.QualName; builtins bare
   double objects = 0;
   double bytes = 0;
+  double objects_error = 0;  // standard error of a sampled heap; 0: counted
 };
 
 // An absent part was not measured in this snapshot.

@@ -12,6 +12,10 @@ std::string TrafficLine(const Incident& incident);
 std::string WhereLine(const Incident& incident);
 std::string TrustLine(const Incident& incident);
 
+// "started by hand on a terminal", of the worst process; "" where nothing says
+// that a person did (by_hand.h).
+std::string ByHand(const Incident& incident);
+
 }  // namespace plimsoll::collector
 
 #endif  // PLIMSOLL_COLLECTOR_CORE_PAGE_LINES_H_

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <set>
 
+#include "collector/core/cause.h"
 #include "collector/core/format.h"
+#include "collector/core/page_actions.h"
 #include "collector/core/page_lines.h"
 #include "collector/core/type_names.h"
 
@@ -13,6 +15,8 @@ namespace {
 
 constexpr size_t kMostFrames = 5;
 constexpr size_t kMostTypes = 3;
+// Of the growth: said of a type that is not the first.
+constexpr double kLeastOther = 0.1;
 
 std::string FrameText(const Frame& frame) {
   std::string where = frame.file.empty() ? frame.module : ShortPath(frame.file);
@@ -29,6 +33,19 @@ std::string CauseWords(const Incident& incident) {
       words = "live Python objects";
       if (s.native && s.free && *s.native < 0.3 && *s.free < 0.3) {
         return words + " (not native, not fragmentation)";
+      }
+      break;
+    case Verdict::kUnreachable:
+      words = "garbage that is not collected: " + incident.collector_problem +
+              ", so cycles of it stay (whether something else holds it was not "
+              "followed)";
+      break;
+    case Verdict::kMixed:
+      words = "cause: mixed";
+      if (const std::string c = ExtensionModule(incident); !c.empty()) {
+        words = "Python objects made in C by " + c +
+                ", whether anything refers to them was not followed (a "
+                "reference lost in it looks the same)";
       }
       break;
     case Verdict::kNative:
@@ -54,15 +71,25 @@ std::string CauseWords(const Incident& incident) {
   return words + ")";
 }
 
+// "shop.Order +1,200/min", or by how much the existing ones grow where they do
+// not become more.
+std::string TypeRate(const GrowingType& t) {
+  const double per_minute = t.objects_per_s.value * 60;
+  if (t.objects_per_s.lo <= 0 && per_minute < 0.5 && t.bytes_per_s.value > 0) {
+    return "existing " + t.type + " objects grow by " +
+           FormatBytes(t.bytes_per_s.value * 60) + "/min";
+  }
+  return t.type + " +" + FormatCount(per_minute) + "/min";
+}
+
 std::string What(const Incident& incident) {
   if (incident.types.empty()) {
     return "not known yet: no type's objects rise in the censuses so far; " +
            CauseWords(incident);
   }
   const GrowingType& top = incident.types.front();
-  std::string line = top.type + " +" +
-                     FormatCount(top.objects_per_s.value * 60) + "/min, " +
-                     FormatShare(top.share) + " of growth";
+  std::string line =
+      TypeRate(top) + ", " + FormatShare(top.share) + " of growth";
   if (!top.rolled_up.empty()) {
     line += " with " + Join(top.rolled_up, ", ") + " each";
   }
@@ -70,8 +97,9 @@ std::string What(const Incident& incident) {
   std::vector<std::string> others;
   for (size_t i = 1; i < std::min(incident.types.size(), kMostTypes); ++i) {
     const GrowingType& t = incident.types[i];
-    others.push_back(t.type + " +" + FormatCount(t.objects_per_s.value * 60) +
-                     "/min");
+    others.push_back(TypeRate(t) + (t.share < kLeastOther
+                                        ? ""
+                                        : " (" + FormatShare(t.share) + ")"));
   }
   return others.empty() ? line : line + "; also " + Join(others, ", ");
 }
@@ -92,9 +120,31 @@ std::string NoStacks(const Incident& incident) {
                 "come so far";
 }
 
+// The native code that asked, then the Python code that called it.
+std::string NativeChain(const std::vector<Frame>& frames) {
+  size_t native = 0;
+  while (native < frames.size() && frames[native].native) ++native;
+  const std::vector<Frame> python(
+      frames.begin() + static_cast<std::ptrdiff_t>(native), frames.end());
+  if (native == 0) return FrameChain(frames);
+  const Frame& first = frames.front();
+  std::string text = FrameText(first);
+  if (first.line == 0) {
+    // "near NAME": no symbol covers the address.
+    text += first.function.empty() || first.function.starts_with("near ")
+                ? " (known to the module only)"
+                : " (its file has no line table)";
+  }
+  return python.empty() ? text : text + " <- " + FrameChain(python);
+}
+
 std::string MadeAt(const Incident& incident) {
   if (incident.stacks.empty()) return NoStacks(incident);
   const StackEvidence& best = incident.stacks.front();
+  if (best.kind == "native") {
+    return NativeChain(best.frames) + "; " + FormatShare(best.share) +
+           " of the bytes of malloc that stayed";
+  }
   std::string line = FrameChain(best.frames);
   std::string of = best.type.empty() ? "" : " of " + best.type;
   if (best.kind == "window") {
@@ -159,21 +209,22 @@ std::string Title(const Incident& incident) {
   return title + TimeLeft(incident) + HowMany(incident);
 }
 
-std::string DoNow(const Incident& incident, const std::string& url) {
-  std::string evidence = "evidence saved: " + url;
-  const auto worst =
-      std::find_if(incident.processes.begin(), incident.processes.end(),
-                   [](const AffectedProcess& p) { return p.leaking; });
-  if (worst == incident.processes.end()) return evidence;
-  if (!worst->pod.empty()) {
-    return "kubectl label pod " + worst->pod +
-           " app- (takes it out of service and keeps it for a look); " +
-           evidence;
+// Cause, type and line: not the numbers, which change at each look.
+std::string Gist(const Incident& incident) {
+  std::string gist(ToString(incident.cause));
+  if (!incident.types.empty()) gist += " " + incident.types.front().type;
+  if (!incident.stacks.empty()) {
+    gist += " " + FrameChain(incident.stacks.front().frames);
   }
-  const std::string pid = std::to_string(worst->pid);
-  return "take pid " + pid + (worst->node.empty() ? "" : " on " + worst->node) +
-         " out of service rather than restart it, and look: plimsoll stacks " +
-         pid + " --for 10s; " + evidence;
+  return gist;
+}
+
+// The pod, or the node, of the one that dies first.
+std::string WorstPlace(const Incident& incident) {
+  for (const AffectedProcess& p : incident.processes) {
+    if (p.leaking) return p.pod.empty() ? p.node : p.pod;
+  }
+  return "";
 }
 
 }  // namespace
@@ -211,20 +262,24 @@ PageText WritePage(const Incident& incident, const std::string& external_url) {
   text.kept_at =
       "not known yet: the growing container was not watched for stores";
   text.traffic = TrafficLine(incident);
+  if (const std::string latent = LatentWords(incident); !latent.empty()) {
+    text.traffic += "; " + latent;
+  }
   text.where = WhereLine(incident);
   text.do_now = DoNow(incident, url);
   text.trust = TrustLine(incident);
   return text;
 }
 
-Notification NotificationOf(const Incident& incident,
-                            const std::string& external_url) {
+Notification NotificationOf(const Incident& incident, const PageLinks& links) {
   Notification n;
   n.incident_id = incident.id;
   n.resolved = incident.state == IncidentState::kResolved;
+  n.silenced = incident.silence.has_value();
+  n.told = incident.told;
   n.starts_at_ns = incident.fired_ns;
   n.ends_at_ns = incident.resolved_ns;
-  n.generator_url = external_url + "/incidents/" + incident.id;
+  n.generator_url = links.external_url + "/incidents/" + incident.id;
   n.labels = {{"alertname", "PlimsollMemoryLeak"},
               {"severity", incident.page ? "page" : "ticket"},
               {"workload", incident.workload.name},
@@ -232,6 +287,8 @@ Notification NotificationOf(const Incident& incident,
               {"namespace", incident.workload.ns},
               {"cluster", incident.workload.cluster},
               {"cause", std::string(ToString(incident.cause))}};
+  // Who is woken: Alertmanager routes by it.
+  n.labels["owner"] = incident.owner;
   // Alertmanager takes an empty label for an absent one.
   std::erase_if(n.labels, [](const auto& l) { return l.second.empty(); });
   std::set<std::string> regions, versions;
@@ -253,10 +310,12 @@ Notification NotificationOf(const Incident& incident,
       {"region", Join({regions.begin(), regions.end()}, ", ")},
       {"regions", Join({regions.begin(), regions.end()}, ", ")},
       {"version", Join({versions.begin(), versions.end()}, ", ")},
+      {"worst", WorstPlace(incident)},
       {"incident", incident.id},
       {"bytes_per_s", std::to_string(std::llround(incident.bytes_per_s.value))},
-      {"runbook_url", external_url + "/runbook"}};
+      {"runbook_url", RunbookUrl(incident, links)}};
   if (n.resolved) n.annotations["resolved"] = incident.resolve_reason;
+  n.gist = Gist(incident);
   return n;
 }
 

@@ -8,6 +8,7 @@
 
 #include "collector/core/incident.h"
 #include "collector/core/incident_ports.h"
+#include "collector/core/page_actions.h"
 
 namespace plimsoll::collector {
 
@@ -19,8 +20,7 @@ std::string FrameChain(const std::vector<Frame>& frames);
 
 // Labels are the incident's identity: workload and cause. All else is in the
 // annotations.
-Notification NotificationOf(const Incident& incident,
-                            const std::string& external_url);
+Notification NotificationOf(const Incident& incident, const PageLinks& links);
 
 }  // namespace plimsoll::collector
 

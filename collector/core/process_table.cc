@@ -63,8 +63,13 @@ std::map<WorkloadName, std::vector<ProcessTrend>> ProcessTable::Trends(
   return trends;
 }
 
-void ProcessTable::Forget(int64_t not_seen_since_ns) {
+void ProcessTable::Forget(int64_t now_ns, int64_t silent_for_ns) {
   const std::lock_guard lock(mutex_);
+  int64_t newest_ns = 0;
+  for (const auto& [key, entry] : entries_) {
+    newest_ns = std::max(newest_ns, entry.watch.last_seen_ns());
+  }
+  const int64_t not_seen_since_ns = std::min(now_ns, newest_ns) - silent_for_ns;
   std::erase_if(entries_, [&](const auto& item) {
     return item.second.watch.last_seen_ns() < not_seen_since_ns;
   });

@@ -44,8 +44,9 @@ class ProcessTable {
   std::map<WorkloadName, std::vector<ProcessTrend>> Trends(
       const std::set<WorkloadName>& also) const;
 
-  // Forgets what ended or was not seen since.
-  void Forget(int64_t not_seen_since_ns);
+  // Forgets what was not seen for so long before `now_ns`, or before the newest
+  // sample of any process: our clock may have been set ahead of theirs.
+  void Forget(int64_t now_ns, int64_t silent_for_ns);
 
   int64_t observations() const;
 

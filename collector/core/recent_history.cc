@@ -63,14 +63,19 @@ class History {
                                 Read(metric::kTypeObjects, name.label));
       PLIMSOLL_ASSIGN_OR_RETURN(const auto bytes,
                                 Read(metric::kTypeBytes, name.label));
-      for (const Sample& s : objects) {
+      PLIMSOLL_ASSIGN_OR_RETURN(const auto errors,
+                                Read(metric::kTypeObjectsError, name.label));
+      const auto at = [](const std::vector<Sample>& samples, int64_t time_ns) {
         const auto same = std::find_if(
-            bytes.begin(), bytes.end(),
-            [&](const Sample& b) { return b.time_ns == s.time_ns; });
+            samples.begin(), samples.end(),
+            [&](const Sample& one) { return one.time_ns == time_ns; });
+        return same == samples.end() ? 0 : same->value;
+      };
+      for (const Sample& s : objects) {
         Observation& o = At(s.time_ns);
         o.has_census = true;
         o.types.push_back(
-            {name.label, s.value, same == bytes.end() ? 0 : same->value});
+            {name.label, s.value, at(bytes, s.time_ns), at(errors, s.time_ns)});
       }
     }
     return absl::OkStatus();

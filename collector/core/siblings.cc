@@ -11,15 +11,37 @@ constexpr double kLeastOfSpan = 0.4;
 // second it goes on; between them it says nothing.
 constexpr double kStopped = 0.35, kGoesOnFrom = 0.5;
 constexpr int kEndpointBlocks = 3;
-// Lives that are pooled: fill of a time constant of 2 h is at .7 after 1.5 h.
-constexpr double kSettled_s = 900, kLeastShortLife_s = 5400,
-                 kMostShortLife_s = 6 * 3600;
-constexpr int kFewestShortLives = 4;
-constexpr double kSteady = 0.85;
 
 double MedianFloor(const MemoryBlock* blocks) {
   const double a = blocks[0].floor, b = blocks[1].floor, c = blocks[2].floor;
   return std::max(std::min(a, b), std::min(std::max(a, b), c));
+}
+
+// Lives of one workload that are full differ by so much.
+constexpr double kPlateausDiffer = 0.08;
+
+// Above the level at which each older life has stopped growing, of whatever
+// version, by more than such levels differ. What it fills they have filled.
+bool Outgrew(const std::vector<WorkloadLife>& lives, size_t me,
+             double bytes_per_s, double age_s) {
+  double highest = 0;
+  for (size_t i = 0; i < lives.size(); ++i) {
+    const WorkloadLife& q = lives[i];
+    if (i == me || q.blocks.size() < 2 * kEndpointBlocks) continue;
+    const MemoryBlock* last =
+        q.blocks.data() + q.blocks.size() - kEndpointBlocks;
+    const double age =
+        static_cast<double>(q.blocks.back().time_ns - q.start_ns) / 1e9;
+    if (age < age_s) continue;
+    const auto rate = RateAtAge(q, age - std::max(3600.0, age_s / 2), age);
+    if (rate && *rate < kStopped * bytes_per_s) {
+      highest = std::max(highest, MedianFloor(last));
+    }
+  }
+  const std::vector<MemoryBlock>& mine = lives[me].blocks;
+  if (highest <= 0 || mine.size() < kEndpointBlocks) return false;
+  return MedianFloor(mine.data() + mine.size() - kEndpointBlocks) >
+         (1 + kPlateausDiffer) * highest;
 }
 
 struct Votes {
@@ -75,39 +97,17 @@ SiblingWord AskSiblings(const std::vector<WorkloadLife>& lives, size_t me,
     }
   }
   if (grown_up.goes_on > grown_up.stopped) return SiblingWord::kGoesOn;
+  // What it would fill they have filled.
+  const bool outgrew = Outgrew(lives, me, bytes_per_s, age);
   if (older.stopped > older.goes_on || grown_up.stopped > 0) {
-    return SiblingWord::kFlattens;
+    return outgrew ? SiblingWord::kOutgrew : SiblingWord::kFlattens;
   }
   if (other_now.stopped > other_now.goes_on) return SiblingWord::kNewVersion;
+  if (outgrew) return SiblingWord::kOutgrew;
   if (other_now.goes_on > 0 && other_next.stopped > other_next.goes_on) {
     return SiblingWord::kFlattens;
   }
   return SiblingWord::kNothing;
-}
-
-bool ShortLivesGrowSteadily(const std::vector<WorkloadLife>& lives,
-                            const std::string& version, double bytes_per_s) {
-  double early = 0, late = 0, early_s = 0, late_s = 0;
-  int counted = 0;
-  for (const WorkloadLife& life : lives) {
-    if (life.version != version || life.blocks.empty()) continue;
-    const double oldest =
-        static_cast<double>(life.blocks.back().time_ns - life.start_ns) / 1e9;
-    if (oldest < kLeastShortLife_s || oldest > kMostShortLife_s) continue;
-    const double middle = 0.5 * (kSettled_s + oldest);
-    const auto first = RateAtAge(life, kSettled_s, middle);
-    const auto second = RateAtAge(life, middle, oldest);
-    if (!first || !second) continue;
-    early += *first * (middle - kSettled_s);
-    late += *second * (oldest - middle);
-    early_s += middle - kSettled_s;
-    late_s += oldest - middle;
-    ++counted;
-  }
-  if (counted < kFewestShortLives) return false;
-  early /= early_s;
-  late /= late_s;
-  return late > kSteady * early && late > kGoesOnFrom * bytes_per_s;
 }
 
 double SurvivedPeak(const std::vector<WorkloadLife>& lives) {

@@ -24,10 +24,11 @@ struct WorkloadLife {
 };
 
 enum class SiblingWord : uint8_t {
-  kNothing,    // none of them is old enough to tell
-  kFlattens,   // those that are older have stopped growing
-  kGoesOn,     // those that are older grow on, or were killed for it
-  kNewVersion  // those of another version did not grow at this age
+  kNothing,     // none of them is old enough to tell
+  kFlattens,    // those that are older have stopped growing
+  kGoesOn,      // those that are older grow on, or were killed for it
+  kNewVersion,  // those of another version did not grow at this age
+  kOutgrew      // it stands above all of those that have stopped
 };
 
 // `me`: index of the life that grows by `bytes_per_s` since `window_s`. Caches
@@ -35,11 +36,6 @@ enum class SiblingWord : uint8_t {
 SiblingWord AskSiblings(const std::vector<WorkloadLife>& lives, size_t me,
                         double bytes_per_s, double window_s, double fill_age_s,
                         int64_t now_ns);
-
-// Several lives of a version that ended (or are) young grew all their time at
-// an even pace: together they tell what one of them cannot.
-bool ShortLivesGrowSteadily(const std::vector<WorkloadLife>& lives,
-                            const std::string& version, double bytes_per_s);
 
 // Bytes per second of a life between two ages; nothing where too little of the
 // span was seen.

@@ -78,7 +78,9 @@ struct JudgementThresholds {
   // room that there is (leak-analysis 2.3b: a cache that fills for six hours).
   double fill_age_s = 6 * 3600;
   double fill_share_of_headroom = 0.5;
-  double short_lived_share = 0.3;
+  // Growth of what does not go with age (load, memory that is given back) ends
+  // within a day: half of one is all that rises, and a half more is to be sure.
+  double clock_watch_s = 18 * 3600;
   // All pods of a workload together: this share of the time that is left.
   double watch_of_time_left = 0.6;
   double watch_s = 6 * 3600;
@@ -138,12 +140,28 @@ struct IncidentThresholds {
 };
 
 struct TrafficThresholds {
-  double min_request_share = 0.005;  // rarer values are pooled
-  int min_looks = 12;                // increments past the free parameters
-  double min_bic_gain = 10;          // leak-analysis 3.3, step 7
-  double min_leak_share = 0.10;      // step 4
-  double max_vif = 10;               // 3.4
-  int max_columns = 200;
+  // A column must stand for this share of all requests, and so many of them.
+  double min_request_share = 0.0005;
+  double min_requests = 5;
+  int min_looks = 12;            // increments past the free parameters
+  double min_bic_gain = 10;      // leak-analysis 3.3, step 7
+  double further_bic_gain = 8;   // of the second cause and the third
+  double min_leak_share = 0.10;  // step 4
+  // Twice the log likelihood by which a rival must be worse: 1 in 20.
+  double rival_margin = 6;
+  double group_vif = 30;  // from here on a group is named: 3.4
+  // Of the shifts in time, those after which it may look as good: 3.4.
+  double max_placebo = 0.05;
+  // More than this not explained: no attribute is blamed (3.4).
+  double max_unexplained = 0.8;
+  // Groups are compared where each served so many requests that leak.
+  double min_compared_requests = 20;
+  // "Worse here": by so much at equal mix, and with one in a few hundred to be
+  // wrong: so much of the half width of its 95 % interval.
+  double least_worse = 1.2;
+  double worse_margin = 1.5;
+  int max_rows = 2400;  // of the regression, over all processes
+  int max_columns = 400;
   int max_causes = 3;
 };
 

@@ -1,159 +1,187 @@
 #include "collector/core/traffic.h"
 
 #include <algorithm>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
-#include <limits>
+#include <numeric>
+#include <string>
+#include <utility>
 
-#include "collector/core/nnls.h"
+#include "collector/core/format.h"
+#include "collector/core/traffic_checks.h"
 #include "collector/core/traffic_design.h"
 #include "collector/core/traffic_estimate.h"
+#include "collector/core/traffic_fit.h"
 
 namespace plimsoll::collector {
 namespace {
 
 using Eigen::Index;
 
-// r^2 above which two columns are one for every practical purpose.
-constexpr double kSameColumn = 0.98;
-constexpr size_t kMostInseparable = 3;
-// Counts are looked at each 15 s and more: two looks at least.
-constexpr int64_t kLeastRateNs = 60'000'000'000;
+constexpr size_t kMostInseparable = 5;
+constexpr int kMostRounds = 4;
+// Where to begin: as estimated without any column, which takes what a column
+// explains for a walk, and close to white.
+constexpr double kNearlyWhite = 0.03;
+constexpr double kCannotTellShare = 0.5;
 
-struct Fit {
-  std::vector<Index> columns;
-  Eigen::VectorXd beta;
-  double rss = 0;
-  double bic = 0;
+struct Search {
+  WhiteDesign white;
+  SearchResult found;
+  double minus_two_log = 0;
 };
 
-Fit Solve(const TrafficDesign& d, const std::vector<Index>& columns) {
-  Fit fit;
-  fit.columns = columns;
-  const Index k = static_cast<Index>(columns.size());
-  Eigen::MatrixXd x(d.x.rows(), k);
-  for (Index j = 0; j < k; ++j) {
-    x.col(j) = d.x.col(columns[static_cast<size_t>(j)]);
+// Noise and columns in turn, until the columns stay.
+Search SearchFrom(const TrafficDesign& design, LevelNoise noise,
+                  const TrafficThresholds& thresholds) {
+  Search search;
+  search.white = WhitenDesign(design, std::move(noise));
+  search.found = SearchColumns(design, search.white, thresholds);
+  for (int round = 0; round < kMostRounds; ++round) {
+    const std::vector<Index> before = search.found.fit.columns;
+    search.white =
+        WhitenDesign(design, EstimateNoise(design.processes, before));
+    search.found = SearchColumns(design, search.white, thresholds);
+    if (search.found.fit.columns == before) break;
   }
-  fit.beta = SolveNnls(x.transpose() * x, x.transpose() * d.y);
-  fit.rss = (d.y - x * fit.beta).squaredNorm();
-  const double n = static_cast<double>(d.x.rows());
-  fit.bic = n * std::log(std::max(fit.rss, 1e-300) / n) +
-            static_cast<double>(k) * std::log(n);
-  return fit;
+  search.minus_two_log =
+      MinusTwoLog(design.processes, search.found.fit.columns,
+                  search.white.noise) +
+      std::log(static_cast<double>(design.rows)) *
+          static_cast<double>(search.found.fit.columns.size());
+  return search;
 }
 
-// The best fit with one more column, or the simplest of its parents that is
-// nearly as good; `rivals` are the other columns that would do nearly as well.
-Fit Extend(const TrafficDesign& d, const Fit& base, double margin,
-           std::vector<Index>& rivals) {
-  std::vector<Fit> fits;
-  for (Index j = 0; j < d.x.cols(); ++j) {
-    if (std::find(base.columns.begin(), base.columns.end(), j) !=
-        base.columns.end()) {
-      continue;
+Search BestSearch(const TrafficDesign& design,
+                  const TrafficThresholds& thresholds) {
+  LevelNoise noise = EstimateNoise(design.processes, {});
+  Search best = SearchFrom(design, noise, thresholds);
+  if (noise.walk > kNearlyWhite) {
+    noise.walk = kNearlyWhite;
+    Search other = SearchFrom(design, noise, thresholds);
+    if (other.minus_two_log < best.minus_two_log) best = std::move(other);
+  }
+  return best;
+}
+
+double Sigma(const WhiteDesign& white, const ColumnFit& fit) {
+  const double dof = static_cast<double>(white.free_rows()) -
+                     static_cast<double>(fit.columns.size());
+  return std::sqrt(fit.rss / std::max(1.0, dof));
+}
+
+Eigen::MatrixXd Columns(const WhiteDesign& white,
+                        const std::vector<Index>& columns) {
+  Eigen::MatrixXd x(white.x.rows(), static_cast<Index>(columns.size()));
+  for (size_t i = 0; i < columns.size(); ++i) {
+    x.col(static_cast<Index>(i)) = white.x.col(columns[i]);
+  }
+  return x;
+}
+
+// Drops, worst first, what is not surely above zero. Each column had its
+// chance to be chosen (Holm).
+void KeepSure(const TrafficDesign& design, Search& search) {
+  ColumnFit& fit = search.found.fit;
+  while (!fit.columns.empty()) {
+    const TrafficEstimate estimate =
+        EstimateColumns(search.white, Columns(search.white, fit.columns));
+    const Eigen::ArrayXd t =
+        estimate.beta.array() / estimate.standard_error.array().max(1e-300);
+    Index worst = 0;
+    t.minCoeff(&worst);
+    const double tests = static_cast<double>(design.names.size()) -
+                         static_cast<double>(fit.columns.size()) + 1;
+    if (t(worst) > TQuantile(estimate.dof, tests)) return;
+    std::vector<Index> rest = fit.columns;
+    rest.erase(rest.begin() + worst);
+    search.found.rivals.erase(search.found.rivals.begin() + worst);
+    fit = FitColumns(search.white, rest, nullptr);
+  }
+}
+
+struct Group {
+  std::vector<Index> others;
+  bool joint = false;  // all of the same keys, so that none counts twice
+  Separability separability;
+};
+
+// Siblings that move as it does, and what would do nearly as well in its place.
+Group GroupOf(const TrafficDesign& design, const Search& search, size_t which,
+              const TrafficThresholds& thresholds) {
+  const Index column = search.found.fit.columns[which];
+  const std::string& name = design.names[static_cast<size_t>(column)];
+  Group group;
+  group.separability =
+      SeparabilityOf(design, search.white, column, thresholds.group_vif);
+  group.others = group.separability.group;
+  for (const Index rival : search.found.rivals[which]) {
+    const std::string& other = design.names[static_cast<size_t>(rival)];
+    // Of the same requests: it was chosen as the simplest of them.
+    const bool nested = IsParent(other, name) || IsParent(name, other);
+    if (!nested && std::find(group.others.begin(), group.others.end(), rival) ==
+                       group.others.end()) {
+      group.others.push_back(rival);
     }
-    std::vector<Index> columns = base.columns;
-    columns.push_back(j);
-    Fit fit = Solve(d, columns);
-    if (fit.beta.minCoeff() > 0) fits.push_back(std::move(fit));
   }
-  if (fits.empty()) return base;
-  std::stable_sort(fits.begin(), fits.end(),
-                   [](const Fit& a, const Fit& b) { return a.bic < b.bic; });
-  const auto name = [&](const Fit& f) -> const std::string& {
-    return d.names[static_cast<size_t>(f.columns.back())];
-  };
-  size_t chosen = 0;
-  for (size_t i = 1; i < fits.size(); ++i) {
-    if (fits[i].bic > fits[0].bic + margin) break;
-    if (name(fits[i]) != name(fits[chosen]) &&
-        IsParent(name(fits[i]), name(fits[chosen]))) {
-      chosen = i;
-    }
+  if (group.others.size() > kMostInseparable) {
+    group.others.resize(kMostInseparable);
   }
-  for (size_t i = 0; i < fits.size(); ++i) {
-    if (i != chosen && fits[i].bic <= fits[chosen].bic + margin) {
-      rivals.push_back(fits[i].columns.back());
-    }
-  }
-  return fits[chosen];
+  const std::vector<Index>& chosen = search.found.fit.columns;
+  std::erase_if(group.others, [&](Index other) {
+    return std::find(chosen.begin(), chosen.end(), other) != chosen.end();
+  });
+  group.joint =
+      !group.others.empty() &&
+      std::all_of(group.others.begin(), group.others.end(), [&](Index other) {
+        return KeysOf(design.names[static_cast<size_t>(other)]) == KeysOf(name);
+      });
+  return group;
 }
 
-double SquaredCorrelation(const TrafficDesign& d, Index a, Index b) {
-  const double ab = d.x.col(a).dot(d.x.col(b));
-  const double scale = d.x.col(a).squaredNorm() * d.x.col(b).squaredNorm();
-  return scale > 0 ? ab * ab / scale : 0;
-}
-
-// Variance inflation by the one other column that is most like it and is not
-// about the same requests.
-double Vif(const TrafficDesign& d, Index column) {
-  double most = 0;
-  const std::string& name = d.names[static_cast<size_t>(column)];
-  for (Index j = 0; j < d.x.cols(); ++j) {
-    const std::string& other = d.names[static_cast<size_t>(j)];
-    if (j == column || IsParent(other, name) || IsParent(name, other)) continue;
-    most = std::max(most, SquaredCorrelation(d, column, j));
-  }
-  return 1 / std::max(1 - most, 1e-9);
-}
-
-std::vector<std::string> Inseparable(const TrafficDesign& d, Index column,
-                                     const std::vector<Index>& rivals) {
-  std::vector<std::string> names;
-  for (Index j = 0; j < d.x.cols(); ++j) {
-    if (j == column || names.size() >= kMostInseparable) continue;
-    if (std::find(rivals.begin(), rivals.end(), j) != rivals.end() ||
-        SquaredCorrelation(d, column, j) > kSameColumn) {
-      const std::string& name = d.names[static_cast<size_t>(j)];
-      names.push_back(name.empty() ? "any request" : name);
-    }
-  }
-  return names;
-}
-
-std::string NotEnough(const TrafficDesign& d, int needed) {
-  return "only " + std::to_string(d.x.rows()) +
-         " looks at request counts so far, " + std::to_string(needed) +
-         " needed";
-}
-
-}  // namespace
-
-namespace {
-
-// The causes of a fit that are surely there and matter, largest share first.
-void AddCauses(const TrafficDesign& d, const Fit& fit,
-               const std::vector<std::vector<Index>>& rivals,
+// The causes of a fit that matter, largest share first.
+void AddCauses(const TrafficDesign& design, const Search& search,
                const TrafficThresholds& thresholds, Traffic& out) {
-  const TrafficEstimate estimate =
-      EstimateColumns(d, fit.columns, Neighbours::kAdded);
-  const TrafficEstimate plain =
-      EstimateColumns(d, fit.columns, Neighbours::kPlain);
-  const double wide = boost::math::quantile(
-      boost::math::students_t(std::max(1.0, estimate.dof)), 0.975);
-  // Each column had its chance to be chosen (Bonferroni).
-  const double strict =
-      boost::math::quantile(boost::math::students_t(std::max(1.0, plain.dof)),
-                            1 - 0.025 / static_cast<double>(d.x.cols()));
+  const ColumnFit& fit = search.found.fit;
+  if (fit.columns.empty()) return;
+  const double sigma = Sigma(search.white, fit);
+  std::vector<Group> groups;
+  Eigen::MatrixXd x = Columns(search.white, fit.columns);
+  std::vector<double> requests;
+  for (size_t i = 0; i < fit.columns.size(); ++i) {
+    groups.push_back(GroupOf(design, search, i, thresholds));
+    requests.push_back(design.requests[static_cast<size_t>(fit.columns[i])]);
+    if (!groups[i].joint) continue;
+    for (const Index other : groups[i].others) {
+      x.col(static_cast<Index>(i)) += search.white.x.col(other);
+      requests[i] += design.requests[static_cast<size_t>(other)];
+    }
+  }
+  const TrafficEstimate estimate = EstimateColumns(search.white, x);
+  const double wide = TQuantile(estimate.dof, 1);
   for (size_t i = 0; i < fit.columns.size(); ++i) {
     const Index at = static_cast<Index>(i);
     const double beta = estimate.beta(at);
-    const double se = estimate.standard_error(at);
-    const size_t column = static_cast<size_t>(fit.columns[i]);
-    const double share = beta * d.requests[column] / d.growth_bytes;
-    const bool surely =
-        plain.beta(at) > strict * plain.standard_error(at) && beta > wide * se;
-    if (!surely || share < thresholds.min_leak_share) continue;
+    const double share = beta * requests[i] / design.growth_bytes;
+    const double placebo = PlaceboShare(search.white, fit, i);
+    if (share < thresholds.min_leak_share || placebo > thresholds.max_placebo) {
+      continue;
+    }
     TrafficCause cause;
-    cause.attributes = d.names[column];
-    cause.bytes_per_request = {beta, std::max(0.0, beta - wide * se),
-                               beta + wide * se};
+    cause.attributes = design.names[static_cast<size_t>(fit.columns[i])];
+    const double half = wide * estimate.standard_error(at);
+    cause.bytes_per_request = {beta, std::max(0.0, beta - half), beta + half};
     cause.share = std::min(1.0, share);
-    cause.vif = Vif(d, fit.columns[i]);
-    cause.requests = d.requests[column];
-    cause.inseparable_from = Inseparable(d, fit.columns[i], rivals[i]);
+    cause.vif = groups[i].separability.vif;
+    cause.condition_index = groups[i].separability.condition_index;
+    cause.requests = requests[i];
+    cause.smallest_effect =
+        SmallestEffect(search.white, fit.columns[i], sigma, cause.vif);
+    cause.placebo_share = placebo;
+    cause.joint = groups[i].joint;
+    for (const Index other : groups[i].others) {
+      const std::string& name = design.names[static_cast<size_t>(other)];
+      cause.inseparable_from.push_back(name.empty() ? "any request" : name);
+    }
     out.unexplained_share -= cause.share;
     out.causes.push_back(std::move(cause));
   }
@@ -164,69 +192,88 @@ void AddCauses(const TrafficDesign& d, const Fit& fit,
                    });
 }
 
+// What share of the leak a value of one attribute must cause to show: the
+// median over the columns of one key.
+double SmallestShare(const TrafficDesign& design, const Search& search) {
+  const double sigma = Sigma(search.white, search.found.fit);
+  std::vector<double> shares;
+  for (size_t j = 0; j < design.names.size(); ++j) {
+    const Index column = static_cast<Index>(j);
+    if (SplitLabel(design.names[j]).size() != 1) continue;
+    const double vif = SeparabilityOf(design, search.white, column, 1e9).vif;
+    shares.push_back(SmallestEffect(search.white, column, sigma, vif) *
+                     design.requests[j] / design.growth_bytes);
+  }
+  if (shares.empty()) return 0;
+  std::nth_element(
+      shares.begin(),
+      shares.begin() + static_cast<std::ptrdiff_t>(shares.size() / 2),
+      shares.end());
+  return shares[shares.size() / 2];
+}
+
+std::string WhyNoCause(const TrafficDesign& design, const Search& search) {
+  const double least = SmallestShare(design, search);
+  const std::string basis = " (" + std::to_string(design.rows) + " looks at " +
+                            std::to_string(design.names.size()) +
+                            " attributes)";
+  if (least <= kCannotTellShare) {
+    return "no attribute's requests explain the growth; a value that caused "
+           "more than " +
+           FormatShare(least) + " of it would show" + basis;
+  }
+  const double seconds =
+      std::accumulate(design.seconds.begin(), design.seconds.end(), 0.0) /
+      static_cast<double>(design.processes.size());
+  // The error falls with the root of the time at the least.
+  const double more =
+      seconds * (least * least / (kCannotTellShare * kCannotTellShare) - 1);
+  return "it cannot be told yet: no value of an attribute would show even if "
+         "it caused half of the growth; that needs about " +
+         FormatDuration(more) + " more of such traffic, or more processes" +
+         basis;
+}
+
+std::string NotEnough(const TrafficDesign& design, Index needed) {
+  return "only " + std::to_string(design.rows) +
+         " looks at request counts so far, " + std::to_string(needed) +
+         " needed";
+}
+
 }  // namespace
 
 Traffic AttributeTraffic(const std::vector<TrafficSeries>& processes,
                          const TrafficThresholds& thresholds) {
   Traffic out;
-  const TrafficDesign d = BuildTrafficDesign(processes, thresholds);
-  out.looks = d.x.rows();
-  if (d.processes == 0) {
+  TrafficDesign design = BuildTrafficDesign(processes, thresholds);
+  out.looks = design.rows;
+  if (design.counted == 0) {
     out.not_known = "no request counts";
     return out;
   }
-  const int needed = thresholds.min_looks + d.processes;
-  if (d.x.rows() < needed || d.growth_bytes <= 0) {
-    out.not_known = d.growth_bytes <= 0 ? "no growth where requests are counted"
-                                        : NotEnough(d, needed);
+  const Index needed = thresholds.min_looks + 2 * design.counted;
+  if (design.rows < needed || design.names.empty()) {
+    out.not_known = NotEnough(design, needed);
     return out;
   }
-  Fit fit = Solve(d, {});
-  std::vector<std::vector<Index>> rivals;
-  while (static_cast<int>(fit.columns.size()) < thresholds.max_causes) {
-    std::vector<Index> rival;
-    Fit next = Extend(d, fit, thresholds.min_bic_gain, rival);
-    if (next.columns.size() == fit.columns.size() ||
-        next.bic > fit.bic - thresholds.min_bic_gain) {
-      break;
-    }
-    fit = std::move(next);
-    rivals.push_back(std::move(rival));
+  if (design.growth_bytes <= 0) {
+    out.not_known = "no growth where requests are counted";
+    return out;
   }
-  if (!fit.columns.empty()) AddCauses(d, fit, rivals, thresholds, out);
-  if (out.causes.empty()) {
-    out.not_known = "no attribute's requests explain the growth (" +
-                    std::to_string(d.x.rows()) + " looks at " +
-                    std::to_string(d.x.cols()) + " attributes)";
+  const double tau_s = AddAgeCurve({}, design);
+  Search search = BestSearch(design, thresholds);
+  // A leak's own irregular growth hides the curve, or looks like one.
+  if (AddAgeCurve(search.found.fit.columns, design) != tau_s) {
+    search = BestSearch(design, thresholds);
   }
+  KeepSure(design, search);
+  AddCauses(design, search, thresholds, out);
+  if (out.unexplained_share > thresholds.max_unexplained) {
+    out.causes.clear();
+    out.unexplained_share = 1;
+  }
+  if (out.causes.empty()) out.not_known = WhyNoCause(design, search);
   return out;
-}
-
-double RequestsWith(const TrafficSeries& series, const std::string& attributes,
-                    int64_t from_ns, int64_t to_ns) {
-  const int64_t first_look = FirstLook(series);
-  double sum = 0;
-  for (const auto& [label, samples] : series.requests) {
-    if (!IsParent(attributes, label)) continue;
-    sum += RequestsBetween(samples, first_look, from_ns, to_ns);
-  }
-  return sum;
-}
-
-std::optional<double> RequestRate(const TrafficSeries& series,
-                                  const std::string& attributes,
-                                  int64_t from_ns, int64_t to_ns) {
-  int64_t last_look = 0;
-  for (const auto& [label, samples] : series.requests) {
-    if (!samples.empty()) {
-      last_look = std::max(last_look, samples.back().time_ns);
-    }
-  }
-  const int64_t from = std::max(from_ns, FirstLook(series));
-  const int64_t to = std::min(to_ns, last_look);
-  if (to - from < kLeastRateNs) return std::nullopt;
-  return RequestsWith(series, attributes, from, to) * 1e9 /
-         static_cast<double>(to - from);
 }
 
 }  // namespace plimsoll::collector

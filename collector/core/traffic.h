@@ -1,43 +1,38 @@
-// Bytes leaked per request of an attribute value or of a pair of them: growth
-// of each process, look by look, regressed on the requests that it served
-// meanwhile, each process with a slope of its own, coefficients not negative.
-// leak-analysis 3.3, by increments (rho = 1, its choice for few processes) and
-// forward search with BIC instead of all attributes at once. Pure; any thread.
+// Bytes leaked per request of an attribute value or of a pair of them.
+//
+//   M_pt = a_p + d_p t + sum_j beta_j N_jpt + u_pt,   beta_j >= 0
+//
+// M is the level of what grows, N the cumulative requests with attribute j, and
+// each process p has its own intercept and its own slope: growth that no
+// request explains. u is white noise plus a random walk. leak-analysis 3.3 and
+// 3.4; the parts are traffic_design.h, level_noise.h, traffic_fit.h,
+// traffic_estimate.h and traffic_checks.h. Pure; any thread.
 #ifndef PLIMSOLL_COLLECTOR_CORE_TRAFFIC_H_
 #define PLIMSOLL_COLLECTOR_CORE_TRAFFIC_H_
 
-#include <map>
-#include <optional>
-#include <string>
 #include <vector>
 
-#include "collector/core/fleet.h"
 #include "collector/core/incident.h"
+#include "collector/core/request_counts.h"
 #include "collector/core/thresholds.h"
 
 namespace plimsoll::collector {
 
-// One process: bytes of what grows, and cumulative requests by label set
-// ("city=singapore,outcome=exception"), each in time order.
+// One process: bytes of what grows and cumulative requests by label set, each
+// in time order. `start_ns`: when it began to live, 0 where that is not known.
 struct TrafficSeries {
   std::vector<Sample> bytes;
-  std::map<std::string, std::vector<Sample>> requests;
+  RequestSeries requests;
+  int64_t start_ns = 0;
 };
 
 Traffic AttributeTraffic(const std::vector<TrafficSeries>& processes,
                          const TrafficThresholds& thresholds);
 
-// Requests of one process between two times that match every k=v of
-// `attributes` ("": all). A label set that was not there at the process' first
-// look at its counts began at zero.
-double RequestsWith(const TrafficSeries& series, const std::string& attributes,
-                    int64_t from_ns, int64_t to_ns);
-
-// The same per second, over what of the span was looked at; nothing where that
-// is less than a minute.
-std::optional<double> RequestRate(const TrafficSeries& series,
-                                  const std::string& attributes,
-                                  int64_t from_ns, int64_t to_ns);
+// The same causes' bytes per request in another signal of the same processes.
+// False, and nothing is changed, where their intervals there are wide.
+bool Restate(const std::vector<TrafficSeries>& processes,
+             const TrafficThresholds& thresholds, Traffic& traffic);
 
 }  // namespace plimsoll::collector
 

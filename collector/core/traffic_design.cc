@@ -1,221 +1,277 @@
 #include "collector/core/traffic_design.h"
 
 #include <algorithm>
-#include <limits>
+#include <cmath>
 #include <map>
-#include <set>
+#include <optional>
+#include <utility>
+
+#include "collector/core/robust_slope.h"
+#include "collector/core/traffic_levels.h"
 
 namespace plimsoll::collector {
 namespace {
 
-// Of one process; more are thinned evenly.
-constexpr size_t kMostLooks = 400;
+using Eigen::Index;
 
-std::vector<std::string> Split(const std::string& label) {
-  std::vector<std::string> parts;
-  size_t from = 0;
-  while (from < label.size()) {
-    const size_t comma = std::min(label.find(',', from), label.size());
-    parts.push_back(label.substr(from, comma - from));
-    from = comma + 1;
+constexpr size_t kFewestLevels = 4;
+// A life begins with imports and caches that no request explains.
+constexpr int64_t kWarmUpNs = 600'000'000'000;
+constexpr int64_t kWarmUpPart = 5;  // of its life at the most
+// Shorter spacings than this part of the mean one say nothing of their own.
+constexpr double kLeastSpacing = 1e-3;
+
+// Memory of one process while its requests were counted, past its warm-up.
+std::vector<Sample> Usable(const TrafficSeries& process,
+                           const std::vector<int64_t>& looks) {
+  std::vector<Sample> out;
+  if (looks.size() < 2 || process.bytes.empty()) return out;
+  int64_t from = looks.front();
+  const int64_t to = looks.back();
+  if (process.start_ns > 0 && to > process.start_ns) {
+    from = std::max(
+        from, process.start_ns +
+                  std::min(kWarmUpNs, (to - process.start_ns) / kWarmUpPart));
   }
-  return parts;
+  for (const Sample& s : process.bytes) {
+    if (s.time_ns >= from && s.time_ns <= to) out.push_back(s);
+  }
+  return out;
 }
 
-// "", each k=v, each pair of them.
-std::vector<std::string> NamesOf(const std::string& label) {
-  const std::vector<std::string> parts = Split(label);
-  std::vector<std::string> names = {""};
-  names.insert(names.end(), parts.begin(), parts.end());
-  for (size_t i = 0; i < parts.size(); ++i) {
-    for (size_t j = i + 1; j < parts.size(); ++j) {
-      names.push_back(parts[i] + "," + parts[j]);
-    }
-  }
-  return names;
-}
-
-// When requests were looked at, inside the span of the memory samples.
-std::vector<int64_t> Looks(const TrafficSeries& process) {
-  std::set<int64_t> times;
-  for (const auto& [label, samples] : process.requests) {
-    for (const Sample& s : samples) times.insert(s.time_ns);
-  }
-  std::vector<int64_t> looks;
-  for (int64_t t : times) {
-    if (!process.bytes.empty() && t >= process.bytes.front().time_ns &&
-        t <= process.bytes.back().time_ns) {
-      looks.push_back(t);
-    }
-  }
-  if (looks.size() <= kMostLooks) return looks;
-  std::vector<int64_t> thinned;
-  for (size_t i = 0; i < kMostLooks; ++i) {
-    thinned.push_back(looks[i * (looks.size() - 1) / (kMostLooks - 1)]);
-  }
-  return thinned;
-}
-
-using Columns = std::map<std::string, std::vector<double>>;
-
-// Rows of one process, not swept yet.
-struct Rows {
-  Columns columns;
-  std::vector<double> y;
+struct Candidate {
+  std::vector<std::vector<Level>> levels;  // by process
+  double roughness = 0;
 };
 
-Rows RowsOf(const TrafficSeries& process) {
-  Rows rows;
-  const std::vector<int64_t> looks = Looks(process);
-  if (looks.size() < 3) return rows;
-  const size_t n = looks.size() - 1;
-  for (size_t i = 0; i < n; ++i) {
-    rows.y.push_back(ValueAt(process.bytes, looks[i + 1]) -
-                     ValueAt(process.bytes, looks[i]));
+// Squares of what neighbouring increments differ by: what no trend explains.
+double Roughness(const std::vector<Level>& levels) {
+  double sum = 0;
+  for (size_t i = 2; i < levels.size(); ++i) {
+    const double bend = BytesOf(levels[i]) - 2 * BytesOf(levels[i - 1]) +
+                        BytesOf(levels[i - 2]);
+    sum += bend * bend;
   }
-  for (const auto& [label, samples] : process.requests) {
-    for (const std::string& name : NamesOf(label)) {
-      std::vector<double>& column = rows.columns[name];
-      column.resize(n);
-      for (size_t i = 0; i < n; ++i) {
-        column[i] +=
-            RequestsBetween(samples, looks.front(), looks[i], looks[i + 1]);
-      }
-    }
-  }
-  return rows;
+  return sum;
 }
 
-size_t Keys(const std::string& name) {
-  return name.empty() ? 0
-                      : 1 + static_cast<size_t>(
-                                std::count(name.begin(), name.end(), ','));
+std::vector<std::vector<Level>> Smoothest(
+    const std::vector<std::vector<Sample>>& memory, size_t most) {
+  std::vector<Candidate> all;
+  for (const LevelKind kind : {LevelKind::kLowest, LevelKind::kMean}) {
+    Candidate candidate;
+    for (const std::vector<Sample>& samples : memory) {
+      candidate.levels.push_back(LevelsOf(samples, most, kind));
+      candidate.roughness += Roughness(candidate.levels.back());
+    }
+    all.push_back(std::move(candidate));
+  }
+  return all[0].roughness < all[1].roughness ? std::move(all[0].levels)
+                                             : std::move(all[1].levels);
 }
 
-// The columns to keep: frequent enough, none the same as a simpler one.
-std::vector<std::string> Choose(const std::map<std::string, double>& totals,
-                                const Eigen::MatrixXd& all,
-                                const std::vector<std::string>& order,
-                                const TrafficThresholds& thresholds) {
-  std::vector<std::string> kept;
-  std::vector<Eigen::Index> kept_at;
-  const auto any = totals.find("");
-  if (any == totals.end()) return kept;
-  for (size_t j = 0; j < order.size(); ++j) {
-    const Eigen::Index column = static_cast<Eigen::Index>(j);
-    if (totals.at(order[j]) < thresholds.min_request_share * any->second ||
-        kept.size() >= static_cast<size_t>(thresholds.max_columns)) {
-      continue;
+// Growth from the mean of the first levels to that of the last.
+double Growth(const std::vector<Level>& levels) {
+  const size_t n = levels.size();
+  const size_t end = std::max<size_t>(1, n / 20);
+  double first = 0, last = 0;
+  for (size_t i = 0; i < end; ++i) {
+    first += BytesOf(levels[i]);
+    last += BytesOf(levels[n - 1 - i]);
+  }
+  const double per_step =
+      (last - first) / static_cast<double>(end) / static_cast<double>(n - end);
+  return per_step * static_cast<double>(n - 1);
+}
+
+// Counts of one label set at the levels' moments.
+Eigen::VectorXd CountsAt(const CountCurve& curve,
+                         const std::vector<Level>& levels) {
+  Eigen::VectorXd counts(static_cast<Index>(levels.size()));
+  for (size_t i = 0; i < levels.size(); ++i) {
+    double sum = 0;
+    for (const Sample& s : levels[i]) sum += curve.At(s.time_ns);
+    counts(static_cast<Index>(i)) = sum / static_cast<double>(levels[i].size());
+  }
+  return counts;
+}
+
+size_t Keys(const std::string& name) { return SplitLabel(name).size(); }
+
+Eigen::VectorXd AgesOf(const std::vector<Level>& levels, int64_t start_ns) {
+  if (start_ns <= 0) return {};
+  Eigen::VectorXd ages(static_cast<Index>(levels.size()));
+  for (size_t i = 0; i < levels.size(); ++i) {
+    ages(static_cast<Index>(i)) =
+        SecondsOf(levels[i]) - static_cast<double>(start_ns) / 1e9;
+  }
+  return ages;
+}
+
+struct Column {
+  std::string name;
+  double requests = 0;
+  std::vector<Eigen::VectorXd> rows;  // by process; empty: no such requests
+};
+
+Eigen::VectorXd RowsOf(const Column& column, size_t process, Index n) {
+  const Eigen::VectorXd& rows = column.rows[process];
+  return rows.size() == n ? rows : Eigen::VectorXd::Zero(n);
+}
+
+// A number that equal columns share and others hardly do.
+double Signature(const Column& column) {
+  double sum = 0, weight = 0.5;
+  for (size_t p = 0; p < column.rows.size(); ++p) {
+    for (Index i = 0; i < column.rows[p].size(); ++i) {
+      weight = std::fmod(weight * 1.618 + 0.377 + static_cast<double>(p), 1);
+      sum += weight * column.rows[p](i);
     }
-    const bool same =
-        std::any_of(kept_at.begin(), kept_at.end(), [&](Eigen::Index k) {
-          return (all.col(k) - all.col(column)).cwiseAbs().maxCoeff() < 1e-9;
-        });
+  }
+  return sum;
+}
+
+// Frequent enough, simplest first, none the same as a simpler one.
+std::vector<Column> Choose(std::map<std::string, Column> all,
+                           const TrafficThresholds& thresholds) {
+  const double any = all[""].requests;
+  std::vector<Column> order;
+  for (auto& [name, column] : all) {
+    if (column.requests >= thresholds.min_request_share * any &&
+        column.requests >= thresholds.min_requests) {
+      order.push_back(std::move(column));
+    }
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Column& a, const Column& b) {
+                     const size_t ka = Keys(a.name), kb = Keys(b.name);
+                     return ka != kb ? ka < kb : a.requests > b.requests;
+                   });
+  std::multimap<double, double> seen;  // requests: signature
+  std::vector<Column> kept;
+  for (Column& column : order) {
+    if (kept.size() >= static_cast<size_t>(thresholds.max_columns)) break;
+    const double signature = Signature(column);
+    const double slack = 1e-7 * (1 + column.requests);
+    bool same = false;
+    for (auto at = seen.lower_bound(column.requests - slack);
+         at != seen.end() && at->first <= column.requests + slack; ++at) {
+      same = same || std::abs(at->second - signature) < slack;
+    }
     if (same) continue;
-    kept.push_back(order[j]);
-    kept_at.push_back(column);
+    seen.emplace(column.requests, signature);
+    kept.push_back(std::move(column));
   }
   return kept;
 }
 
+// The requests of each attribute and pair, between the levels of each process.
+std::map<std::string, Column> AllColumns(
+    const std::vector<TrafficSeries>& processes,
+    const std::vector<size_t>& whose,
+    const std::vector<std::vector<int64_t>>& looks,
+    const std::vector<std::vector<Level>>& levels) {
+  std::map<std::string, Column> columns;
+  for (size_t p = 0; p < levels.size(); ++p) {
+    const Index n = static_cast<Index>(levels[p].size()) - 1;
+    for (const auto& [label, samples] : processes[whose[p]].requests) {
+      if (samples.empty()) continue;
+      const Eigen::VectorXd counts =
+          CountsAt(CountCurve(samples, looks[p]), levels[p]);
+      const Eigen::VectorXd steps = counts.tail(n) - counts.head(n);
+      for (const std::string& name : NamesOf(label)) {
+        Column& column = columns[name];
+        column.name = name;
+        column.rows.resize(levels.size());
+        if (column.rows[p].size() == 0) {
+          column.rows[p] = Eigen::VectorXd::Zero(n);
+        }
+        column.rows[p] += steps;
+        column.requests += steps.sum();
+      }
+    }
+  }
+  return columns;
+}
+
+ProcessRows RowsOfProcess(const std::vector<Level>& levels,
+                          const std::vector<Column>& kept, size_t process,
+                          double spacing) {
+  const Index n = static_cast<Index>(levels.size()) - 1;
+  ProcessRows rows;
+  rows.dt.resize(n), rows.dy.resize(n);
+  rows.dx.resize(n, static_cast<Index>(kept.size()));
+  Index i = 0;
+  for (auto b = levels.begin() + 1; b != levels.end(); ++b, ++i) {
+    const auto a = b - 1;
+    rows.dt(i) =
+        std::max(kLeastSpacing, (SecondsOf(*b) - SecondsOf(*a)) / spacing);
+    rows.dy(i) = BytesOf(*b) - BytesOf(*a);
+  }
+  Index j = 0;
+  for (const Column& column : kept) {
+    rows.dx.col(j++) = RowsOf(column, process, n);
+  }
+  rows.own = rows.dt;
+  return rows;
+}
+
 }  // namespace
-
-double ValueAt(const std::vector<Sample>& series, int64_t time_ns) {
-  if (series.empty()) return 0;
-  const auto after = std::lower_bound(
-      series.begin(), series.end(), time_ns,
-      [](const Sample& s, int64_t t) { return s.time_ns < t; });
-  if (after == series.begin()) return after->value;
-  if (after == series.end()) return series.back().value;
-  const Sample& a = *(after - 1);
-  const double part = static_cast<double>(time_ns - a.time_ns) /
-                      static_cast<double>(after->time_ns - a.time_ns);
-  return a.value + part * (after->value - a.value);
-}
-
-int64_t FirstLook(const TrafficSeries& process) {
-  int64_t first = std::numeric_limits<int64_t>::max();
-  for (const auto& [label, samples] : process.requests) {
-    if (!samples.empty()) first = std::min(first, samples.front().time_ns);
-  }
-  return first;
-}
-
-double RequestsBetween(const std::vector<Sample>& samples, int64_t first_look,
-                       int64_t from_ns, int64_t to_ns) {
-  if (samples.empty()) return 0;
-  const auto value = [&](int64_t t) {
-    if (t < samples.front().time_ns && samples.front().time_ns > first_look) {
-      return 0.0;
-    }
-    return ValueAt(samples, t);
-  };
-  return std::max(0.0, value(to_ns) - value(from_ns));
-}
-
-bool IsParent(const std::string& parent, const std::string& child) {
-  const std::vector<std::string> inner = Split(child);
-  for (const std::string& part : Split(parent)) {
-    if (std::find(inner.begin(), inner.end(), part) == inner.end()) {
-      return false;
-    }
-  }
-  return true;
-}
 
 TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
                                  const TrafficThresholds& thresholds) {
   TrafficDesign design;
-  std::vector<Rows> blocks;
-  std::map<std::string, double> totals;
-  Eigen::Index rows = 0;
-  for (const TrafficSeries& process : processes) {
-    Rows block = RowsOf(process);
-    if (block.y.empty() || block.columns.empty()) continue;
-    rows += static_cast<Eigen::Index>(block.y.size());
-    for (const auto& [name, column] : block.columns) {
-      for (double v : column) totals[name] += v;
-    }
-    blocks.push_back(std::move(block));
+  std::vector<std::vector<int64_t>> looks;
+  std::vector<std::vector<Sample>> memory;
+  for (size_t p = 0; p < processes.size(); ++p) {
+    std::vector<int64_t> mine = LooksOf(processes[p].requests);
+    design.counted += mine.empty() ? 0 : 1;
+    std::vector<Sample> samples = Usable(processes[p], mine);
+    if (samples.size() < kFewestLevels) continue;
+    design.whose.push_back(p);
+    looks.push_back(std::move(mine));
+    memory.push_back(std::move(samples));
   }
-  design.processes = static_cast<int>(blocks.size());
-  std::vector<std::string> order;
-  for (const auto& [name, total] : totals) order.push_back(name);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](const std::string& a, const std::string& b) {
-                     if (Keys(a) != Keys(b)) return Keys(a) < Keys(b);
-                     return totals.at(a) > totals.at(b);
-                   });
-  Eigen::MatrixXd all =
-      Eigen::MatrixXd::Zero(rows, static_cast<Eigen::Index>(order.size()));
-  design.y = Eigen::VectorXd::Zero(rows);
-  Eigen::Index row = 0;
-  for (const Rows& block : blocks) {
-    const Eigen::Index n = static_cast<Eigen::Index>(block.y.size());
-    design.y.segment(row, n) =
-        Eigen::Map<const Eigen::VectorXd>(block.y.data(), n);
-    design.growth_bytes += design.y.segment(row, n).sum();
-    design.y.segment(row, n).array() -= design.y.segment(row, n).mean();
-    for (size_t j = 0; j < order.size(); ++j) {
-      const auto at = block.columns.find(order[j]);
-      if (at == block.columns.end()) continue;
-      auto part = all.col(static_cast<Eigen::Index>(j)).segment(row, n);
-      part = Eigen::Map<const Eigen::VectorXd>(at->second.data(), n);
-      part.array() -= part.mean();
-    }
-    design.first_rows.push_back(row);
-    row += n;
+  if (memory.empty()) return design;
+  const size_t most = std::clamp<size_t>(
+      static_cast<size_t>(thresholds.max_rows) / memory.size(), 40, 240);
+  const auto levels = Smoothest(memory, most);
+  const std::vector<Column> kept =
+      Choose(AllColumns(processes, design.whose, looks, levels), thresholds);
+  for (const Column& column : kept) {
+    design.names.push_back(column.name);
+    design.requests.push_back(column.requests);
   }
-  design.first_rows.push_back(rows);
-  design.names = Choose(totals, all, order, thresholds);
-  design.x.resize(rows, static_cast<Eigen::Index>(design.names.size()));
-  for (size_t j = 0; j < design.names.size(); ++j) {
-    const auto at = std::find(order.begin(), order.end(), design.names[j]);
-    design.x.col(static_cast<Eigen::Index>(j)) =
-        all.col(static_cast<Eigen::Index>(at - order.begin()));
-    design.requests.push_back(totals.at(design.names[j]));
+  double all_seconds = 0;
+  for (const std::vector<Level>& mine : levels) {
+    design.seconds.push_back(SecondsOf(mine.back()) - SecondsOf(mine.front()));
+    design.rows += static_cast<Index>(mine.size()) - 1;
+    all_seconds += design.seconds.back();
+    design.growth_bytes += Growth(mine);
+  }
+  const double spacing = all_seconds / static_cast<double>(design.rows);
+  for (size_t p = 0; p < levels.size(); ++p) {
+    design.processes.push_back(RowsOfProcess(levels[p], kept, p, spacing));
+    design.ages_s.push_back(
+        AgesOf(levels[p], processes[design.whose[p]].start_ns));
   }
   return design;
+}
+
+std::vector<Index> ColumnsOf(const TrafficDesign& design,
+                             const TrafficCause& cause) {
+  std::vector<std::string> names = {cause.attributes};
+  if (cause.joint) {
+    names.insert(names.end(), cause.inseparable_from.begin(),
+                 cause.inseparable_from.end());
+  }
+  std::vector<Index> out;
+  for (size_t j = 0; j < design.names.size(); ++j) {
+    if (std::find(names.begin(), names.end(), design.names[j]) != names.end()) {
+      out.push_back(static_cast<Index>(j));
+    }
+  }
+  return out;
 }
 
 }  // namespace plimsoll::collector

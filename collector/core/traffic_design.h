@@ -1,44 +1,47 @@
-// The regression that traffic.h solves: one row per look of a process, one
-// column per attribute value, pair of them, or all requests. Swept: each
-// process' own mean is taken out of its rows, which gives it its own slope.
+// The regression that traffic.h solves, not whitened yet: for each process the
+// increments of its memory's level between looks, and of the requests of each
+// attribute value, pair of them, or all. Counts are taken at the moments of the
+// memory samples: known counts say what is expected in between, so that the
+// moment's error is no error in the regressor (Berkson), while memory between
+// its samples is not known.
 #ifndef PLIMSOLL_COLLECTOR_CORE_TRAFFIC_DESIGN_H_
 #define PLIMSOLL_COLLECTOR_CORE_TRAFFIC_DESIGN_H_
 
-#include <Eigen/Core>
 #include <string>
 #include <vector>
 
+#include "collector/core/level_noise.h"
+#include "collector/core/thresholds.h"
 #include "collector/core/traffic.h"
 
 namespace plimsoll::collector {
 
 struct TrafficDesign {
-  std::vector<std::string> names;  // of the columns; "" is any request
-  std::vector<double> requests;    // in all, by column
-  Eigen::MatrixXd x;               // swept
-  Eigen::VectorXd y;               // swept
-  double growth_bytes = 0;         // sum of y before the sweep
-  int processes = 0;
-  std::vector<Eigen::Index> first_rows;  // of each process, then rows()
+  std::vector<std::string> names;       // of the columns; "" is any request
+  std::vector<double> requests;         // in all, by column
+  std::vector<ProcessRows> processes;   // those with enough looks
+  std::vector<size_t> whose;            // their places in the argument
+  std::vector<double> seconds;          // that each was looked at
+  std::vector<Eigen::VectorXd> ages_s;  // at its levels; empty: not known
+  double growth_bytes = 0;              // of all of them together
+  Eigen::Index rows = 0;
+  int counted = 0;  // processes whose requests are counted at all
 };
 
 TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
                                  const TrafficThresholds& thresholds);
 
-// Value of a cumulative series at a time: linear between samples, its first
-// and last value outside.
-double ValueAt(const std::vector<Sample>& series, int64_t time_ns);
+// Young processes fill caches and warm up: adds to what is each process' own
+// the curve 1 - exp(-age / tau), with the tau that explains most, where it
+// explains much (leak-analysis 2.3 step 4; more than BIC asks for). Returns tau
+// in seconds, 0 for none. `columns`: what is known to leak already.
+double AddAgeCurve(const std::vector<Eigen::Index>& columns,
+                   TrafficDesign& design);
 
-// When the requests of a process were first looked at.
-int64_t FirstLook(const TrafficSeries& process);
-
-// Requests of one label set between two times. A set that was not there at the
-// first look of the process began at zero.
-double RequestsBetween(const std::vector<Sample>& samples, int64_t first_look,
-                       int64_t from_ns, int64_t to_ns);
-
-// True when every k=v of `parent` is in `child` ("" is in all).
-bool IsParent(const std::string& parent, const std::string& child);
+// The columns of a cause: its own, and those that it stands for together.
+// Empty where there are no such requests.
+std::vector<Eigen::Index> ColumnsOf(const TrafficDesign& design,
+                                    const TrafficCause& cause);
 
 }  // namespace plimsoll::collector
 

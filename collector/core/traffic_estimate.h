@@ -1,32 +1,28 @@
-// The number that is published for columns that were chosen: their bytes per
-// request with an interval.
-//
-// Memory is looked at at other moments than the counters, so an increment of
-// one holds part of the neighbouring increment of the other, which shrinks a
-// plain coefficient by a fifth and more. The coefficients of the increment
-// before, the same and the one after are therefore estimated together and
-// added (Dimson 1979); the interval is robust to rows of unequal size (HC3).
+// The numbers that are published for columns that were chosen: bytes per
+// request with an interval by a jackknife over clusters. A cluster is a
+// process, or where there are few of them a stretch of one's life: whitened
+// rows of different stretches are independent. leak-analysis 3.3, step 4.
+// Pure; any thread.
 #ifndef PLIMSOLL_COLLECTOR_CORE_TRAFFIC_ESTIMATE_H_
 #define PLIMSOLL_COLLECTOR_CORE_TRAFFIC_ESTIMATE_H_
 
-#include <vector>
-
-#include "collector/core/traffic_design.h"
+#include "collector/core/traffic_fit.h"
 
 namespace plimsoll::collector {
 
 struct TrafficEstimate {
   Eigen::VectorXd beta, standard_error;
-  double dof = 0;
+  Eigen::MatrixXd covariance;
+  double dof = 1;
 };
 
-// kPlain: without neighbours. Too small, but its test of zero is valid and
-// needs less data.
-enum class Neighbours : uint8_t { kAdded, kPlain };
+// `x` has the rows of `design.x` (whitened, not swept).
+TrafficEstimate EstimateColumns(const WhiteDesign& design,
+                                const Eigen::MatrixXd& x);
 
-TrafficEstimate EstimateColumns(const TrafficDesign& design,
-                                const std::vector<Eigen::Index>& columns,
-                                Neighbours neighbours);
+// Two-sided 95 % of Student's t, and its point for `tests` of them
+// (Bonferroni).
+double TQuantile(double dof, double tests);
 
 }  // namespace plimsoll::collector
 

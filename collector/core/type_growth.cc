@@ -62,26 +62,51 @@ int PerObject(const GrowingType& owner, const GrowingType& part) {
                                                     : 0;
 }
 
+// How near to people a type is: an application's class, its code that waits in
+// a coroutine, a library's class, a builtin.
+int Nearness(const GrowingType& t) {
+  if (TypeOrigin(t.type) == Origin::kApplication) return 0;
+  if (IsSuspendedCode(t.type)) return 1;
+  return TypeOrigin(t.type) == Origin::kLibrary ? 2 : 3;
+}
+
+// What `part` comes with, the nearest first. What is further off may come once
+// with each; of two that are as near, which owns the other can be told only
+// where one comes several times.
+std::vector<GrowingType>::iterator OwnerOf(std::vector<GrowingType>& types,
+                                           const GrowingType& part,
+                                           const std::set<std::string>& said) {
+  const int mine = Nearness(part);
+  for (int near = 0; near <= std::min(mine, 2); ++near) {
+    const auto owner =
+        std::find_if(types.begin(), types.end(), [&](const GrowingType& t) {
+          return &t != &part && !said.contains(t.type) && Nearness(t) == near &&
+                 PerObject(t, part) >= (near == mine ? 2 : 1);
+        });
+    if (owner != types.end()) return owner;
+  }
+  return types.end();
+}
+
 void RollUp(std::vector<GrowingType>& types) {
   std::sort(types.begin(), types.end(),
             [](const GrowingType& a, const GrowingType& b) {
               return a.objects_per_s.value > b.objects_per_s.value;
             });
+  std::set<std::string> said;  // with its owner
   for (GrowingType& part : types) {
-    if (!part.builtin) continue;
-    const auto owner =
-        std::find_if(types.begin(), types.end(), [&](const GrowingType& t) {
-          return TypeOrigin(t.type) == Origin::kApplication &&
-                 PerObject(t, part) > 0;
-        });
+    const auto owner = OwnerOf(types, part, said);
     if (owner == types.end()) continue;
     owner->rolled_up.push_back(std::to_string(PerObject(*owner, part)) + " " +
                                part.type);
     owner->bytes_per_s = SumOf({owner->bytes_per_s, part.bytes_per_s});
-    part.objects_per_s.value = -1;  // said with its owner
+    said.insert(part.type);
   }
-  std::erase_if(
-      types, [](const GrowingType& t) { return t.objects_per_s.value <= 0; });
+  // Existing objects may grow without becoming more.
+  std::erase_if(types, [&](const GrowingType& t) {
+    return said.contains(t.type) ||
+           (t.objects_per_s.value <= 0 && t.bytes_per_s.value <= 0);
+  });
 }
 
 }  // namespace
@@ -116,7 +141,8 @@ std::vector<GrowingType> RankTypes(
   const auto rank = [&](const GrowingType& t) {
     const bool onlooker = t.share < kOnlookerShare &&
                           t.objects_per_s.value < kOnlookerObjects * fastest;
-    return onlooker ? 3 : static_cast<int>(TypeOrigin(t.type));
+    if (onlooker) return 3;
+    return IsSuspendedCode(t.type) ? 0 : static_cast<int>(TypeOrigin(t.type));
   };
   std::stable_sort(types.begin(), types.end(),
                    [&](const GrowingType& a, const GrowingType& b) {

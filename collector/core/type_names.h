@@ -14,6 +14,10 @@ enum class Origin : uint8_t { kApplication, kLibrary, kBuiltin };
 
 // "module.QualName" -> by its module; bare names are builtins.
 Origin TypeOrigin(std::string_view type);
+// Of a coroutine: code that was begun and waits, most likely the application's.
+inline bool IsSuspendedCode(std::string_view type) {
+  return type == "coroutine" || type == "async_generator";
+}
 
 // By its path: site-packages, dist-packages, lib/pythonX.Y, "<frozen ...>".
 Origin FrameOrigin(const Frame& frame);

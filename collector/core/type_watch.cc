@@ -1,6 +1,7 @@
 #include "collector/core/type_watch.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <span>
 
@@ -17,9 +18,23 @@ constexpr double kEarlyShare = 0.3;
 // Growth of an application's own class counts this many times in the contest
 // for a place: it is the one that people can act on.
 constexpr double kApplicationWeight = 8;
+// A step down within the first is none; a gain within the second is none: many
+// types are looked at many times.
+constexpr double kStepSigmas = 1.96;
+constexpr double kGainSigmas = 3;
 
 uint64_t HashOf(const std::string& name) {
   return std::hash<std::string>()(name);
+}
+
+// The standard error of a difference.
+double ErrorOf(const TypeLook& a, const TypeLook& b) {
+  return std::hypot(a.objects_error, b.objects_error);
+}
+
+bool IsNoise(double gain, const TypeLook& first, const TypeLook& last) {
+  const double error = ErrorOf(first, last);
+  return error > 0 && gain <= kGainSigmas * error;
 }
 
 // How much a type deserves to be followed.
@@ -47,7 +62,8 @@ void TypeWatch::AddCensus(double t_s,
     first_s_ = t_s;
     for (const TypeObservation& t : types) {
       first_.push_back({HashOf(t.type), static_cast<float>(t.objects),
-                        static_cast<float>(t.bytes)});
+                        static_cast<float>(t.bytes),
+                        static_cast<float>(t.objects_error)});
     }
     std::sort(first_.begin(), first_.end(),
               [](const FirstLook& a, const FirstLook& b) {
@@ -92,9 +108,11 @@ void TypeWatch::Follow(const std::vector<TypeObservation>& types, double t_s) {
       history = std::move(*old);
     } else {
       history.type = c.now->type;
-      history.looks.push_back({first_s_, c.first.objects, c.first.bytes});
+      history.looks.push_back(
+          {first_s_, c.first.objects, c.first.bytes, c.first.objects_error});
     }
-    history.looks.push_back({t_s, c.now->objects, c.now->bytes});
+    history.looks.push_back(
+        {t_s, c.now->objects, c.now->bytes, c.now->objects_error});
     if (history.looks.size() > static_cast<size_t>(thresholds_.max_censuses)) {
       history.looks.erase(history.looks.begin());
     }
@@ -104,6 +122,15 @@ void TypeWatch::Follow(const std::vector<TypeObservation>& types, double t_s) {
 }
 
 bool TypeWatch::IsRising(const TypeHistory& history, double since_s) const {
+  if (Rises(history, &TypeLook::objects, since_s)) return true;
+  const bool counted =
+      std::all_of(history.looks.begin(), history.looks.end(),
+                  [](const TypeLook& l) { return l.objects_error == 0; });
+  return counted && Rises(history, &TypeLook::bytes, since_s);
+}
+
+bool TypeWatch::Rises(const TypeHistory& history, double TypeLook::*of,
+                      double since_s) const {
   const auto& all = history.looks;
   const auto begin =
       std::find_if(all.begin(), all.end(),
@@ -115,7 +142,9 @@ bool TypeWatch::IsRising(const TypeHistory& history, double since_s) const {
   const size_t steps = looks.size() - 1;
   size_t rising = 0;
   for (size_t i = 1; i <= steps; ++i) {
-    const bool up = looks[i].objects > looks[i - 1].objects;
+    const double noise = kStepSigmas * ErrorOf(looks[i], looks[i - 1]);
+    const double step = looks[i].*of - looks[i - 1].*of;
+    const bool up = noise > 0 ? step > -noise : step > 0;
     if (!up && i + kLateSteps > steps) return false;
     rising += up ? 1 : 0;
   }
@@ -126,12 +155,16 @@ bool TypeWatch::IsRising(const TypeHistory& history, double since_s) const {
   const TypeLook& first = looks.front();
   const TypeLook& last = looks.back();
   const TypeLook& late = looks[steps - 2];
-  const double gain = last.objects - first.objects;
-  if (gain < thresholds_.min_type_gain * first.objects) return false;
+  const double gain = last.*of - first.*of;
+  if (gain < thresholds_.min_type_gain * first.*of) return false;
+  if (IsNoise(gain, first, last)) return false;
   const double slope = gain / std::max(last.t_s - first.t_s, 1e-9);
   const double late_slope =
-      (last.objects - late.objects) / std::max(last.t_s - late.t_s, 1e-9);
-  return late_slope >= thresholds_.min_late_slope * slope;
+      (last.*of - late.*of) / std::max(last.t_s - late.t_s, 1e-9);
+  // The late part, too, may be low by its error.
+  const double late_noise =
+      kStepSigmas * ErrorOf(last, late) / std::max(last.t_s - late.t_s, 1e-9);
+  return late_slope + late_noise >= thresholds_.min_late_slope * slope;
 }
 
 bool TypeWatch::IsFloorRising(const TypeHistory& history) const {
@@ -147,6 +180,7 @@ bool TypeWatch::IsFloorRising(const TypeHistory& history) const {
   const size_t n = looks.size() - 1;
   const double gain = floor[n] - floor[0];
   if (gain <= thresholds_.min_type_gain * floor[0]) return false;
+  if (IsNoise(gain, looks.front(), looks.back())) return false;
   // A saw without growth has it all in its last tooth.
   return floor[n / 3] > floor[0] && floor[2 * n / 3] > floor[n / 3] &&
          floor[2 * n / 3] - floor[0] >= kEarlyShare * gain;

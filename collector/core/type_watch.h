@@ -20,6 +20,7 @@ struct TypeLook {
   double t_s = 0;
   double objects = 0;
   double bytes = 0;
+  double objects_error = 0;  // standard error; 0: counted
 };
 
 struct TypeHistory {
@@ -34,7 +35,10 @@ class TypeWatch {
   void AddCensus(double t_s, const std::vector<TypeObservation>& types);
   int censuses() const { return censuses_; }
   // Types whose objects rise steadily, and still do, by the censuses since
-  // `since_s`.
+  // `since_s`; or their bytes: existing objects may grow, and a few large ones
+  // among many small. Of a sampled heap a step down is one that its error does
+  // not explain, and a gain is one that it does not either; its bytes, whose
+  // error is not known, are not looked at.
   std::vector<const TypeHistory*> Rising(double since_s) const;
   bool AnyRising(double since_s) const;
   // All that keep a history, rising or not.
@@ -48,10 +52,13 @@ class TypeWatch {
     uint64_t name_hash = 0;
     float objects = 0;
     float bytes = 0;
+    float objects_error = 0;
   };
 
   const FirstLook* Find(uint64_t name_hash) const;
   void Follow(const std::vector<TypeObservation>& types, double t_s);
+  bool Rises(const TypeHistory& history, double TypeLook::*of,
+             double since_s) const;
   bool IsRising(const TypeHistory& history, double since_s) const;
   bool IsFloorRising(const TypeHistory& history) const;
 

@@ -73,6 +73,14 @@ Response HandleProcess(const ApiPorts& ports, std::string_view rest,
 
 Response HandleApi(const ApiPorts& ports, std::string_view rest,
                    const Request& request) {
+  if (rest == "openapi.json") return Answer(std::string(OpenApi()));
+  if (rest == "board") return Answer(BoardJson(ports));
+  if (rest == "coverage") return Answer(CoverageJson(ports));
+  if (rest == "workload") return Answer(WorkloadJson(ports, request));
+  if (rest == "types") return Answer(TypesJson(ports, request));
+  if (rest == "stacks") return Answer(WorkloadStacksJson(ports, request));
+  if (rest == "attributes") return Answer(AttributesJson(ports, request));
+  if (rest == "compare") return Answer(CompareJson(ports, request));
   if (rest == "workloads") return Answer(WorkloadsJson(ports));
   if (rest == "processes") {
     return Answer(ProcessesJson(ports, request.query.count("all") > 0));
@@ -84,7 +92,7 @@ Response HandleApi(const ApiPorts& ports, std::string_view rest,
     return Answer(IncidentJson(ports, std::string(rest)));
   }
   return Problem(404,
-                 "no such resource: workloads, processes, incidents, nodes");
+                 "no such resource; /api/v1/openapi.json lists what there is");
 }
 
 }  // namespace

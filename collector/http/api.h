@@ -2,7 +2,15 @@
 // /metrics, /healthz, /readyz. Reads ports of collector/core only; no sockets,
 // so that tests call Handle directly. Any thread, several at a time.
 //
+//   GET /api/v1/openapi.json                 all of the below, for programs
+//   GET /api/v1/board                        totals, workloads[] with incidents
 //   GET /api/v1/workloads                    workloads[], steepest first
+//   GET /api/v1/workload?workload=W          its members[] and incidents[]
+//   GET /api/v1/types?workload=W|process=K   types[], and what changed
+//   GET /api/v1/stacks?workload=W|process=K  stacks[], newest first
+//   GET /api/v1/attributes?workload=W|process=K  requests by attributes
+//   GET /api/v1/compare?workload=W&a=A&b=B   two times, regions or versions
+//   GET /api/v1/coverage                     tiers, losses, notifiers
 //   GET /api/v1/processes[?all=1]            processes[]; without all: alive
 //   GET /api/v1/processes/KEY                the newest of every tier
 //   GET /api/v1/processes/KEY/series         series[]{metric, label}
@@ -10,6 +18,8 @@
 //   GET /api/v1/processes/KEY/stacks         stacks[], holders[]
 //   GET /api/v1/incidents[/ID]               incidents[], open ones first
 //   GET /api/v1/nodes                        nodes[], with their losses
+// W is cluster/namespace/kind/name, or the name alone where it is the only one.
+// Shapes: openapi.json beside this file; a test holds each answer against it.
 // Times are unix seconds, sizes bytes. Errors: {"error": "..."} and a status.
 #ifndef PLIMSOLL_COLLECTOR_HTTP_API_H_
 #define PLIMSOLL_COLLECTOR_HTTP_API_H_
@@ -18,6 +28,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -25,6 +36,7 @@
 #include "collector/core/fleet_board.h"
 #include "collector/core/loss_counter.h"
 #include "collector/core/ports.h"
+#include "collector/core/refusal_counter.h"
 #include "collector/http/http_server.h"
 
 namespace plimsoll::collector::http {
@@ -34,9 +46,12 @@ struct ApiPorts {
   const FleetReader* reader = nullptr;
   const FleetBoard* board = nullptr;
   const LossCounter* losses = nullptr;
+  const RefusalCounter* refusals = nullptr;
   std::function<absl::StatusOr<std::vector<Incident>>()> incidents;
   std::function<EngineCounters()> engine_counters;
   std::function<std::vector<std::string>()> connected_agents;
+  std::function<std::vector<TargetStatus>()> notifiers;
+  std::function<std::vector<SilenceSourceStatus>()> silence_sources;
   std::function<absl::Status()> ready;
   std::function<int64_t()> now_ns;
   std::string version;
@@ -76,6 +91,19 @@ absl::StatusOr<std::vector<WorkloadRow>> Workloads(const ApiPorts& ports);
 
 // The answers, each in its file.
 absl::StatusOr<std::string> WorkloadsJson(const ApiPorts& ports);
+absl::StatusOr<std::string> BoardJson(const ApiPorts& ports);
+absl::StatusOr<std::string> CoverageJson(const ApiPorts& ports);
+absl::StatusOr<std::string> WorkloadJson(const ApiPorts& ports,
+                                         const Request& request);
+absl::StatusOr<std::string> TypesJson(const ApiPorts& ports,
+                                      const Request& request);
+absl::StatusOr<std::string> WorkloadStacksJson(const ApiPorts& ports,
+                                               const Request& request);
+absl::StatusOr<std::string> AttributesJson(const ApiPorts& ports,
+                                           const Request& request);
+absl::StatusOr<std::string> CompareJson(const ApiPorts& ports,
+                                        const Request& request);
+std::string_view OpenApi();  // the file, as it was built in
 absl::StatusOr<std::string> ProcessesJson(const ApiPorts& ports, bool all);
 absl::StatusOr<std::string> ProcessJson(const ApiPorts& ports, ProcessKey key);
 absl::StatusOr<std::string> SeriesJson(const ApiPorts& ports, ProcessKey key,

@@ -7,6 +7,7 @@
 #include "collector/core/incident_json.h"
 #include "collector/core/json_writer.h"
 #include "collector/http/api.h"
+#include "collector/http/api_parts.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector::http {
@@ -15,58 +16,11 @@ namespace {
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 constexpr int kMaxEvidence = 100;
 
-// Unix seconds, to the millisecond.
-double Seconds(int64_t ns) {
-  const int64_t ms = ns / 1'000'000;
-  return static_cast<double>(ms) / 1e3;
-}
-
-void WriteWorkload(const WorkloadName& name, JsonWriter* json) {
-  json->Field("workload", name.ToString())
-      .Field("cluster", name.cluster)
-      .Field("namespace", name.ns)
-      .Field("kind", name.kind)
-      .Field("name", name.name);
-}
-
-void WriteInfo(const ProcessInfo& info, JsonWriter* json) {
-  json->Field("key", info.key);
-  WriteWorkload(info.workload, json);
-  json->Field("agent_id", info.agent_id)
-      .Field("node", info.node)
-      .Field("pod", info.pod)
-      .Field("container", info.container)
-      .Field("pid", info.pid)
-      .Field("boot_id", info.boot_id)
-      .Field("start_ticks", static_cast<int64_t>(info.start_ticks))
-      .Field("exec_seq", static_cast<int64_t>(info.exec_seq))
-      .Field("region", info.region)
-      .Field("zone", info.zone)
-      .Field("version", info.version)
-      .Field("image_digest", info.image_digest)
-      .Field("owner", info.owner)
-      .Field("command", info.command)
-      .Field("cgroup", info.cgroup)
-      .Field("python", info.python_version)
-      .Field("python_refusal", info.python_refusal)
-      .Field("start_unix_s", Seconds(info.start_unix_ns))
-      .Field("first_seen_unix_s", Seconds(info.first_seen_ns))
-      .Field("last_seen_unix_s", Seconds(info.last_seen_ns))
-      .Field("exited", info.exited);
-}
-
 void WriteDocument(const StoredDocument& document, JsonWriter* json) {
   json->BeginObject()
-      .Field("time_unix_s", Seconds(document.time_ns))
+      .Field("time_unix_s", UnixSeconds(document.time_ns))
       .Field("window_s", static_cast<double>(document.window_ns) / 1e9);
   json->Key("value").Raw(document.json).EndObject();
-}
-
-void WriteList(const char* key, const std::vector<std::string>& items,
-               JsonWriter* json) {
-  json->Key(key).BeginArray();
-  for (const std::string& item : items) json->String(item);
-  json->EndArray();
 }
 
 // A unix time in seconds of the query, or `otherwise`.
@@ -93,15 +47,8 @@ absl::StatusOr<std::string> WorkloadsJson(const ApiPorts& ports) {
   json.BeginObject().Key("workloads").BeginArray();
   for (const WorkloadRow& row : rows) {
     json.BeginObject();
-    WriteWorkload(row.name, &json);
-    WriteList("regions", row.regions, &json);
-    WriteList("versions", row.versions, &json);
-    json.Field("processes", row.processes).Field("rss_bytes", row.rss_bytes);
-    json.Key("anon_bytes_per_s");
-    row.anon_bytes_per_s ? json.Double(*row.anon_bytes_per_s) : json.Null();
-    json.Field("slope_processes", row.slope_processes)
-        .Field("slope_method", "least squares, 10 min, no interval")
-        .EndObject();
+    WriteWorkloadRow(row, &json);
+    json.EndObject();
   }
   return json.EndArray().EndObject().Take();
 }
@@ -114,7 +61,7 @@ absl::StatusOr<std::string> ProcessesJson(const ApiPorts& ports, bool all) {
   for (const ProcessInfo& info : processes) {
     if (!all && !IsAlive(info, ports.now_ns())) continue;
     json.BeginObject();
-    WriteInfo(info, &json);
+    WriteProcessInfo(info, &json);
     json.EndObject();
   }
   return json.EndArray().EndObject().Take();
@@ -124,13 +71,12 @@ absl::StatusOr<std::string> ProcessJson(const ApiPorts& ports, ProcessKey key) {
   PLIMSOLL_ASSIGN_OR_RETURN(ProcessState state, ports.board->Process(key));
   JsonWriter json;
   json.BeginObject();
-  WriteInfo(state.info, &json);
+  WriteProcessInfo(state.info, &json);
   json.Field("build_id", state.build_id)
       .Field("allocator", state.allocator)
       .Field("object_path", state.object_path)
       .Field("oom_killed", state.oom_killed);
-  json.Key("census_typed_share");
-  state.typed_share ? json.Double(*state.typed_share) : json.Null();
+  WriteOptional("census_typed_share", state.typed_share, &json);
   json.Key("tiers").BeginArray();
   for (const TierState& tier : state.tiers) {
     json.BeginObject()
@@ -152,7 +98,7 @@ absl::StatusOr<std::string> ProcessJson(const ApiPorts& ports, ProcessKey key) {
         .Field("what", command.what)
         .Field("outcome", command.outcome)
         .Field("reason", command.reason)
-        .Field("sent_unix_s", Seconds(command.sent_ns))
+        .Field("sent_unix_s", UnixSeconds(command.sent_ns))
         .EndObject();
   }
   return json.EndArray().EndObject().Take();
@@ -193,7 +139,7 @@ absl::StatusOr<std::string> SeriesJson(const ApiPorts& ports, ProcessKey key,
   json.Key("samples").BeginArray();
   for (const Sample& sample : samples) {
     json.BeginArray()
-        .Double(Seconds(sample.time_ns))
+        .Double(UnixSeconds(sample.time_ns))
         .Double(sample.value)
         .EndArray();
   }
@@ -257,7 +203,7 @@ absl::StatusOr<std::string> NodesJson(const ApiPorts& ports) {
         .Field("attach_rung", agent.attach_rung)
         .Field("connected", std::find(connected.begin(), connected.end(),
                                       agent.agent_id) != connected.end())
-        .Field("last_seen_unix_s", Seconds(agent.last_seen_ns))
+        .Field("last_seen_unix_s", UnixSeconds(agent.last_seen_ns))
         .Field("processes", agent.processes);
     json.Key("figures").BeginObject();
     for (const auto& [name, value] : agent.figures) json.Field(name, value);

@@ -122,6 +122,13 @@ void WriteCommands(const std::vector<CommandState>& commands, int64_t now_ns,
   html->TableEnd();
 }
 
+std::string SilenceWords(const Silence& silence) {
+  std::string words = "until " + UtcTime(silence.ends_at_ns);
+  if (!silence.created_by.empty()) words += " by " + silence.created_by;
+  if (!silence.comment.empty()) words += ": " + silence.comment;
+  return words;
+}
+
 void WriteWhen(const Incident& incident, int64_t now_ns, Html* html) {
   html->Raw("<div class=\"scroll\"><table class=\"facts\"><tbody>");
   html->Fact("State", std::string(ToString(incident.state)) +
@@ -134,7 +141,28 @@ void WriteWhen(const Incident& incident, int64_t now_ns, Html* html) {
   when("Fired", incident.fired_ns);
   when("Resolved", incident.resolved_ns);
   html->Fact("Why resolved", incident.resolve_reason);
+  html->Fact("Owner", incident.owner);
+  if (incident.silence) {
+    html->Fact("Silenced", SilenceWords(*incident.silence));
+  }
   when("Text as of", incident.updated_ns);
+  html->TableEnd();
+}
+
+void WriteTold(const Incident& incident, int64_t now_ns, Html* html) {
+  html->Element("h2", "Who was told");
+  if (incident.told.empty()) {
+    html->Element("p", incident.state == IncidentState::kPending
+                           ? "Nobody yet: it is a suspicion."
+                           : "Nobody so far: no notifier has accepted it.");
+    return;
+  }
+  html->TableBegin({"Target", "As", "When"});
+  for (const Told& told : incident.told) {
+    html->Raw("<tr>").Cell(told.target).Cell(told.status);
+    html->Cell(UtcTime(told.at_ns) + ", " + Ago(now_ns, told.at_ns));
+    html->Raw("</tr>");
+  }
   html->TableEnd();
 }
 
@@ -232,28 +260,8 @@ absl::StatusOr<std::string> IncidentPage(const ApiPorts& ports,
   WriteAffected(incident, &html);
   WriteStacks(incident.stacks, &html);
   WriteRequests(incident, now_ns, &html);
+  WriteTold(incident, now_ns, &html);
   return html.Take();
-}
-
-std::string RunbookPage() {
-  Html html("Runbook: a service leaks memory", 0);
-  html.Raw("<ol>");
-  for (const char* step :
-       {"Read the page: \"what\" names the type, \"made at\" the line that "
-        "makes it, \"traffic\" the requests that cause it, \"trust\" how much "
-        "of the heap was seen.",
-        "If the limit is less than an hour away, take the process out of "
-        "service (\"do now\") instead of restarting it: the evidence dies "
-        "with it.",
-        "On its node: plimsoll types PID and plimsoll growth PID --for 60s "
-        "show the same live; plimsoll stacks PID --for 60s the code.",
-        "If it began with a version, roll back; if it follows one kind of "
-        "request, shed that.",
-        "The alert resolves by itself when the growth is gone; a restart "
-        "alone starts it anew."}) {
-    html.Element("li", step);
-  }
-  return html.Raw("</ol><p>").Link("/", "Fleet").Raw("</p>").Take();
 }
 
 }  // namespace plimsoll::collector::http

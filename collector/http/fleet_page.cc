@@ -28,7 +28,8 @@ void WriteIncidents(const std::vector<Incident>& incidents, int64_t now_ns,
     html->Link("/incidents/" + incident.id, title);
     html->Raw(" <span class=\"soft\">");
     html->Text(std::string(ToString(incident.state)) + ", " +
-               (incident.page ? "page" : "ticket") + ", opened " +
+               (incident.page ? "page" : "ticket") +
+               (incident.silence ? ", silenced" : "") + ", opened " +
                Ago(now_ns, incident.opened_ns));
     if (incident.resolved_ns > 0) {
       html->Text(", resolved " + Ago(now_ns, incident.resolved_ns) + ": " +
@@ -136,6 +137,42 @@ absl::Status WriteProcesses(const ApiPorts& ports, int64_t now_ns, Html* html) {
   return absl::OkStatus();
 }
 
+void WriteNotifiers(const ApiPorts& ports, Html* html) {
+  const std::vector<TargetStatus> targets = ports.notifiers();
+  html->Element("h2", "Notifiers");
+  if (targets.empty()) {
+    html->Element("p",
+                  "None: nobody is paged. Settings: alertmanagers, webhooks, "
+                  "pagerduty_key_files, slack_url_files.");
+    return;
+  }
+  html->TableBegin({"Target", ">Accepted", ">Failed", ">Waiting", "State"});
+  for (const TargetStatus& target : targets) {
+    html->Raw("<tr>").Cell(target.target);
+    html->Number(std::to_string(target.sent));
+    html->Number(std::to_string(target.failed));
+    html->Number(std::to_string(target.waiting));
+    const bool works = target.last_error.empty();
+    html->Element(works ? "td class=\"good\"" : "td class=\"bad\"",
+                  !works            ? target.last_error
+                  : target.sent > 0 ? "works"
+                                    : "nothing was to be said yet");
+    html->Raw("</tr>");
+  }
+  html->TableEnd();
+  for (const SilenceSourceStatus& source : ports.silence_sources()) {
+    html->Element("p", "Silences of " + source.url + ": " +
+                           (source.last_error.empty()
+                                ? std::to_string(source.silences) + " active"
+                                : "cannot be read: " + source.last_error) +
+                           (source.unreadable > 0
+                                ? ", " + std::to_string(source.unreadable) +
+                                      " not understood"
+                                : "") +
+                           ".");
+  }
+}
+
 absl::Status WriteNodes(const ApiPorts& ports, int64_t now_ns, Html* html) {
   PLIMSOLL_ASSIGN_OR_RETURN(std::vector<AgentState> agents,
                             ports.board->Agents());
@@ -188,6 +225,7 @@ absl::StatusOr<std::string> FleetPage(const ApiPorts& ports) {
   WriteWorkloads(rows, &html);
   PLIMSOLL_RETURN_IF_ERROR(WriteProcesses(ports, now_ns, &html));
   PLIMSOLL_RETURN_IF_ERROR(WriteNodes(ports, now_ns, &html));
+  WriteNotifiers(ports, &html);
   html.Raw("<p>").Link("/api/v1/workloads", "API").Text(" · ");
   html.Link("/metrics", "metrics").Text(" · collector " + ports.version);
   return html.Raw("</p>").Take();

@@ -26,6 +26,10 @@ struct Shared {
   HttpServerOptions options;
   Handler handler;
   std::atomic<int> connections{0};
+
+  void Count(Refusal refusal) const {
+    if (options.refusals != nullptr) options.refusals->Count(refusal);
+  }
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -33,6 +37,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(Tcp::socket socket, Shared* shared)
       : stream_(std::move(socket)), shared_(shared) {
     ++shared_->connections;
+    Error error;
+    const Tcp::endpoint peer = stream_.socket().remote_endpoint(error);
+    if (!error) address_ = peer.address().to_string(error);
   }
   ~Connection() { --shared_->connections; }
 
@@ -51,16 +58,25 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   void OnRead(Error error) {
-    if (error == bhttp::error::header_limit) {
-      Answer({431, "application/json", R"({"error":"headers too large"})"},
+    if (error == beast::error::timeout) {
+      // A connection that rests between two requests is nothing odd.
+      if (parser_ && parser_->got_some()) shared_->Count(Refusal::kHttpSlow);
+      Close();
+    } else if (error == bhttp::error::header_limit) {
+      shared_->Count(Refusal::kHttpHeaders);
+      Answer({431, "application/json", R"({"error":"headers too large"})", ""},
              false);
     } else if (error == bhttp::error::body_limit) {
-      Answer({413, "application/json", R"({"error":"body too large"})"}, false);
+      shared_->Count(Refusal::kHttpBody);
+      Answer({413, "application/json", R"({"error":"body too large"})", ""},
+             false);
     } else if (error == bhttp::error::end_of_stream || !parser_ ||
                (error && !IsProtocolError(error))) {
       Close();
     } else if (error) {
-      Answer({400, "application/json", R"({"error":"not HTTP/1.1"})"}, false);
+      shared_->Count(Refusal::kHttpMalformed);
+      Answer({400, "application/json", R"({"error":"not HTTP/1.1"})", ""},
+             false);
     } else {
       Serve();
     }
@@ -78,8 +94,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
     request.method.assign(method.data(), method.size());
     std::string target(message.target().data(), message.target().size());
     is_head_ = request.method == "HEAD";
+    const auto authorization = message[bhttp::field::authorization];
+    request.authorization.assign(authorization.data(), authorization.size());
+    request.address = address_;
     if (!ParseTarget(target, &request)) {
-      Answer({400, "application/json", R"({"error":"malformed target"})"},
+      shared_->Count(Refusal::kHttpMalformed);
+      Answer({400, "application/json", R"({"error":"malformed target"})", ""},
              false);
     } else {
       Answer(shared_->handler(request), message.keep_alive());
@@ -93,6 +113,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     answer_.set(bhttp::field::content_type, response.content_type);
     answer_.set(bhttp::field::cache_control, "no-store");
     answer_.set("X-Content-Type-Options", "nosniff");
+    if (!response.challenge.empty()) {
+      answer_.set(bhttp::field::www_authenticate, response.challenge);
+    }
     answer_.set("Content-Security-Policy",
                 "default-src 'none'; style-src 'unsafe-inline'");
     answer_.keep_alive(keep_alive);
@@ -104,6 +127,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bhttp::async_write(
         stream_, answer_,
         [self = shared_from_this(), keep_alive](Error error, size_t) {
+          if (error == beast::error::timeout) {
+            self->shared_->Count(Refusal::kHttpSlow);
+          }
           if (error || !keep_alive) {
             self->Close();
           } else {
@@ -119,6 +145,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   beast::tcp_stream stream_;
   Shared* const shared_;
+  std::string address_;
   beast::flat_buffer buffer_{64 << 10};
   std::optional<bhttp::request_parser<bhttp::string_body>> parser_;
   bhttp::response<bhttp::string_body> answer_;
@@ -187,6 +214,8 @@ class HttpServer::Impl {
           }
           if (shared_.connections < shared_.options.max_connections) {
             std::make_shared<Connection>(std::move(socket), &shared_)->Read();
+          } else {
+            shared_.Count(Refusal::kHttpConnections);
           }
           Accept();
         });

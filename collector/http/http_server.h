@@ -1,6 +1,7 @@
 // A small HTTP/1.1 server on Boost.Beast: keep-alive, bounded bodies, headers,
-// connections and times; a few threads, never one per connection. It knows
-// nothing of what it serves. Boost stays out of this header.
+// connections and times, each with a count of what passed them; a few threads,
+// never one per connection. It knows nothing of what it serves. Boost stays out
+// of this header.
 //
 // `handler` is called from any of the server's threads, several at a time.
 #ifndef PLIMSOLL_COLLECTOR_HTTP_HTTP_SERVER_H_
@@ -14,6 +15,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "collector/core/refusal_counter.h"
 
 namespace plimsoll::collector::http {
 
@@ -21,12 +23,15 @@ struct Request {
   std::string method;  // "GET"
   std::string path;    // decoded, without the query
   std::map<std::string, std::string> query;
+  std::string authorization;  // the header, "" without
+  std::string address;        // of the peer
 };
 
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::string challenge = "";  // WWW-Authenticate, "" for none
 };
 
 using Handler = std::function<Response(const Request&)>;
@@ -38,7 +43,10 @@ struct HttpServerOptions {
   int max_connections = 512;
   size_t max_header_bytes = 16 << 10;
   size_t max_body_bytes = 64 << 10;
+  // For the whole of a request, from its first byte to its last, and for the
+  // whole of an answer: who sends or takes a byte now and then is cut off too.
   int idle_timeout_s = 30;
+  RefusalCounter* refusals = nullptr;  // not owned, outlives the server
 };
 
 class HttpServer {

@@ -43,6 +43,60 @@ class Families {
   std::vector<prometheus::MetricFamily> all_;
 };
 
+// What was lost or turned away, here and by agents.
+void AddLosses(const ApiPorts& ports, Families& out) {
+  for (int reason = 1; reason < PLIMSOLL_DROP_REASON_COUNT; ++reason) {
+    out.Add("plimsoll_collector_dropped_total",
+            "What the collector lost or refused, by reason",
+            prometheus::MetricType::Counter,
+            static_cast<double>(
+                ports.losses->Total(static_cast<plimsoll_drop_reason>(reason))),
+            {{"reason", DropReasonLabel(reason)}});
+  }
+  for (size_t i = 0; ports.refusals != nullptr && i < kRefusals; ++i) {
+    out.Add("plimsoll_collector_refused_total",
+            "What the collector's endpoints turned away, by reason",
+            prometheus::MetricType::Counter,
+            static_cast<double>(ports.refusals->Total(static_cast<Refusal>(i))),
+            {{"endpoint", kRefusalNames[i].endpoint},
+             {"reason", kRefusalNames[i].reason}});
+  }
+  if (auto agents = ports.board->Agents(); agents.ok()) {
+    for (const AgentState& agent : *agents) {
+      for (const ReasonCount& loss : agent.losses) {
+        out.Add("plimsoll_dropped_total", "What agents lost, by reason",
+                prometheus::MetricType::Counter,
+                static_cast<double>(loss.count),
+                {{"agent", agent.agent_id},
+                 {"node", agent.node_name},
+                 {"reason", loss.reason}});
+      }
+    }
+  }
+}
+
+void AddNotifiers(const ApiPorts& ports, Families& out) {
+  const std::vector<TargetStatus> targets = ports.notifiers();
+  for (const TargetStatus& t : targets) {
+    out.Add("plimsoll_collector_notify_accepted_total",
+            "Messages that a target accepted since start",
+            prometheus::MetricType::Counter, static_cast<double>(t.sent),
+            {{"target", t.target}});
+  }
+  for (const TargetStatus& t : targets) {
+    out.Add("plimsoll_collector_notify_failed_total",
+            "Requests to a target that failed since start",
+            prometheus::MetricType::Counter, static_cast<double>(t.failed),
+            {{"target", t.target}});
+  }
+  for (const TargetStatus& t : targets) {
+    out.Add("plimsoll_collector_notify_waiting",
+            "Incidents that a target is still to be told of",
+            prometheus::MetricType::Gauge, static_cast<double>(t.waiting),
+            {{"target", t.target}});
+  }
+}
+
 }  // namespace
 
 std::string MetricsText(const ApiPorts& ports) {
@@ -70,26 +124,8 @@ std::string MetricsText(const ApiPorts& ports) {
               "Samples written out in chunks since start", store.chunk_samples);
   out.Counter("plimsoll_collector_store_chunk_bytes_total",
               "Bytes of those chunks", store.chunk_bytes);
-  for (int reason = 1; reason < PLIMSOLL_DROP_REASON_COUNT; ++reason) {
-    out.Add("plimsoll_collector_dropped_total",
-            "What the collector lost or refused, by reason",
-            prometheus::MetricType::Counter,
-            static_cast<double>(
-                ports.losses->Total(static_cast<plimsoll_drop_reason>(reason))),
-            {{"reason", DropReasonLabel(reason)}});
-  }
-  if (auto agents = ports.board->Agents(); agents.ok()) {
-    for (const AgentState& agent : *agents) {
-      for (const ReasonCount& loss : agent.losses) {
-        out.Add("plimsoll_dropped_total", "What agents lost, by reason",
-                prometheus::MetricType::Counter,
-                static_cast<double>(loss.count),
-                {{"agent", agent.agent_id},
-                 {"node", agent.node_name},
-                 {"reason", loss.reason}});
-      }
-    }
-  }
+  AddLosses(ports, out);
+  AddNotifiers(ports, out);
   EngineCounters engine = ports.engine_counters();
   out.Counter("plimsoll_collector_judgements_total",
               "Processes judged since start", engine.judgements);
@@ -102,6 +138,9 @@ std::string MetricsText(const ApiPorts& ports) {
   out.Counter("plimsoll_collector_analysis_errors_total",
               "Failures of what the analysis reads or writes",
               engine.port_errors);
+  out.Counter("plimsoll_collector_clock_jumps_total",
+              "Times that this collector's clock was set by over a minute",
+              engine.clock_jumps);
   return out.Text();
 }
 

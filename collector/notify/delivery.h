@@ -1,5 +1,6 @@
 // What is to be said to one target and when: a schedule without threads, clock
 // or network, so that every rule of resending has a test. Not thread-safe.
+// Times are of a clock that does not jump; only its differences matter.
 #ifndef PLIMSOLL_COLLECTOR_NOTIFY_DELIVERY_H_
 #define PLIMSOLL_COLLECTOR_NOTIFY_DELIVERY_H_
 
@@ -13,24 +14,35 @@
 
 namespace plimsoll::collector::notify {
 
-enum class DeliveryStyle : uint8_t { kAlertmanager, kWebhook };
+enum class DeliveryStyle : uint8_t {
+  kAlertmanager,  // forgets what is not said again; takes many at once
+  kWebhook,       // on firing, on resolve, and when the text has changed
+  kPagerDuty,     // pages only; again when what to act on has changed
+  kSlack,         // the same, seldom: it cannot be taken back
+};
 
 class Delivery {
  public:
-  Delivery(DeliveryStyle style, const NotifierOptions& options);
+  // `target` names it in Notification::told.
+  Delivery(DeliveryStyle style, std::string target,
+           const NotifierOptions& options);
 
   void Replace(const Notification& notification, int64_t now_ns);
-  // What is due now, by incident id.
-  std::vector<Notification> Due(int64_t now_ns) const;
+  // What is due now, by incident id; it is taken to be sent.
+  std::vector<Notification> Due(int64_t now_ns);
 
-  void Succeeded(const std::vector<Notification>& sent, int64_t now_ns);
+  // Returns those whose status this target had not accepted before.
+  std::vector<Notification> Succeeded(const std::vector<Notification>& sent,
+                                      int64_t now_ns);
   // Retried later, unless it is too late for a resolved one.
   // Returns how many were given up.
   int Failed(const std::vector<Notification>& sent, int64_t now_ns);
-  // Rejected: not tried again as it is. Returns how many were given up.
+  // Rejected: a resolved one is not tried again, a firing one seldom (a key may
+  // have been mended). Returns how many were given up, each once.
   int Rejected(const std::vector<Notification>& sent, int64_t now_ns);
 
-  bool Delivered(const std::string& incident_id) const;
+  // How many it is still to be told of, or has rejected.
+  int Waiting() const;
 
   size_t size() const { return entries_.size(); }
 
@@ -40,13 +52,20 @@ class Delivery {
     int64_t due_ns = 0;
     int64_t backoff_ns = 0;
     int64_t delivered_ns = 0;  // last success; 0: never
-    bool said_resolved = false;
-    bool idle = false;  // nothing to send until it changes
+    int64_t resolved_ns = 0;   // since when it is to be said that it ended
+    std::string told;          // the status that was accepted; "": none
+    bool idle = false;         // nothing to send until it changes
+    bool tried = false;        // it may have arrived, whatever came back
+    bool rejected = false;
   };
+  bool Repeats() const { return style_ == DeliveryStyle::kAlertmanager; }
+  int64_t UpdateNs() const;
   bool PastResolved(const Entry& entry, int64_t now_ns) const;
-  static bool SameStatus(const Notification& a, const Notification& b);
+  bool SameWords(const Notification& a, const Notification& b) const;
+  bool Held(const Entry& entry) const;
 
   const DeliveryStyle style_;
+  const std::string target_;
   const NotifierOptions options_;
   std::map<std::string, Entry> entries_;
 };

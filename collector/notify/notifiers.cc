@@ -1,145 +1,40 @@
 #include "collector/notify/notifiers.h"
 
 #include <curl/curl.h>
-#include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 #include <utility>
 
-#include "collector/notify/delivery.h"
-#include "collector/notify/http_post.h"
-#include "collector/notify/payload.h"
+#include "collector/notify/target_sender.h"
 
 namespace plimsoll::collector::notify {
 namespace {
 
-// A target and its thread. Notify puts, the thread takes; the lock is never
-// held while a request is in flight.
-class TargetSender {
- public:
-  TargetSender(DeliveryStyle style, const std::string& url,
-               const NotifierOptions& options, const UnixClock& clock,
-               LossCounter* losses)
-      : style_(style),
-        options_(options),
-        clock_(clock),
-        losses_(losses),
-        delivery_(style, options),
-        post_(url, options.request_timeout_ns, &stopping_) {
-    status_.url = url;
-    thread_ = std::thread([this] { Run(); });
-  }
-  ~TargetSender() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
-
-  void Notify(const Notification& notification) {
-    {
-      const std::lock_guard lock(mutex_);
-      delivery_.Replace(notification, clock_());
-    }
-    changed_.notify_all();
-  }
-  bool Delivered(const std::string& incident_id) const {
-    const std::lock_guard lock(mutex_);
-    return delivery_.Delivered(incident_id);
-  }
-  TargetStatus status() const {
-    const std::lock_guard lock(mutex_);
-    return status_;
-  }
-
- private:
-  void Run() {
-    std::unique_lock lock(mutex_);
-    while (!stopping_) {
-      std::vector<Notification> due = delivery_.Due(clock_());
-      if (due.empty()) {
-        changed_.wait_for(lock, std::chrono::nanoseconds(options_.poll_ns));
-        continue;
-      }
-      // A webhook message carries one incident.
-      if (style_ == DeliveryStyle::kWebhook) due.resize(1);
-      lock.unlock();
-      const absl::Status sent =
-          post_.Send(style_ == DeliveryStyle::kWebhook
-                         ? WebhookBody(due[0])
-                         : AlertmanagerBody(due, clock_() + options_.alive_ns));
-      lock.lock();
-      if (!stopping_) Account(due, sent);
-    }
-  }
-
-  void Account(const std::vector<Notification>& due, const absl::Status& sent) {
-    int given_up = 0;
-    if (sent.ok()) {
-      ++status_.sent;
-      status_.last_error.clear();
-      delivery_.Succeeded(due, clock_());
-      return;
-    }
-    ++status_.failed;
-    const bool first = status_.last_error.empty();
-    status_.last_error = std::string(sent.message());
-    given_up = absl::IsInvalidArgument(sent) ? delivery_.Rejected(due, clock_())
-                                             : delivery_.Failed(due, clock_());
-    if (losses_ != nullptr && given_up > 0) {
-      losses_->Count(PLIMSOLL_DROP_NOTIFY_FAILED, given_up);
-    }
-    // Once until it works again: a dead replica would fill the log.
-    if (first || given_up > 0) {
-      spdlog::warn("notify url={} given_up={} error=\"{}\"", status_.url,
-                   given_up, status_.last_error);
-    }
-  }
-
-  const DeliveryStyle style_;
-  const NotifierOptions options_;
-  const UnixClock clock_;
-  LossCounter* const losses_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  Delivery delivery_;    // guarded by mutex_
-  TargetStatus status_;  // guarded by mutex_
-  std::atomic<bool> stopping_{false};
-  HttpPost post_;  // of the thread
-  std::thread thread_;
-};
-
 class Fanout : public HttpNotifier {
  public:
-  Fanout(DeliveryStyle style, const NotifierOptions& options,
-         const UnixClock& clock, LossCounter* losses) {
-    for (std::string url : options.urls) {
-      if (style == DeliveryStyle::kAlertmanager) {
-        while (!url.empty() && url.back() == '/') url.pop_back();
-        url += "/api/v2/alerts";
-      }
-      targets_.push_back(
-          std::make_unique<TargetSender>(style, url, options, clock, losses));
+  Fanout(DeliveryStyle style, std::vector<TargetAddress> addresses,
+         const NotifierOptions& options, const Clocks& clocks,
+         LossCounter* losses) {
+    // Thread-safe and counted since libcurl 7.84; never undone, as other parts
+    // of the process may use it.
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    for (TargetAddress& address : addresses) {
+      targets_.push_back(std::make_unique<TargetSender>(
+          style, std::move(address), options, clocks, losses));
     }
   }
   void Notify(const Notification& notification) override {
     for (const auto& target : targets_) target->Notify(notification);
   }
-  bool Delivered(const std::string& incident_id) const override {
-    return std::all_of(
-        targets_.begin(), targets_.end(),
-        [&](const auto& target) { return target->Delivered(incident_id); });
+  std::vector<Receipt> TakeReceipts() override {
+    std::vector<Receipt> all;
+    for (const auto& target : targets_) {
+      for (Receipt& r : target->TakeReceipts()) all.push_back(std::move(r));
+    }
+    return all;
   }
   std::vector<TargetStatus> Targets() const override {
     std::vector<TargetStatus> all;
-    for (const auto& target : targets_) all.push_back(target->status());
+    for (const auto& target : targets_) all.push_back(target->Status());
     return all;
   }
 
@@ -147,28 +42,54 @@ class Fanout : public HttpNotifier {
   std::vector<std::unique_ptr<TargetSender>> targets_;
 };
 
-std::unique_ptr<HttpNotifier> Make(DeliveryStyle style,
-                                   const NotifierOptions& options,
-                                   const UnixClock& clock,
-                                   LossCounter* losses) {
-  // Thread-safe and counted since libcurl 7.84; never undone, as other parts
-  // of the process may use it.
-  curl_global_init(CURL_GLOBAL_DEFAULT);
-  return std::make_unique<Fanout>(style, options, clock, losses);
+std::vector<TargetAddress> OfSecrets(const char* kind, const std::string& url,
+                                     const NotifierOptions& options) {
+  std::vector<TargetAddress> addresses;
+  for (const std::string& file : options.secret_files) {
+    addresses.push_back({std::string(kind) + " " + file, url, file});
+  }
+  return addresses;
 }
 
 }  // namespace
 
 std::unique_ptr<HttpNotifier> MakeAlertmanagerNotifier(
-    const NotifierOptions& options, const UnixClock& clock,
-    LossCounter* losses) {
-  return Make(DeliveryStyle::kAlertmanager, options, clock, losses);
+    const NotifierOptions& options, const Clocks& clocks, LossCounter* losses) {
+  std::vector<TargetAddress> addresses;
+  for (std::string url : options.urls) {
+    while (!url.empty() && url.back() == '/') url.pop_back();
+    addresses.push_back(
+        {"alertmanager " + ShownUrl(url), url + "/api/v2/alerts", ""});
+  }
+  return std::make_unique<Fanout>(DeliveryStyle::kAlertmanager,
+                                  std::move(addresses), options, clocks,
+                                  losses);
 }
 
 std::unique_ptr<HttpNotifier> MakeWebhookNotifier(
-    const NotifierOptions& options, const UnixClock& clock,
-    LossCounter* losses) {
-  return Make(DeliveryStyle::kWebhook, options, clock, losses);
+    const NotifierOptions& options, const Clocks& clocks, LossCounter* losses) {
+  std::vector<TargetAddress> addresses;
+  for (const std::string& url : options.urls) {
+    addresses.push_back({"webhook " + ShownUrl(url), url, ""});
+  }
+  return std::make_unique<Fanout>(DeliveryStyle::kWebhook, std::move(addresses),
+                                  options, clocks, losses);
+}
+
+std::unique_ptr<HttpNotifier> MakePagerDutyNotifier(
+    const NotifierOptions& options, const Clocks& clocks, LossCounter* losses) {
+  return std::make_unique<Fanout>(
+      DeliveryStyle::kPagerDuty,
+      OfSecrets("pagerduty", options.pagerduty_url, options), options, clocks,
+      losses);
+}
+
+std::unique_ptr<HttpNotifier> MakeSlackNotifier(const NotifierOptions& options,
+                                                const Clocks& clocks,
+                                                LossCounter* losses) {
+  return std::make_unique<Fanout>(DeliveryStyle::kSlack,
+                                  OfSecrets("slack", "", options), options,
+                                  clocks, losses);
 }
 
 }  // namespace plimsoll::collector::notify

@@ -4,12 +4,14 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <utility>
 
 #include "collector/rpc/batch_decoder.h"
 #include "collector/rpc/fleet_stream.h"
+#include "collector/rpc/server_credentials.h"
 #include "plimsoll/base/status_macros.h"
 #include "plimsoll/v1/stream.grpc.pb.h"
 
@@ -18,6 +20,17 @@ namespace {
 
 constexpr int kMaxMetadataBytes = 16 << 10;
 constexpr auto kStopWithin = std::chrono::seconds(3);
+// Until a stream ends by itself on a connection that is to be renewed; agents'
+// streams do not.
+constexpr int64_t kProveAgainGraceMs = 5'000;
+// Of all connections together: what their buffers may hold.
+constexpr size_t kMaxTransportBytes = size_t{512} << 20;
+
+int64_t MonotonicNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 }  // namespace
 
@@ -26,8 +39,16 @@ class FleetServer::Impl {
   Impl(FleetServerOptions options, FleetServerPorts ports)
       : options_(std::move(options)),
         ports_(ports),
-        queue_(ports.store, ports.losses, options_.ingest),
-        context_{ports, &queue_, &registry_, options_.collector_version},
+        queue_(ports.store, ports.losses, options_.ingest, ports.refusals),
+        rates_(options_.bytes, MonotonicNs),
+        context_{ports,
+                 &queue_,
+                 &registry_,
+                 &rates_,
+                 &refused_,
+                 options_.collector_version,
+                 options_.max_streams,
+                 options_.hello_within_ms},
         service_(this) {}
 
   absl::Status Start();
@@ -54,6 +75,8 @@ class FleetServer::Impl {
   FleetServerPorts ports_;
   StreamRegistry registry_;
   IngestQueue queue_;
+  RateBook rates_;
+  RefusalLog refused_{MonotonicNs};
   StreamContext context_;
   Service service_;
   std::unique_ptr<grpc::Server> server_;
@@ -63,7 +86,7 @@ class FleetServer::Impl {
 absl::Status FleetServer::Impl::Start() {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(),
+  builder.AddListeningPort(options_.listen, MakeServerCredentials(options_.tls),
                            &port_);
   builder.RegisterService(&service_);
   // Above what is accepted, so that a batch that is somewhat too large can be
@@ -76,6 +99,18 @@ absl::Status FleetServer::Impl::Start() {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   builder.AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+  if (ports_.authenticator != nullptr) {
+    // A token expires, a certificate is replaced or its node removed.
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                               static_cast<int>(options_.prove_again_after_ms));
+    builder.AddChannelArgument(
+        GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+        static_cast<int>(
+            std::min(kProveAgainGraceMs, options_.prove_again_after_ms / 10)));
+  }
+  grpc::ResourceQuota quota("plimsoll-agents");
+  quota.Resize(kMaxTransportBytes);
+  builder.SetResourceQuota(quota);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port_ == 0) {
     return absl::UnavailableError("listen for agents on " + options_.listen +

@@ -3,7 +3,16 @@
 //
 // Flow control: a stream with four batches that are not stored yet is not read,
 // nor is one with any while the ingest queue is full; HTTP/2 then stops the
-// agent. An agent that connects again replaces its older stream.
+// agent. An agent that connects again replaces its older stream. Who sends more
+// than `bytes` allows is not read for a while either.
+//
+// With an authenticator a stream is read once its peer has proven which node it
+// is, and only that node may be spoken for: in Hello, in descriptions of
+// processes, and with an agent id that the node had first.
+//
+// Limits: size of a message, of its metadata, streams of a connection and in
+// all, seconds until Hello, bytes per agent and second, and with an
+// authenticator the age of a connection, after which it proves itself anew.
 //
 // Start returns when it listens. Every method: any thread. gRPC stays out of
 // this header; it costs seconds per file.
@@ -19,15 +28,33 @@
 #include "absl/status/statusor.h"
 #include "collector/core/ingest_port.h"
 #include "collector/core/loss_counter.h"
+#include "collector/core/peer_identity.h"
 #include "collector/core/ports.h"
+#include "collector/core/refusal_counter.h"
+#include "collector/core/token_bucket.h"
 #include "collector/rpc/ingest_queue.h"
 
 namespace plimsoll::collector::rpc {
 
+// PEM files, read anew every `refresh_s`. None: no TLS.
+struct TlsFiles {
+  std::string cert, key;
+  std::string client_ca;  // set: clients are asked for a certificate of it,
+  bool client_cert_required = false;  // and must have one
+  unsigned refresh_s = 10;
+};
+
 struct FleetServerOptions {
   std::string listen = "127.0.0.1:7071";  // port 0: any free one
   std::string collector_version;
+  TlsFiles tls;
   IngestOptions ingest;
+  size_t max_streams = 20'000;
+  int64_t hello_within_ms = 10'000;
+  // Twenty times what an agent of a large node sends; the burst is for a spool
+  // that has waited.
+  Rate bytes = {.per_s = 4 << 20, .burst = 64 << 20};
+  int64_t prove_again_after_ms = 3'600'000;
 };
 
 // None is owned; all outlive the server.
@@ -35,6 +62,8 @@ struct FleetServerPorts {
   BatchStore* store = nullptr;
   CommandLog* commands = nullptr;
   LossCounter* losses = nullptr;
+  RefusalCounter* refusals = nullptr;
+  PeerAuthenticator* authenticator = nullptr;  // null: everyone is believed
 };
 
 class FleetServer final : public EvidenceRequester {

@@ -3,88 +3,22 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "collector/rpc/batch_decoder.h"
+#include "collector/rpc/peer_evidence.h"
 #include "collector/rpc/text_repair.h"
+#include "collector/rpc/wire_bytes.h"
 
 namespace plimsoll::collector::rpc {
 namespace {
 
 constexpr int kMaxNotStored = 4;
 constexpr size_t kMaxOutgoing = 64;
-constexpr size_t kMaxIdBytes = 256;
 constexpr char kBatchTag = 2 << 3 | 2;  // NodeMessage.batch
 
-std::string ToBytes(const grpc::ByteBuffer& buffer) {
-  std::vector<grpc::Slice> slices;
-  std::string bytes;
-  if (!buffer.Dump(&slices).ok()) return bytes;
-  bytes.reserve(buffer.Length());
-  for (const grpc::Slice& slice : slices) {
-    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-  }
-  return bytes;
-}
-
-grpc::ByteBuffer ToBuffer(const v1::CollectorMessage& message) {
-  grpc::Slice slice(message.SerializeAsString());
-  return grpc::ByteBuffer(&slice, 1);
-}
-
-const char* OutcomeName(int outcome) {
-  switch (outcome) {
-    case v1::CommandResult::OUTCOME_DONE:
-      return "done";
-    case v1::CommandResult::OUTCOME_REFUSED:
-      return "refused";
-    case v1::CommandResult::OUTCOME_PROCESS_GONE:
-      return "process_gone";
-    default:
-      return "failed";
-  }
-}
-
 }  // namespace
-
-std::shared_ptr<FleetStream> StreamRegistry::Put(
-    const std::string& agent_id, std::shared_ptr<FleetStream> stream) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  std::swap(streams_[agent_id], stream);
-  return stream;
-}
-
-void StreamRegistry::Remove(const std::string& agent_id,
-                            const FleetStream* stream) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  auto found = streams_.find(agent_id);
-  if (found != streams_.end() && found->second.get() == stream) {
-    streams_.erase(found);
-  }
-}
-
-std::shared_ptr<FleetStream> StreamRegistry::Find(
-    const std::string& agent_id) const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  auto found = streams_.find(agent_id);
-  return found == streams_.end() ? nullptr : found->second;
-}
-
-std::vector<std::string> StreamRegistry::Agents() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  std::vector<std::string> agents;
-  for (const auto& [agent_id, stream] : streams_) agents.push_back(agent_id);
-  return agents;
-}
-
-void Address(const CommandTarget& target, v1::Command* command) {
-  command->set_id(target.command_id);
-  v1::ProcessId* id = command->mutable_process();
-  id->set_boot_id(target.process.boot_id);
-  id->set_pid(target.process.pid);
-  id->set_start_ticks(target.process.start_ticks);
-  id->set_exec_seq(target.process.exec_seq);
-}
 
 class FleetStream::Reactor
     : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
@@ -110,10 +44,88 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* FleetStream::Open(
     const StreamContext* context, grpc::CallbackServerContext* call) {
   auto stream = std::make_shared<FleetStream>(context);
   auto* reactor = new Reactor(stream, call);
-  std::lock_guard<std::mutex> lock(stream->mutex_);
-  stream->reactor_ = reactor;
-  stream->MaybeReadLocked();
+  PeerAuthenticator* const authenticator = context->ports.authenticator;
+  {
+    std::lock_guard<std::mutex> lock(stream->mutex_);
+    stream->reactor_ = reactor;
+    stream->address_ = call->peer();
+    if (context->streams > context->max_streams) {
+      stream->RefuseLocked(Refusal::kStreams,
+                           {grpc::StatusCode::RESOURCE_EXHAUSTED,
+                            "the collector has as many streams as it takes"});
+      return reactor;
+    }
+    stream->hello_alarm_.Set(
+        std::chrono::system_clock::now() +
+            std::chrono::milliseconds(context->hello_within_ms),
+        [weak = stream->weak_from_this()](bool due) {
+          if (auto late = weak.lock(); late != nullptr && due) {
+            late->OnHelloLate();
+          }
+        });
+    stream->proving_ = authenticator != nullptr;
+    stream->MaybeReadLocked();
+  }
+  if (authenticator != nullptr) {
+    authenticator->Authenticate(EvidenceOf(*call), [stream](auto identity) {
+      stream->OnAuthenticated(std::move(identity));
+    });
+  }
   return reactor;
+}
+
+void FleetStream::OnAuthenticated(absl::StatusOr<PeerIdentity> identity) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  proving_ = false;
+  if (identity.ok()) {
+    identity_ = *std::move(identity);
+    MaybeReadLocked();
+    return;
+  }
+  RefuseLocked(absl::IsUnavailable(identity.status())
+                   ? Refusal::kUnverifiable
+                   : Refusal::kUnauthenticated,
+               ToGrpc(identity.status()));
+}
+
+void FleetStream::OnHelloLate() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  // Who waits for an answer about its token is not late.
+  if (greeted_ || proving_) return;
+  RefuseLocked(Refusal::kHelloLate,
+               {grpc::StatusCode::DEADLINE_EXCEEDED, "no Hello came in time"});
+}
+
+void FleetStream::RefuseLocked(Refusal refusal, const grpc::Status& status) {
+  if (finishing_ || reactor_ == nullptr) return;
+  if (context_->ports.refusals != nullptr) {
+    context_->ports.refusals->Count(refusal);
+  }
+  if (const auto unsaid = context_->refused->Take()) {
+    spdlog::warn(
+        "stream refused peer={} agent={} node={} reason=\"{}\" more_unsaid={}",
+        address_, hello_.agent_id, hello_.node, status.error_message(),
+        *unsaid);
+  }
+  FinishLocked(status);
+}
+
+void FleetStream::ThrottleLocked(int64_t wait_ns) {
+  resting_ = true;
+  if (context_->ports.refusals != nullptr) {
+    context_->ports.refusals->Count(Refusal::kThrottled);
+  }
+  rest_alarm_.Set(
+      std::chrono::system_clock::now() + std::chrono::nanoseconds(wait_ns),
+      [weak = weak_from_this()](bool) {
+        if (auto rested = weak.lock(); rested != nullptr) rested->OnRested();
+      });
+}
+
+void FleetStream::OnRested() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  resting_ = false;
+  MaybeReadLocked();
 }
 
 void FleetStream::OnRead(bool ok) {
@@ -123,8 +135,13 @@ void FleetStream::OnRead(bool ok) {
     FinishLocked(grpc::Status::OK);
     return;
   }
+  const size_t bytes = incoming_.Length();
   HandleLocked(&incoming_);
   incoming_.Clear();
+  if (greeted_ && !finishing_) {
+    const int64_t wait_ns = context_->rates->Spend(hello_.agent_id, bytes);
+    if (wait_ns > 0) ThrottleLocked(wait_ns);
+  }
   MaybeReadLocked();
 }
 
@@ -140,7 +157,8 @@ void FleetStream::HandleLocked(grpc::ByteBuffer* buffer) {
     context_->ports.losses->Count(PLIMSOLL_DROP_INVALID_MESSAGE);
   }
   if (repaired < 0) {
-    FinishLocked({grpc::StatusCode::INVALID_ARGUMENT,
+    RefuseLocked(Refusal::kMessage,
+                 {grpc::StatusCode::INVALID_ARGUMENT,
                   "the message does not parse as plimsoll.v1.NodeMessage"});
     return;
   }
@@ -151,34 +169,52 @@ void FleetStream::HandleLocked(grpc::ByteBuffer* buffer) {
     case v1::NodeMessage::kBatch:
       HandleBatchLocked(std::move(raw));
       return;
-    case v1::NodeMessage::kCommandResult: {
-      const v1::CommandResult& result = message.command_result();
-      absl::Status status = context_->ports.commands->FinishCommand(
-          result.command_id(), OutcomeName(result.outcome()),
-          result.reason().substr(0, 4096));
-      if (!status.ok()) {
-        spdlog::warn("command result not stored command={} error=\"{}\"",
-                     result.command_id(), std::string(status.message()));
-      }
+    case v1::NodeMessage::kCommandResult:
+      HandleResultLocked(message.command_result());
       return;
-    }
     case v1::NodeMessage::MESSAGE_NOT_SET:
       return;  // of a newer agent
   }
 }
 
-void FleetStream::HandleHelloLocked(const v1::Hello& hello) {
-  if (greeted_ || hello.agent_id().empty() || hello.spool_id().empty() ||
-      hello.agent_id().size() > kMaxIdBytes ||
-      hello.spool_id().size() > kMaxIdBytes) {
+void FleetStream::HandleResultLocked(const v1::CommandResult& result) {
+  const absl::Status status = context_->ports.commands->FinishCommand(
+      hello_.agent_id, result.command_id(), OutcomeName(result.outcome()),
+      result.reason().substr(0, 4096));
+  if (absl::IsPermissionDenied(status)) {
+    RefuseLocked(Refusal::kOtherNode, ToGrpc(status));
+  } else if (!status.ok()) {
+    spdlog::warn("command result not stored command={} error=\"{}\"",
+                 result.command_id(), std::string(status.message()));
+  }
+}
+
+bool FleetStream::MayGreetLocked(const v1::Hello& hello) {
+  const std::string why = greeted_ ? "Hello is said once" : WhyNoHello(hello);
+  if (!why.empty()) {
     context_->ports.losses->Count(PLIMSOLL_DROP_INVALID_MESSAGE);
-    FinishLocked({grpc::StatusCode::INVALID_ARGUMENT,
-                  "Hello needs agent_id and spool_id, once"});
-    return;
+    RefuseLocked(Refusal::kMessage, {grpc::StatusCode::INVALID_ARGUMENT, why});
+    return false;
   }
   hello_ = {hello.agent_id(),      hello.spool_id(),       hello.node(),
-            hello.agent_version(), hello.kernel_release(), hello.first_seq()};
+            hello.agent_version(), hello.kernel_release(), hello.first_seq(),
+            identity_.has_value()};
+  if (!identity_ || MaySpeakFor(*identity_, hello_.node)) return true;
+  RefuseLocked(
+      Refusal::kOtherNode,
+      {grpc::StatusCode::PERMISSION_DENIED,
+       "this is node " + identity_->node + " by its " + identity_->how +
+           "; it may not speak for node " + hello_.node});
+  return false;
+}
+
+void FleetStream::HandleHelloLocked(const v1::Hello& hello) {
+  if (!MayGreetLocked(hello)) return;
   auto next_seq = context_->ports.store->OpenStream(hello_);
+  if (absl::IsPermissionDenied(next_seq.status())) {
+    RefuseLocked(Refusal::kOtherNode, ToGrpc(next_seq.status()));
+    return;
+  }
   if (!next_seq.ok()) {
     FinishLocked({grpc::StatusCode::UNAVAILABLE,
                   std::string(next_seq.status().message())});
@@ -189,10 +225,15 @@ void FleetStream::HandleHelloLocked(const v1::Hello& hello) {
   if (older != nullptr) {
     older->Close({grpc::StatusCode::ABORTED, "replaced by a newer stream"});
   }
-  spdlog::info("agent connected agent={} node={} next_seq={}", hello_.agent_id,
-               hello_.node, *next_seq);
+  spdlog::info("agent connected agent={} node={} proof=\"{}\" next_seq={}",
+               hello_.agent_id, hello_.node,
+               identity_ ? identity_->how : "none asked for", *next_seq);
+  WelcomeLocked(*next_seq);
+}
+
+void FleetStream::WelcomeLocked(uint64_t next_seq) {
   v1::CollectorMessage message;
-  message.mutable_welcome()->set_next_seq(*next_seq);
+  message.mutable_welcome()->set_next_seq(next_seq);
   message.mutable_welcome()->set_collector_version(context_->collector_version);
   message.mutable_welcome()->set_max_batch_bytes(kMaxBatchBytes);
   SendLocked(message);
@@ -218,14 +259,16 @@ void FleetStream::SendPendingLocked() {
 
 void FleetStream::HandleBatchLocked(std::string raw) {
   if (!greeted_) {
-    FinishLocked({grpc::StatusCode::FAILED_PRECONDITION, "Batch before Hello"});
+    RefuseLocked(Refusal::kMessage,
+                 {grpc::StatusCode::FAILED_PRECONDITION, "Batch before Hello"});
     return;
   }
-  bool taken =
-      context_->queue->Push({hello_.agent_id, hello_.spool_id, std::move(raw),
-                             [stream = shared_from_this()](auto seq) {
-                               stream->OnStored(std::move(seq));
-                             }});
+  bool taken = context_->queue->Push({hello_.agent_id, hello_.spool_id,
+                                      identity_ ? hello_.node : std::string(),
+                                      std::move(raw),
+                                      [stream = shared_from_this()](auto seq) {
+                                        stream->OnStored(std::move(seq));
+                                      }});
   if (!taken) {
     FinishLocked({grpc::StatusCode::UNAVAILABLE, "the collector is stopping"});
     return;
@@ -295,6 +338,7 @@ void FleetStream::OnWritten(bool ok) {
 
 void FleetStream::MaybeReadLocked() {
   if (reading_ || finishing_ || reactor_ == nullptr) return;
+  if (proving_ || resting_) return;
   if (not_stored_ >= kMaxNotStored) return;
   if (not_stored_ > 0 && !context_->queue->WantsMore()) return;
   reading_ = true;
@@ -318,6 +362,7 @@ void FleetStream::OnDone() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     reactor_ = nullptr;
+    --context_->streams;
     if (!greeted_) return;
   }
   context_->registry->Remove(hello_.agent_id, this);

@@ -16,6 +16,18 @@ bool MayPass(const absl::Status& status) {
          absl::IsPermissionDenied(status);
 }
 
+// kPermissionDenied, naming the node that `batch` wrongly speaks of.
+absl::Status SpeaksOf(const std::string& node, const NodeBatch& batch) {
+  for (const DescribedProcess& process : batch.processes) {
+    const std::string& claimed = process.info.node;
+    if (node.empty() || claimed.empty() || claimed == node) continue;
+    return absl::PermissionDeniedError("a process of node \"" +
+                                       claimed.substr(0, 256) +
+                                       "\" from node \"" + node + "\"");
+  }
+  return absl::OkStatus();
+}
+
 std::string Text(const absl::Status& status) {
   return std::string(status.message());
 }
@@ -23,8 +35,8 @@ std::string Text(const absl::Status& status) {
 }  // namespace
 
 IngestQueue::IngestQueue(BatchStore* store, LossCounter* losses,
-                         IngestOptions options)
-    : store_(store), losses_(losses), options_(options) {
+                         IngestOptions options, RefusalCounter* refusals)
+    : store_(store), losses_(losses), refusals_(refusals), options_(options) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -87,12 +99,20 @@ IngestQueue::Decoded IngestQueue::Decode(std::vector<QueuedBatch> group) {
     IncomingBatch incoming;
     auto batch = DecodeBatch(queued.raw);
     if (batch.ok()) {
+      if (absl::Status own = SpeaksOf(queued.node, *batch); !own.ok()) {
+        batch = own;
+      }
+    }
+    if (batch.ok()) {
       incoming.batch = *std::move(batch);
       incoming.raw = std::move(queued.raw);
     } else {
       plimsoll_drop_reason reason = absl::IsResourceExhausted(batch.status())
                                         ? PLIMSOLL_DROP_BATCH_TOO_LARGE
                                         : PLIMSOLL_DROP_INVALID_MESSAGE;
+      if (absl::IsPermissionDenied(batch.status()) && refusals_ != nullptr) {
+        refusals_->Count(Refusal::kOtherNode);
+      }
       std::optional<uint64_t> seq = PeekSeq(queued.raw);
       spdlog::warn("refused batch agent={} seq={} reason=\"{}\"",
                    queued.agent_id, seq ? std::to_string(*seq) : "unknown",

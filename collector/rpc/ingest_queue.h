@@ -10,6 +10,9 @@
 // Bytes that do not decode are counted (INVALID_MESSAGE, BATCH_TOO_LARGE) and
 // acknowledged when their seq can be read, since they would never get better.
 //
+// So is a batch that describes a process of another node than its stream's: it
+// is counted as a refusal, too.
+//
 // Push, WantsMore: any thread. `done` runs on the ingest thread.
 #ifndef PLIMSOLL_COLLECTOR_RPC_INGEST_QUEUE_H_
 #define PLIMSOLL_COLLECTOR_RPC_INGEST_QUEUE_H_
@@ -27,12 +30,14 @@
 #include "absl/status/statusor.h"
 #include "collector/core/ingest_port.h"
 #include "collector/core/loss_counter.h"
+#include "collector/core/refusal_counter.h"
 
 namespace plimsoll::collector::rpc {
 
 struct QueuedBatch {
   std::string agent_id, spool_id;
-  std::string raw;  // a NodeMessage
+  std::string node;  // the only one that it may speak of; "": not checked
+  std::string raw;   // a NodeMessage
   // The seq that is now stored, with all before it of its stream.
   std::function<void(absl::StatusOr<uint64_t>)> done;
 };
@@ -47,7 +52,8 @@ struct IngestOptions {
 
 class IngestQueue {
  public:
-  IngestQueue(BatchStore* store, LossCounter* losses, IngestOptions options);
+  IngestQueue(BatchStore* store, LossCounter* losses, IngestOptions options,
+              RefusalCounter* refusals = nullptr);
   ~IngestQueue();  // Stop
   IngestQueue(const IngestQueue&) = delete;
   IngestQueue& operator=(const IngestQueue&) = delete;
@@ -72,6 +78,7 @@ class IngestQueue {
 
   BatchStore* const store_;
   LossCounter* const losses_;
+  RefusalCounter* const refusals_;
   const IngestOptions options_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -10,6 +10,7 @@
 namespace plimsoll::collector::rpc {
 namespace {
 
+constexpr double kMostObjects = 1e15;
 constexpr int kMaxEvidence = 1'000;  // profiles or graphs in one snapshot
 
 // Writes the numbers of one snapshot.
@@ -132,11 +133,21 @@ absl::Status DecodeCensus(const v1::TypeCensus& census,
     named += static_cast<double>(type.objects());
     values.Put(metric::kTypeObjects, type.objects(), label);
     values.Put(metric::kTypeBytes, type.bytes(), label);
+    if (const double error = std::ceil(type.standard_error());
+        error >= 1 && error < kMostObjects) {
+      values.Put(metric::kTypeObjectsError, static_cast<int64_t>(error), label);
+    }
   }
   values.Put("census_other_bytes", census.other_bytes());
   values.Put("census_unknown_blocks", census.unknown_blocks());
   values.Put("census_unknown_bytes", census.unknown_bytes());
   values.Put("census_duration_ns", census.duration_ns());
+  if (census.has_malloc()) {
+    const v1::MallocUse& use = census.malloc();
+    values.Put("malloc_live_bytes", use.live_bytes());
+    values.Put("malloc_free_bytes", use.free_bytes());
+    values.Put("malloc_python_bytes", use.object_bytes() + use.buffer_bytes());
+  }
   out->typed_share = TypedShare(census, named);
   return absl::OkStatus();
 }

@@ -180,6 +180,13 @@ absl::StatusOr<uint64_t> Store::Impl::OpenStream(const NodeHello& hello) {
   std::lock_guard<std::mutex> write(write_mutex_);
   std::unique_lock<std::shared_mutex> lock(head_mutex_);
   AgentState& state = head_.agents[hello.agent_id].state;
+  if (hello.node_is_proven && !state.node_name.empty() &&
+      state.node_name != hello.node) {
+    return absl::PermissionDeniedError(
+        "the agent id " + hello.agent_id + " is that of node " +
+        state.node_name + ", not of " + hello.node +
+        ": remove agent_id from the agent's state_dir, and it makes a new one");
+  }
   state.agent_id = hello.agent_id;
   state.node_name = hello.node;
   state.agent_version = hello.agent_version;

@@ -83,7 +83,8 @@ class Store final : public FleetReader,
                                            const std::string& payload) override;
   absl::StatusOr<std::vector<PendingCommand>> PendingCommands(
       const std::string& agent_id) const override;
-  absl::Status FinishCommand(uint64_t command_id, const std::string& outcome,
+  absl::Status FinishCommand(const std::string& agent_id, uint64_t command_id,
+                             const std::string& outcome,
                              const std::string& reason) override;
 
   absl::Status Save(const IncidentRecord& record) override;

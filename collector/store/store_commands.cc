@@ -142,10 +142,20 @@ absl::StatusOr<std::vector<PendingCommand>> Store::PendingCommands(
   return out;
 }
 
-absl::Status Store::FinishCommand(uint64_t id, const std::string& outcome,
+absl::Status Store::FinishCommand(const std::string& agent_id, uint64_t id,
+                                  const std::string& outcome,
                                   const std::string& reason) {
   std::lock_guard<std::mutex> write(impl_->write_mutex_);
-  return Guard("store command result", [&] {
+  bool of_another = false;
+  PLIMSOLL_RETURN_IF_ERROR(Guard("store command result", [&] {
+    SQLite::Statement asked(*impl_->writer_,
+                            "SELECT process.agent_id FROM command JOIN process "
+                            "ON process.id = command.process WHERE "
+                            "command.id = ?");
+    asked.bind(1, static_cast<int64_t>(id));
+    of_another =
+        asked.executeStep() && asked.getColumn(0).getString() != agent_id;
+    if (of_another) return;
     SQLite::Statement row(*impl_->writer_,
                           "UPDATE command SET finished_ns = ?, outcome = ?, "
                           "reason = ? WHERE id = ? AND outcome = ''");
@@ -154,7 +164,10 @@ absl::Status Store::FinishCommand(uint64_t id, const std::string& outcome,
     row.bind(3, reason);
     row.bind(4, static_cast<int64_t>(id));
     row.exec();
-  });
+  }));
+  if (!of_another) return absl::OkStatus();
+  return absl::PermissionDeniedError("command " + std::to_string(id) +
+                                     " was sent to another agent");
 }
 
 absl::StatusOr<std::optional<CommandState>> Store::NewestCommand(

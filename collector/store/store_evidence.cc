@@ -32,6 +32,9 @@ std::vector<Frame> ParseFrames(const Json& frames) {
 // What the figure of a kind is, and is not.
 const char* Note(const std::string& kind, bool survivors) {
   if (kind == "birth") return "born here and still alive when looked at again";
+  if (kind == "native") {
+    return "asked of malloc here and still there when looked at again";
+  }
   if (kind == "store") return "stored here into a container that grows";
   if (kind == "page") return "took fresh pages here; not all of it stays";
   if (survivors) return "allocated here in the window and not freed in it";
@@ -41,7 +44,11 @@ const char* Note(const std::string& kind, bool survivors) {
 std::vector<StackEvidence> Parse(const Json& profile,
                                  const StoredDocument& document) {
   std::vector<StackEvidence> rows;
-  std::map<std::string, double> objects_of_type;
+  std::map<std::string, double> all_of_type;
+  // Blocks of malloc differ in size: they are weighed by bytes.
+  const auto weight = [](const StackEvidence& row) {
+    return static_cast<double>(row.kind == "native" ? row.bytes : row.objects);
+  };
   for (const Json& count : profile.at("stacks")) {
     if (count.value("probe", "") == "PyObject_Free") continue;
     StackEvidence row;
@@ -60,16 +67,16 @@ std::vector<StackEvidence> Parse(const Json& profile,
       row.note += "; net counts refused: " + why;
     }
     row.frames = ParseFrames(count.at("frames"));
-    objects_of_type[row.type] += static_cast<double>(row.objects);
+    all_of_type[row.type] += weight(row);
     rows.push_back(std::move(row));
   }
   for (StackEvidence& row : rows) {
-    double all = objects_of_type[row.type];
-    row.share = all > 0 ? static_cast<double>(row.objects) / all : 0;
+    const double all = all_of_type[row.type];
+    row.share = all > 0 ? weight(row) / all : 0;
   }
   std::stable_sort(rows.begin(), rows.end(),
-                   [](const StackEvidence& a, const StackEvidence& b) {
-                     return a.objects > b.objects;
+                   [&weight](const StackEvidence& a, const StackEvidence& b) {
+                     return weight(a) > weight(b);
                    });
   return rows;
 }

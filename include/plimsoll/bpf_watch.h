@@ -6,8 +6,12 @@
 #define PLIMSOLL_BPF_WATCH_H_
 
 #include "plimsoll/bpf_events.h"
+#include "plimsoll/bpf_native.h"
 
-enum { PLIMSOLL_MAX_WATCHES = 4 }; /* debug registers of a thread */
+enum {
+  PLIMSOLL_MAX_WATCHES = 4, /* debug registers of a thread */
+  PLIMSOLL_MAX_CHUNKS = 8,  /* of all processes, under watch at once */
+};
 
 /* What one walk works in: too large for the BPF stack. */
 struct plimsoll_walk {
@@ -37,7 +41,44 @@ struct plimsoll_watched {
   struct plimsoll_walk walk; /* of the last birth; frame_count 0: no stack */
 };
 
+/* Of a chunk of malloc several words are watched, as many as tell each way in
+ * which it is made or handed back (core::ChunkWords). */
+enum plimsoll_chunk_role {
+  PLIMSOLL_CHUNK_HEAD = 0,   /* its size word */
+  PLIMSOLL_CHUNK_FIRST = 1,  /* the payload's first word ... */
+  PLIMSOLL_CHUNK_SECOND = 2, /* ... and its second */
+  PLIMSOLL_CHUNK_NEXT = 3,   /* the size word of the chunk behind it */
+  PLIMSOLL_CHUNK_ROLES = 4,
+};
+
+struct plimsoll_chunk_word { /* by plimsoll_watch_key */
+  __u32 chunk;               /* index of plimsoll_watched_chunk */
+  __u32 role;
+};
+
+struct plimsoll_watched_chunk {
+  /* Written by user space before the watchpoints stand. */
+  __u64 malloc_begin; /* addresses of malloc's code */
+  __u64 malloc_end;
+  __u64 least_bytes; /* sizes that count as a birth, the head included */
+  __u64 most_bytes;
+  __u64 unsorted; /* what links a free chunk to its arena; 0: not told by it */
+  __u64 head;     /* the size word, as last seen */
+  __u64 next;     /* that of the chunk behind it */
+  /* Counted by BPF. */
+  __u64 hits[PLIMSOLL_CHUNK_ROLES];
+  __u64 events; /* births and deaths */
+  __u64 births; /* since the last death */
+  __u32 busy;   /* a walk is under way */
+  __u32 linked; /* to the unsorted list, since its head was last written */
+  struct plimsoll_walk walk; /* of the last birth */
+  struct plimsoll_native_hit native;
+};
+
 PLIMSOLL_ASSERT_SIZE(plimsoll_watch_key, 16);
+PLIMSOLL_ASSERT_SIZE(plimsoll_watched_chunk,
+                     112 + sizeof(struct plimsoll_walk) +
+                         sizeof(struct plimsoll_native_hit));
 PLIMSOLL_ASSERT_SIZE(plimsoll_watched, 56 + sizeof(struct plimsoll_walk));
 
 #endif /* PLIMSOLL_BPF_WATCH_H_ */

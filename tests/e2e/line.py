@@ -51,6 +51,13 @@ def get_text(url):
         return None
 
 
+def answers(port):
+    """Whether something listens on a port of this machine."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def wait_for(what, seconds, condition, alive=None):
     """The condition's first true value; a failure that names `what`."""
     deadline = time.monotonic() + seconds
@@ -89,6 +96,14 @@ class MemoryCgroup:
     def set_limit(self, limit_bytes):
         (self.path / self.limit_file).write_text(str(limit_bytes))
 
+    def oom_kills(self):
+        for name in ("memory.events", "memory.oom_control"):
+            if (self.path / name).exists():
+                for row in (self.path / name).read_text().splitlines():
+                    if row.startswith("oom_kill "):
+                        return int(row.split()[1])
+        return 0
+
     def enter(self):
         (self.path / "cgroup.procs").write_text(str(os.getpid()))
 
@@ -109,7 +124,7 @@ class Line:
         self.programs = []  # (name, Popen, log path)
         self.cgroups = []
 
-    def start(self, name, command, environment=None, before=None):
+    def start(self, name, command, environment=None, before=None, cwd=None):
         log = self.directory / f"{name}.log"
         libc = ctypes.CDLL(None)
 
@@ -122,7 +137,7 @@ class Line:
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [str(word) for word in command], stdout=out, stderr=out,
-                stdin=subprocess.DEVNULL, cwd=self.directory,
+                stdin=subprocess.DEVNULL, cwd=cwd or self.directory,
                 env={**base, **(environment or {})}, preexec_fn=prepare)
         self.programs.append((name, process, log))
         return process

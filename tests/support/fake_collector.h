@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "plimsoll/v1/stream.grpc.pb.h"
+#include "tests/support/newer_peer.h"
 
 namespace plimsoll::testing {
 
@@ -35,6 +36,7 @@ class FakeCollector final : public v1::Fleet::Service {
     int end_stream_after = 0;            // batches; 0: never
     int lose_results = 0;  // so many results break their stream, not stored
     int64_t max_batch_bytes = 3 << 20;
+    bool newer = false;  // says what this schema does not know, too
   };
 
   ~FakeCollector() override { Stop(); }
@@ -107,11 +109,18 @@ class FakeCollector final : public v1::Fleet::Service {
       v1::CollectorMessage answer;
       if (message.has_hello()) {
         Welcome(message.hello(), *answer.mutable_welcome());
+        if (behaviour().newer) {
+          v1::CollectorMessage unknown;  // a kind that there is not yet
+          AddUnknownFields(&unknown);
+          if (!stream->Write(unknown)) break;
+          AddUnknownFields(&answer);
+        }
         if (!stream->Write(answer)) break;
         if (!SendCommands(*stream)) break;
       } else if (message.has_batch()) {
         bool answered = Store(message.batch());
         answer.mutable_ack()->set_seq(message.batch().seq());
+        if (behaviour().newer) AddUnknownFields(&answer);
         if (answered && !stream->Write(answer)) break;
         int end = behaviour().end_stream_after;
         if (end > 0 && ++batches >= end) {
@@ -151,6 +160,7 @@ class FakeCollector final : public v1::Fleet::Service {
     for (v1::Command& command : commands) {
       v1::CollectorMessage message;
       *message.mutable_command() = std::move(command);
+      if (behaviour().newer) AddUnknownFields(&message);
       if (!stream.Write(message)) return false;
     }
     return true;

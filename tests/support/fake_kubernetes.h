@@ -1,6 +1,6 @@
-// FakeKubernetes answers the two requests of a pod watch as an API server does,
-// over HTTP on loopback, and can be made to fail as one does: no token, events
-// that are gone, no answer at all.
+// FakeKubernetes answers the two requests of a pod watch, and reviews of
+// tokens, as an API server does, over HTTP on loopback, and can be made to fail
+// as one does: no token, events that are gone, no answer at all.
 #ifndef PLIMSOLL_TESTS_SUPPORT_FAKE_KUBERNETES_H_
 #define PLIMSOLL_TESTS_SUPPORT_FAKE_KUBERNETES_H_
 
@@ -12,6 +12,7 @@
 #include <boost/beast/http.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -70,6 +71,25 @@ class FakeKubernetes {
     const std::lock_guard lock(mutex_);
     code_ = code;
   }
+  // `status` is the JSON of a TokenReview's status, for this token.
+  void SetReview(const std::string& token, std::string status) {
+    const std::lock_guard lock(mutex_);
+    reviews_[token] = std::move(status);
+  }
+  // What an API server of 1.30 says of a service account's token that is bound
+  // to a pod of a node.
+  static std::string GoodReview(const std::string& ns, const std::string& name,
+                                const std::string& node,
+                                const std::string& audience) {
+    return R"({"authenticated":true,"user":{"username":"system:serviceaccount:)" +
+           ns + ":" + name +
+           R"(","uid":"u-1","groups":["system:serviceaccounts"],"extra":{)"
+           R"("authentication.kubernetes.io/node-name":[")" +
+           node +
+           R"("],"authentication.kubernetes.io/pod-name":["agent-x1"]}},)"
+           R"("audiences":[")" +
+           audience + R"("]})";
+  }
   void RequireToken(std::string token) {
     const std::lock_guard lock(mutex_);
     token_ = std::move(token);
@@ -114,7 +134,12 @@ class FakeKubernetes {
     const std::string head =
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
         "Connection: close\r\n\r\n";
-    if (target.find("/nodes/") != std::string::npos) {
+    if (target.find("/tokenreviews") != std::string::npos) {
+      Write(socket, head +
+                        R"({"kind":"TokenReview","apiVersion":)"
+                        R"("authentication.k8s.io/v1","status":)" +
+                        ReviewOf(request.body()) + "}");
+    } else if (target.find("/nodes/") != std::string::npos) {
       Write(socket, head + node_);
     } else if (target.find("watch=1") == std::string::npos) {
       const bool second = target.find("continue=") != std::string::npos;
@@ -128,6 +153,14 @@ class FakeKubernetes {
       Write(socket, head);
       WatchUntilEnd(socket, lock);
     }
+  }
+  std::string ReviewOf(const std::string& body) const {
+    for (const auto& [token, status] : reviews_) {
+      if (body.find("\"token\":\"" + token + "\"") != std::string::npos) {
+        return status;
+      }
+    }
+    return R"({"error":"invalid bearer token, token lookup failed"})";
   }
   void WatchUntilEnd(Socket& socket, std::unique_lock<std::mutex>& lock) {
     while (true) {
@@ -152,6 +185,7 @@ class FakeKubernetes {
   bool ending_ = false;
   int code_ = 0;
   std::string token_, items_, version_, second_page_, node_ = "{}";
+  std::map<std::string, std::string> reviews_;
   std::vector<std::string> lines_, requests_;
   size_t next_line_ = 0;
   std::thread thread_;

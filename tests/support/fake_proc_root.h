@@ -32,10 +32,12 @@ class FakeProcess {
     return *this;
   }
   FakeProcess& Stat(uint64_t start_ticks, std::string_view comm = "python3",
-                    uint64_t start_stack = 700, int32_t parent = 1) {
+                    uint64_t start_stack = 700, int32_t parent = 1,
+                    int32_t terminal = 0) {
     return File("stat", std::to_string(pid_) + " (" + std::string(comm) +
-                            ") S " + std::to_string(parent) +
-                            " 42 42 0 -1 4194304 900 0 7 0 11 5 0 0 20 0 3 0 " +
+                            ") S " + std::to_string(parent) + " 42 42 " +
+                            std::to_string(terminal) +
+                            " -1 4194304 900 0 7 0 11 5 0 0 20 0 3 0 " +
                             std::to_string(start_ticks) +
                             " 13000000 2500 18446744073709551615 600 650 " +
                             std::to_string(start_stack) +

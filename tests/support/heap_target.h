@@ -3,7 +3,6 @@
 #ifndef PLIMSOLL_TESTS_SUPPORT_HEAP_TARGET_H_
 #define PLIMSOLL_TESTS_SUPPORT_HEAP_TARGET_H_
 
-#include <cctype>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -11,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/python_kinds.h"
 #include "tests/support/python_target.h"
 
 namespace plimsoll::testing {
@@ -62,27 +62,6 @@ class HeapTarget : public PythonTarget {
   }
   std::map<std::string, std::string> facts_;
 };
-
-// Of what FindPythons() finds, those that the product reads.
-inline std::vector<std::string> FindSupportedPythons() {
-  std::vector<std::string> supported;
-  for (const std::string& path : FindPythons()) {
-    const std::string name = path.substr(path.rfind('/') + 1);
-    if (!name.starts_with("python2") && name != "python3.6") {
-      supported.push_back(path);
-    }
-  }
-  return supported;
-}
-
-// A path as the name of a parameterised test.
-inline std::string TestNameOf(const std::string& path) {
-  std::string name;
-  for (const char c : path) {
-    name.push_back(std::isalnum(static_cast<unsigned char>(c)) ? c : '_');
-  }
-  return name;
-}
 
 }  // namespace plimsoll::testing
 

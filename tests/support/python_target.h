@@ -31,6 +31,7 @@
 #include <vector>
 
 #include "agent/core/ports.h"
+#include "tests/support/uwsgi_command.h"
 
 namespace plimsoll::testing {
 
@@ -68,7 +69,8 @@ class PythonTarget {
  public:
   using Environment = std::vector<std::pair<std::string, std::string>>;
 
-  // Runs `python -c SCRIPT ARG...`. running() tells whether it could.
+  // Runs `python -c SCRIPT ARG...`, or kUwsgi's first worker on it. running()
+  // tells whether it could.
   PythonTarget(const std::string& python, const std::string& script,
                const Environment& environment = {},
                std::vector<std::string> arguments = {}) {
@@ -82,12 +84,16 @@ class PythonTarget {
     }
     std::vector<std::string> words = {python, "-c", script};
     words.insert(words.end(), arguments.begin(), arguments.end());
+    const bool uwsgi = python == kUwsgi;
+    if (uwsgi) words = UwsgiCommand(arguments);
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
-    pid_ = ::fork();
+    started_ = pid_ = ::fork();
     if (pid_ == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      ::setpgid(0, 0);
+      if (uwsgi) ::setenv("PLIMSOLL_SCRIPT", script.c_str(), 1);
       for (const auto& [name, value] : environment) {
         ::setenv(name.c_str(), value.c_str(), 1);
       }
@@ -100,6 +106,8 @@ class PythonTarget {
     ::close(from_child[1]);
     input_ = to_child[1];
     output_ = from_child[0];
+    ::setpgid(started_, started_);
+    if (uwsgi) pid_ = std::atoi(ReadLine().c_str());
   }
   ~PythonTarget() { Kill(); }
   PythonTarget(const PythonTarget&) = delete;
@@ -111,7 +119,7 @@ class PythonTarget {
   // How it ended; "" while it runs.
   std::string Ended() const {
     siginfo_t info = {};
-    if (::waitid(P_PID, static_cast<id_t>(pid_), &info,
+    if (::waitid(P_PID, static_cast<id_t>(started_), &info,
                  WEXITED | WNOHANG | WNOWAIT) != 0 ||
         info.si_pid == 0) {
       return "";
@@ -145,16 +153,20 @@ class PythonTarget {
   }
 
   void Kill() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
+    if (started_ <= 0) return;
+    ::kill(-started_, SIGKILL);  // uWSGI's master and workers, too
+    ::waitpid(started_, nullptr, 0);
+    // A worker is another's child now, who waits for it in its own time.
+    const pid_t last = pid_ > 0 ? pid_ : started_;
+    for (int i = 0; i < 2000 && ::kill(last, 0) == 0; ++i) ::usleep(1000);
     ::close(input_);
     ::close(output_);
-    pid_ = -1;
+    started_ = pid_ = -1;
   }
 
  private:
-  pid_t pid_ = -1;
+  pid_t started_ = -1;  // leads a process group
+  pid_t pid_ = -1;      // of the Python
   int input_ = -1;
   int output_ = -1;
   std::string buffer_;

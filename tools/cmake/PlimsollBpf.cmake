@@ -21,6 +21,7 @@ function(plimsoll_bpf_object NAME)
     DEPENDS "${source}" ${ARG_DEPENDS}
       "${PROJECT_SOURCE_DIR}/include/plimsoll/bpf_events.h"
       "${PROJECT_SOURCE_DIR}/include/plimsoll/bpf_native.h"
+      "${PROJECT_SOURCE_DIR}/include/plimsoll/bpf_watch.h"
       "${PROJECT_SOURCE_DIR}/include/plimsoll/drop_reasons.h"
     COMMENT "BPF object and skeleton ${NAME}"
     VERBATIM)

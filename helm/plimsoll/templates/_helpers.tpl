@@ -34,6 +34,13 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 {{- end -}}
 
+{{/* Whether everything that listens asks who is there. */}}
+{{- define "plimsoll.authenticates" -}}
+{{- with .Values.authentication -}}
+{{- if and (ne .agents "none") .collectorSecret .httpTokenSecret -}}yes{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* KEY: value as the environment of a program: PREFIX_KEY. Lists by commas. */}}
 {{- define "plimsoll.environment" -}}
 {{- $prefix := .prefix -}}

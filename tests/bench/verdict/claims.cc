@@ -9,6 +9,7 @@ namespace plimsoll::bench {
 namespace {
 
 constexpr double kSlowest = 0.15, kSlow = 1;
+constexpr double kVisible = 0.01;
 // A leak that takes this long is deadly.
 constexpr double kDeadly_s = 86400;
 
@@ -43,14 +44,6 @@ std::optional<double> TrueRate(const MadeWorkload& w, const std::string& pod,
   return (last.leaked - first.leaked) / (last.t_s - first.t_s);
 }
 
-bool IsTrue(const MadeWorkload& w, const Claim& c) {
-  if (w.leak == Leak::kNone || c.at_s < w.leak_from_s) return false;
-  return std::any_of(c.pods.begin(), c.pods.end(), [&](const auto& pod) {
-    const PodLife* life = LifeAt(w, pod, c.at_s);
-    return life != nullptr && TickAt(*life, c.at_s).leaked > 0;
-  });
-}
-
 // Of what was left when the life, the leak or the history began.
 double HeadroomUsed(const MadeWorkload& w, const std::string& pod,
                     double at_s) {
@@ -65,18 +58,12 @@ double HeadroomUsed(const MadeWorkload& w, const std::string& pod,
 
 void ScoreInterval(const MadeWorkload& w, const Claim& c, Score& score) {
   if (!c.has_interval) return;
-  double sum = 0;
-  int pods = 0;
-  for (const std::string& pod : c.pods) {
-    if (const auto rate = TrueRate(w, pod, c.at_s, c.window_s)) {
-      sum += *rate;
-      ++pods;
-    }
-  }
-  if (pods == 0) return;
-  const double truth = sum / pods;
-  const bool held = c.lo <= truth && truth <= c.hi;
+  const auto truth = TrueRateOf(w, c);
+  if (!truth) return;
   ShapeScore& shape = score.shapes[Name(w.shape)];
+  score.marked += c.model_limited, shape.marked += c.model_limited;
+  if (c.model_limited) return;
+  const bool held = c.lo <= *truth && *truth <= c.hi;
   ++score.intervals, ++shape.intervals;
   score.held += held, shape.held += held;
 }
@@ -105,6 +92,18 @@ void ScoreFirst(const MadeWorkload& w, const Claim& c, Score& score) {
   }
 }
 
+// From the moment at which a second pod of the version was there.
+void ScoreVersion(const MadeWorkload& w, const Claim& c, Score& score) {
+  if (w.leak != Leak::kInVersion) return;
+  std::vector<double> starts;
+  for (const PodLife& life : w.lives) {
+    if (life.version == "v2") starts.push_back(life.start_s);
+  }
+  if (starts.size() < 2) return;
+  std::sort(starts.begin(), starts.end());
+  score.version_delays_h.push_back((c.at_s - starts[1]) / 3600);
+}
+
 double PodDays(const MadeWorkload& w) {
   double days = 0;
   for (const PodLife& life : w.lives) {
@@ -125,6 +124,39 @@ void ScoreCity(const MadeWorkload& w, const std::string& attribute,
 
 }  // namespace
 
+bool IsTrue(const MadeWorkload& w, const Claim& c) {
+  if (w.leak == Leak::kNone || c.at_s < w.leak_from_s) return false;
+  return std::any_of(c.pods.begin(), c.pods.end(), [&](const auto& pod) {
+    const PodLife* life = LifeAt(w, pod, c.at_s);
+    return life != nullptr && TickAt(*life, c.at_s).leaked > 0;
+  });
+}
+
+std::optional<double> TrueRateOf(const MadeWorkload& w, const Claim& c) {
+  double sum = 0;
+  int pods = 0;
+  for (const std::string& pod : c.pods) {
+    if (const auto rate = TrueRate(w, pod, c.at_s, c.window_s)) {
+      sum += *rate;
+      ++pods;
+    }
+  }
+  if (pods == 0) return std::nullopt;
+  return sum / pods;
+}
+
+double MostLeaked(const MadeWorkload& w) {
+  double most = 0;
+  for (const PodLife& life : w.lives) {
+    most = std::max<double>(
+        most, life.ticks.back().leaked - life.ticks.front().leaked);
+  }
+  return most / w.limit_bytes;
+}
+
+double Score::Marked() const {
+  return static_cast<double>(marked) / std::max(1, marked + intervals);
+}
 double Score::Precision() const {
   return static_cast<double>(true_claims) /
          std::max(1, true_claims + false_claims);
@@ -155,7 +187,10 @@ void AddScore(const std::vector<MadeWorkload>& fleet,
       score.pages_on_healthy += w.leak == Leak::kNone && c.page;
     }
     if (!right) continue;
-    if (found.insert(c.workload).second) ScoreFirst(w, c, score);
+    if (found.insert(c.workload).second) {
+      ScoreFirst(w, c, score);
+      ScoreVersion(w, c, score);
+    }
     ScoreInterval(w, c, score);
     ScoreTime(w, c, score);
     if (!c.attribute.empty()) blamed[c.workload] = c.attribute;
@@ -174,6 +209,10 @@ void AddScore(const std::vector<MadeWorkload>& fleet,
     score.found += hit, score.shapes[Name(w.shape)].found += hit;
     score.leaks[Name(w.leak)].found += hit;
     score.slow += slow, score.slow_found += slow && hit;
+    const bool visible = MostLeaked(w) >= kVisible;
+    score.visible += visible, score.visible_found += visible && hit;
+    score.slow_visible += visible && slow;
+    score.slow_visible_found += visible && slow && hit;
     score.city_leaks += w.city >= 0;
     ScoreCity(w, blamed[static_cast<int>(i)], score);
   }

@@ -74,6 +74,7 @@ Claim ClaimOf(const collector::Said& said, int workload) {
   claim.lo = incident.bytes_per_s.lo;
   claim.hi = incident.bytes_per_s.hi;
   claim.has_interval = true;
+  claim.model_limited = !incident.model_limited.empty();
   claim.window_s = incident.window_s;
   if (incident.time_to_limit) {
     claim.oom_s = {incident.time_to_limit->lo_s, incident.time_to_limit->hi_s};

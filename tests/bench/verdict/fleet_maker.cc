@@ -54,6 +54,12 @@ class WorkloadMaker {
     made_.life = static_cast<Life>(static_cast<int>(Draw(0, 5)));
     traits_ = DrawTraits(made_.shape, options_.hours, random_);
     made_.limit_bytes = traits_.limit;
+    for (int i = 0; made_.shape == Shape::kMixed && i < kShapes - 1; ++i) {
+      if (traits_.has[static_cast<size_t>(i)]) {
+        made_.mixture += (made_.mixture.empty() ? "" : "+") +
+                         std::string(Name(static_cast<Shape>(i)));
+      }
+    }
     if (Chance(options_.leaking_share)) ChooseLeak();
     const double swing = Chance(0.2) ? 0.05 : 0.5;  // of the cities' shares
     for (size_t c = 0; c < kCities; ++c) {

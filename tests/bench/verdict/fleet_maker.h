@@ -69,6 +69,7 @@ struct PodLife {
 struct MadeWorkload {
   std::string name;
   Shape shape = Shape::kFlat;
+  std::string mixture;  // of kMixed: the names of its parts
   Life life = Life::kSteady;
   Leak leak = Leak::kNone;
   double limit_bytes = 0;

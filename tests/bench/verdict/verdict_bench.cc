@@ -5,7 +5,8 @@
 //
 //   verdict_bench [--seed N] [--fleets N] [--leaking SHARE] [--no-rivals]
 //                 [--no-requests] [--verbose] [--dump FILE] [--explain
-//                 WORKLOAD]
+//                 WORKLOAD] [--recorded DIRECTORY of record_programs.py]
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -15,6 +16,7 @@
 #include "tests/bench/verdict/claims.h"
 #include "tests/bench/verdict/detectors.h"
 #include "tests/bench/verdict/fleet_maker.h"
+#include "tests/bench/verdict/recorded.h"
 
 namespace plimsoll::bench {
 namespace {
@@ -24,7 +26,7 @@ struct Arguments {
   int fleets = 3;
   double leaking = 0.5;
   bool rivals = true, requests = true, verbose = false;
-  std::string dump, explain;
+  std::string dump, explain, recorded;
   collector::Thresholds thresholds;
 };
 
@@ -47,7 +49,7 @@ constexpr Knob kKnobs[] = {
     {"bend_age_s", &JudgementThresholds::bend_age_s},
     {"fill_age_s", &JudgementThresholds::fill_age_s},
     {"fill_share_of_headroom", &JudgementThresholds::fill_share_of_headroom},
-    {"short_lived_share", &JudgementThresholds::short_lived_share},
+    {"clock_watch_s", &JudgementThresholds::clock_watch_s},
     {"past_peak_margin", &JudgementThresholds::past_peak_margin},
     {"min_pooled_z", &JudgementThresholds::min_pooled_z},
     {"interval_inflation", &JudgementThresholds::interval_inflation},
@@ -71,28 +73,36 @@ double CpuSeconds() {
 }
 
 void PrintHead() {
-  std::printf("%-28s %6s %6s %6s %8s %8s %8s %6s %6s %6s\n", "detector",
+  std::printf("%-28s %6s %6s %6s %8s %8s %8s %6s %6s %6s %6s\n", "detector",
               "prec.", "recall", "slow", "false/d", "<= 95 %", "pages/d", "CI",
-              "used", "OOM");
+              "marked", "used", "OOM");
 }
 
 void Print(const std::string& name, const Score& s) {
-  std::printf("%-28s %6.3f %6.3f %6.3f %8.4f %8.4f %8.4f %6.3f %6.2f %6.2f\n",
-              name.c_str(), s.Precision(), s.Recall(), s.SlowRecall(),
-              s.FalsePerDay(),
-              UpperRate(s.false_on_healthy, s.healthy_pod_days),
-              s.pages_on_healthy / std::max(1e-9, s.healthy_pod_days),
-              static_cast<double>(s.held) / std::max(1, s.intervals),
-              MedianOf(s.headroom_used), MedianOf(s.oom_errors));
+  std::printf(
+      "%-28s %6.3f %6.3f %6.3f %8.4f %8.4f %8.4f %6.3f %6.2f %6.2f %6.2f\n",
+      name.c_str(), s.Precision(), s.Recall(), s.SlowRecall(), s.FalsePerDay(),
+      UpperRate(s.false_on_healthy, s.healthy_pod_days),
+      s.pages_on_healthy / std::max(1e-9, s.healthy_pod_days),
+      static_cast<double>(s.held) / std::max(1, s.intervals), s.Marked(),
+      MedianOf(s.headroom_used), MedianOf(s.oom_errors));
 }
 
 void PrintParts(const Score& s) {
-  std::printf("\n%-14s %5s %5s %9s %9s\n", "shape", "true", "false", "found",
-              "CI holds");
+  std::printf(
+      "\nleaks that took 1 %% of the limit in a life that was seen: found %d "
+      "of "
+      "%d, slow ones %d of %d\na version's leak is said %.1f h after its "
+      "second "
+      "pod (median of %zu)\n",
+      s.visible_found, s.visible, s.slow_visible_found, s.slow_visible,
+      MedianOf(s.version_delays_h), s.version_delays_h.size());
+  std::printf("\n%-14s %5s %5s %9s %9s %6s\n", "shape", "true", "false",
+              "found", "CI holds", "marked");
   for (const auto& [name, p] : s.shapes) {
-    std::printf("%-14s %5d %5d %4d/%-4d %4d/%-4d\n", name.c_str(),
+    std::printf("%-14s %5d %5d %4d/%-4d %4d/%-4d %6d\n", name.c_str(),
                 p.true_claims, p.false_claims, p.found, p.leaking, p.held,
-                p.intervals);
+                p.intervals, p.marked);
   }
   for (const auto& [name, p] : s.leaks) {
     std::printf("leak %-14s found %d/%d\n", name.c_str(), p.found, p.leaking);
@@ -105,13 +115,15 @@ void PrintClaims(const std::vector<MadeWorkload>& fleet,
                  const std::vector<Claim>& claims) {
   for (const Claim& c : claims) {
     const MadeWorkload& w = fleet[static_cast<size_t>(c.workload)];
+    const double per_h = 360000 / w.limit_bytes;
     std::printf(
-        "  %s %5.2f h %s %-10s life %d leak %-12s %5.2f %%/h: said "
-        "%.2f [%.2f, %.2f] over %.1f h, %zu pods%s\n",
-        w.name.c_str(), c.at_s / 3600, c.page ? "PAGE  " : "ticket",
-        Name(w.shape), static_cast<int>(w.life), Name(w.leak),
-        w.leak_percent_per_h, c.bytes_per_s * 360000 / w.limit_bytes,
-        c.lo * 360000 / w.limit_bytes, c.hi * 360000 / w.limit_bytes,
+        "  %s %s %5.2f h %s %-10s %s life %d leak %-12s %5.2f %%/h: said "
+        "%.2f [%.2f, %.2f]%s truth %.2f over %.1f h, %zu pods%s\n",
+        IsTrue(w, c) ? "     " : "FALSE", w.name.c_str(), c.at_s / 3600,
+        c.page ? "PAGE  " : "ticket", Name(w.shape), w.mixture.c_str(),
+        static_cast<int>(w.life), Name(w.leak), w.leak_percent_per_h,
+        c.bytes_per_s * per_h, c.lo * per_h, c.hi * per_h,
+        c.model_limited ? " marked" : "", TrueRateOf(w, c).value_or(0) * per_h,
         c.window_s / 3600, c.pods.size(), c.first ? "" : " (again)");
   }
   for (size_t i = 0; i < fleet.size(); ++i) {
@@ -119,13 +131,44 @@ void PrintClaims(const std::vector<MadeWorkload>& fleet,
     bool said = false;
     for (const Claim& c : claims) said |= c.workload == static_cast<int>(i);
     if (w.leak == Leak::kNone || said) continue;
-    std::printf("  %s missed: %-10s life %d leak %-12s %5.2f %%/h\n",
-                w.name.c_str(), Name(w.shape), static_cast<int>(w.life),
-                Name(w.leak), w.leak_percent_per_h);
+    std::printf(
+        "  %s missed: %-10s %s life %d leak %-12s %5.2f %%/h, %.1f %% in one "
+        "life\n",
+        w.name.c_str(), Name(w.shape), w.mixture.c_str(),
+        static_cast<int>(w.life), Name(w.leak), w.leak_percent_per_h,
+        100 * MostLeaked(w));
   }
 }
 
+// A second of a recording stands for 40: fifteen minutes are ten hours.
+constexpr double kSpeed = 40;
+
+int JudgeRecordings(const Arguments& a) {
+  const auto fleet = ReadRecordings(a.recorded, kSpeed);
+  const auto claims = JudgeByPlimsoll(fleet, a.thresholds, false);
+  for (size_t i = 0; i < fleet.size(); ++i) {
+    const MadeWorkload& w = fleet[i];
+    const auto first = std::find_if(
+        claims.begin(), claims.end(),
+        [i](const Claim& c) { return c.workload == static_cast<int>(i); });
+    std::printf("%-28s %-8s %6.2f %%/h: ", w.name.c_str(),
+                w.leak == Leak::kNone ? "healthy" : "leaks",
+                w.leak_percent_per_h);
+    if (first == claims.end()) {
+      std::printf("nothing said\n");
+      continue;
+    }
+    const double per_h = 360000 / w.limit_bytes;
+    std::printf("%s at %.2f h, %.2f [%.2f, %.2f]%s\n",
+                first->page ? "page" : "ticket", first->at_s / 3600,
+                first->bytes_per_s * per_h, first->lo * per_h,
+                first->hi * per_h, first->model_limited ? " marked" : "");
+  }
+  return fleet.empty() ? 1 : 0;
+}
+
 int Run(const Arguments& a) {
+  if (!a.recorded.empty()) return JudgeRecordings(a);
   if (!a.dump.empty()) {
     std::ofstream out(a.dump);
     Dump(MakeFleet({.seed = a.seed, .leaking_share = a.leaking}), out);
@@ -199,6 +242,8 @@ int main(int argc, char** argv) {
       ++i;
     } else if (flag == "--explain")
       a.explain = value, ++i;
+    else if (flag == "--recorded")
+      a.recorded = value, ++i;
     else if (flag == "--no-rivals")
       a.rivals = false;
     else if (flag == "--no-requests")

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/support/bpf_requirement.h"
+#include "tests/support/python_kinds.h"
 #include "tests/support/python_target.h"
 #include "tests/support/run_command.h"
 
@@ -16,8 +17,11 @@ namespace {
 using nlohmann::json;
 using ::plimsoll::testing::BinDir;
 using ::plimsoll::testing::FindPythons;
+using ::plimsoll::testing::kUwsgi;
 using ::plimsoll::testing::PythonTarget;
 using ::plimsoll::testing::RunCommand;
+using ::plimsoll::testing::SupportedPythonsAndUwsgi;
+using ::plimsoll::testing::TestName;
 using ::testing::HasSubstr;
 
 // Line numbers count from the first line of the script.
@@ -58,28 +62,14 @@ json AskJson(std::vector<std::string> words) {
   return json::parse(result.out, nullptr, false);
 }
 
-// The builds of which probes are asked in this version: Debian's stripped 3.11
-// and unstripped 3.12 and 3.13.
+// Debian's stripped 3.11, unstripped 3.12 and 3.13, and a worker of uWSGI.
 std::vector<std::string> ProbedPythons() {
   std::vector<std::string> found;
   for (const std::string& python : FindPythons()) {
     const std::regex wanted("^/usr/bin/python3\\.11$|python3\\.1[23]$");
     if (std::regex_search(python, wanted)) found.push_back(python);
   }
-  return found;
-}
-
-std::string TestName(const ::testing::TestParamInfo<std::string>& info) {
-  return std::regex_replace(info.param, std::regex("[^A-Za-z0-9]+"), "_");
-}
-
-// All that the product supports: the collector is probed in each.
-std::vector<std::string> SupportedPythons() {
-  std::vector<std::string> found;
-  for (const std::string& python : FindPythons()) {
-    const std::regex old("python(2\\.[0-9]+|3\\.[0-6])$");
-    if (!std::regex_search(python, old)) found.push_back(python);
-  }
+  found.emplace_back(kUwsgi);
   return found;
 }
 
@@ -93,7 +83,8 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ProbeVerbs);
 
 class GcVerb : public ProbeVerbs {};
 INSTANTIATE_TEST_SUITE_P(Pythons, GcVerb,
-                         ::testing::ValuesIn(SupportedPythons()), TestName);
+                         ::testing::ValuesIn(SupportedPythonsAndUwsgi()),
+                         TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GcVerb);
 
 TEST_P(ProbeVerbs, StacksNamesTheLineThatLeaks) {

@@ -77,9 +77,14 @@ class SurroundingsTest : public ::testing::Test {
 
   // The tiers of a Python, as an agent with this bounding set tells them.
   std::map<v1::Tier, v1::TierStatus> TiersWith(const std::string& bounding) {
-    RunningCommand python({kPython, "-c",
-                           "import time\nkeep = [[] for _ in range(50000)]\n"
-                           "while True: time.sleep(0.1)"});
+    const RunningCommand python(
+        {kPython, "-c",
+         "import time\nkeep = [[] for _ in range(50000)]\n"
+         "while True: time.sleep(0.1)"});
+    return TiersWith(bounding, python);
+  }
+  std::map<v1::Tier, v1::TierStatus> TiersWith(const std::string& bounding,
+                                               const RunningCommand& python) {
     RunningCommand agent(
         Agent({"/usr/bin/setpriv", "--no-new-privs", "--inh-caps=-all",
                "--bounding-set=" + bounding}));
@@ -164,6 +169,50 @@ TEST_F(SurroundingsTest, WithoutCheckpointRestoreTheProbesAreLostAndItIsNamed) {
   EXPECT_FALSE(tiers.at(v1::TIER_GC).ok());
   EXPECT_THAT(tiers.at(v1::TIER_GC).reason(),
               HasSubstr("CAP_CHECKPOINT_RESTORE"));
+}
+
+// A service of another user that keeps its counters to itself.
+constexpr char kClosedCounters[] = R"(
+import json, os, struct, sys, time
+os.umask(0o077)
+os.mkdir(sys.argv[1])
+key = json.dumps(["requests_total", "requests_total", {"city": "sf"}, ""])
+key = key.encode()
+padded = key + b" " * (8 - (len(key) + 4) % 8)
+entry = struct.pack("i", len(key)) + padded + struct.pack("dd", 5.0, 0.0)
+name = "%s/counter_%d.db" % (sys.argv[1], os.getpid())
+with open(name, "wb") as file:
+    file.write(struct.pack("ii", 8 + len(entry), 0) + entry + bytes(4096))
+keep = [[] for _ in range(50000)]
+while True: time.sleep(0.1)
+)";
+
+TEST_F(SurroundingsTest, WithoutDacReadSearchClosedCountersAreLostAndNamed) {
+  std::filesystem::permissions(dir_.path(), std::filesystem::perms::all);
+  const std::string granted =
+      "-all,+bpf,+perfmon,+sys_ptrace,"
+      "+checkpoint_restore";
+  for (const char* more : {",+dac_read_search", ""}) {
+    const std::string counters =
+        (dir_.path() / ("counters" + std::to_string(*more))).string();
+    const RunningCommand service(
+        {"/usr/bin/env", "PROMETHEUS_MULTIPROC_DIR=" + counters, kPython, "-c",
+         kClosedCounters, counters},
+        CommandOptions{.as_nobody = true});
+    const std::map<v1::Tier, v1::TierStatus> tiers =
+        TiersWith(granted + more, service);
+    ASSERT_TRUE(tiers.contains(v1::TIER_REQUESTS));
+    for (const v1::Tier tier :
+         {v1::TIER_MEMORY, v1::TIER_GC, v1::TIER_CENSUS}) {
+      ASSERT_TRUE(tiers.contains(tier)) << tier;
+      EXPECT_TRUE(tiers.at(tier).ok()) << tiers.at(tier).reason();
+    }
+    const v1::TierStatus& requests = tiers.at(v1::TIER_REQUESTS);
+    EXPECT_EQ(requests.ok(), *more != '\0') << requests.reason();
+    if (*more == '\0') {
+      EXPECT_THAT(requests.reason(), HasSubstr("CAP_DAC_READ_SEARCH"));
+    }
+  }
 }
 
 TEST_F(SurroundingsTest, AReadOnlyStateDirectoryIsNamed) {

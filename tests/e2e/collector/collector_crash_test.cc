@@ -25,6 +25,7 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using testing::HttpGet;
 using testing::LeakingFleet;
+using ::testing::Not;
 namespace notify = collector::notify;
 
 constexpr uint64_t kHistory = 30;  // batches: five minutes
@@ -43,7 +44,16 @@ class CollectorCrash : public ::testing::Test {
     std::ofstream(Config())
         << "grpc_listen: 127.0.0.1:" << grpc_port_
         << "\nhttp_listen: 127.0.0.1:" << http_port_ << "\nstate_dir: " << state
-        << "\nwebhooks: [\"" << webhook_.url() << "\"]\n";
+        << "\nwebhooks: [\"" << webhook_.url() << "\"]\nalertmanagers: [\""
+        << alertmanager_.url() << "\"]\npagerduty_url: " << pagerduty_.url()
+        << "\npagerduty_key_files: [" << Secret("key", "R0")
+        << "]\nslack_url_files: [" << Secret("url", slack_.url() + "/T/B/x")
+        << "]\n";
+  }
+  std::string Secret(const std::string& name, const std::string& text) {
+    const std::string path = (directory_.path() / name).string();
+    std::ofstream(path) << text;
+    return path;
   }
   std::string Config() { return (directory_.path() / "c.yaml").string(); }
   std::string LogPath() { return (directory_.path() / "log").string(); }
@@ -99,7 +109,7 @@ class CollectorCrash : public ::testing::Test {
   }
 
   testing::TempDir directory_;
-  notify::HttpRecorder webhook_;
+  notify::HttpRecorder webhook_, pagerduty_, slack_, alertmanager_;
   std::string program_;
   int grpc_port_ = 0, http_port_ = 0;
   std::unique_ptr<ChildProcess> child_;
@@ -107,13 +117,16 @@ class CollectorCrash : public ::testing::Test {
 };
 
 TEST_F(CollectorCrash, KilledInItsCommitsItLosesNothingAndPagesOnce) {
+  // Down for all the time: the others are paged all the same.
+  alertmanager_.set_answer("", "[]");
+  alertmanager_.set_status(503);
   uint64_t last = kHistory;
   ASSERT_TRUE(Until([&] { return fleet_.Stream(grpc_port_, last, 1); }));
   ASSERT_TRUE(Until(
       [&] {
         const json incident = TheIncident();
         return incident.is_object() && incident["state"] == "firing" &&
-               incident["page_delivered"] == true;
+               incident["told"].size() == 3;
       },
       120))
       << Log() << TheIncident();
@@ -151,6 +164,17 @@ TEST_F(CollectorCrash, KilledInItsCommitsItLosesNothingAndPagesOnce) {
   EXPECT_EQ(after["fired_ns"], before["fired_ns"]);
   EXPECT_EQ(after["requests"], before["requests"]) << "evidence";
   EXPECT_EQ(webhook_.WaitFor(1).size(), 1u) << "paged again";
+  EXPECT_EQ(pagerduty_.WaitFor(1).size(), 1u) << "paged again";
+  EXPECT_EQ(slack_.WaitFor(1).size(), 1u) << "said again";
+  // And once it is back it is told, at once and of what is true now.
+  const size_t before_it = alertmanager_.WaitFor(1).size();
+  alertmanager_.set_status(200);
+  ASSERT_TRUE(Until([&] { return TheIncident()["told"].size() == 4; }, 70))
+      << TheIncident()["told"];
+  EXPECT_GT(alertmanager_.WaitFor(before_it + 1).size(), before_it);
+  EXPECT_THAT(HttpGet(http_port_, "/api/v1/coverage"),
+              Not(HasSubstr(slack_.url())))
+      << "the URL of the webhook is a secret";
 }
 
 TEST_F(CollectorCrash, AFullDiskIsSaidAndNothingAcknowledgedIsLost) {

@@ -225,6 +225,17 @@ TEST_F(ChartTest, TheProgramsKnowEveryVariable) {
       }
     }
   }
+  for (const char* agents : {"token", "certificate"}) {
+    const std::string prove = std::string("authentication.agents=") + agents;
+    for (const auto& [key, object] :
+         Render({"--set", prove, "--set", "authentication.collectorSecret=a",
+                 "--set", "authentication.agentSecret=b", "--set",
+                 "authentication.httpTokenSecret=c"})) {
+      for (const std::string& setting : SettingsOf(object)) {
+        settings.insert(setting);
+      }
+    }
+  }
   EXPECT_THAT(settings, Contains("agent node"));
   EXPECT_THAT(settings, Contains("collector insecure_listen"));
   for (const std::string& setting : settings) {
@@ -249,6 +260,73 @@ TEST_F(ChartTest, WhatCannotWorkIsRefusedWithTheRemedy) {
                              "agent.colector=x"});
   EXPECT_NE(result.exit_code, 0);
   EXPECT_THAT(result.err, HasSubstr("colector"));
+}
+
+TEST_F(ChartTest, AgentsProveThemselvesByTheirPodsToken) {
+  auto objects = Render({"--set", "authentication.agents=token", "--set",
+                         "authentication.collectorSecret=tls", "--set",
+                         "authentication.httpTokenSecret=http"});
+  const YAML::Node collector = objects["StatefulSet/drift-plimsoll-collector"]
+                                      ["spec"]["template"]["spec"];
+  ASSERT_TRUE(collector) << "no StatefulSet";
+  EXPECT_TRUE(collector["automountServiceAccountToken"].as<bool>());
+  auto variables = Environment(collector["containers"][0]);
+  EXPECT_EQ(variables["PLIMSOLL_COLLECTOR_INSECURE_LISTEN"], "false");
+  EXPECT_EQ(variables["PLIMSOLL_COLLECTOR_AGENT_ACCOUNTS"],
+            "observe/drift-plimsoll-agent");
+  EXPECT_EQ(variables.count("PLIMSOLL_COLLECTOR_AGENT_CA_FILE"), 0u);
+  EXPECT_EQ(variables["PLIMSOLL_COLLECTOR_HTTP_TOKEN_FILE"],
+            "/etc/plimsoll/http/token");
+  const YAML::Node rule =
+      objects["ClusterRole/observe-drift-plimsoll-collector"]["rules"][0];
+  EXPECT_EQ(rule["resources"][0].as<std::string>(), "tokenreviews");
+  EXPECT_THAT(rule["verbs"].as<std::vector<std::string>>(),
+              UnorderedElementsAre("create"));
+  const YAML::Node agent =
+      objects["DaemonSet/drift-plimsoll-agent"]["spec"]["template"]["spec"];
+  variables = Environment(agent["containers"][0]);
+  EXPECT_EQ(variables["PLIMSOLL_AGENT_COLLECTOR_TOKEN_FILE"],
+            "/etc/plimsoll/token/token");
+  EXPECT_EQ(variables["PLIMSOLL_AGENT_COLLECTOR_CA_FILE"],
+            "/etc/plimsoll/collector/ca.crt");
+  for (const YAML::Node& volume : agent["volumes"]) {
+    const auto name = volume["name"].as<std::string>();
+    if (name == "token") {
+      EXPECT_EQ(
+          volume["projected"]["sources"][0]["serviceAccountToken"]["audience"]
+              .as<std::string>(),
+          "plimsoll-collector");
+    } else if (name == "collector-ca") {
+      ASSERT_EQ(volume["secret"]["items"].size(), 1u) << "never its key";
+      EXPECT_EQ(volume["secret"]["items"][0]["key"].as<std::string>(),
+                "ca.crt");
+    }
+  }
+}
+
+TEST_F(ChartTest, AgentsProveThemselvesByCertificates) {
+  auto objects = Render({"--set", "authentication.agents=certificate", "--set",
+                         "authentication.collectorSecret=tls", "--set",
+                         "authentication.agentSecret=agents", "--set",
+                         "authentication.httpTokenSecret=http", "--set",
+                         "authentication.serverName=plimsoll.example.com"});
+  EXPECT_EQ(objects.count("ClusterRole/observe-drift-plimsoll-collector"), 0u);
+  auto variables =
+      Environment(objects["StatefulSet/drift-plimsoll-collector"]["spec"]
+                         ["template"]["spec"]["containers"][0]);
+  EXPECT_EQ(variables["PLIMSOLL_COLLECTOR_AGENT_CA_FILE"],
+            "/etc/plimsoll/tls/ca.crt");
+  variables = Environment(objects["DaemonSet/drift-plimsoll-agent"]["spec"]
+                                 ["template"]["spec"]["containers"][0]);
+  EXPECT_EQ(variables["PLIMSOLL_AGENT_COLLECTOR_KEY_FILE"],
+            "/etc/plimsoll/agent/tls.key");
+  EXPECT_EQ(variables["PLIMSOLL_AGENT_COLLECTOR_SERVER_NAME"],
+            "plimsoll.example.com");
+  const CommandResult result =
+      Helm("template", {"--set", "authentication.agents=certificate", "--set",
+                        "collector.insecureListen=true"});
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_THAT(result.err, HasSubstr("authentication.agentSecret"));
 }
 
 TEST_F(ChartTest, OpenShiftGetsItsConstraints) {

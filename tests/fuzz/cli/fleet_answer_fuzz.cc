@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "cli/comparison_report.h"
 #include "cli/fleet_report.h"
 
 namespace {
@@ -23,8 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(data), size);
   for (const int width : {0, 40, 120}) {
     const plimsoll::cli::Style style{.width = width, .colour = false};
-    Check(
-        plimsoll::cli::RenderIncidents(body, 1'700'000'000'000'000'000, style));
+    Check(plimsoll::cli::RenderIncidents(body, 1'700'000'000'000'000'000,
+                                         width > 0, style));
+    Check(plimsoll::cli::RenderComparison(body, style));
     Check(plimsoll::cli::RenderWorkloads(body, style));
   }
   Check(plimsoll::cli::FleetJson("fleet", body));

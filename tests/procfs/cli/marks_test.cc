@@ -14,6 +14,7 @@
 #include <regex>
 #include <string>
 
+#include "tests/support/python_kinds.h"
 #include "tests/support/python_target.h"
 #include "tests/support/run_command.h"
 #include "tests/support/temp_dir.h"
@@ -24,10 +25,11 @@ namespace {
 using nlohmann::json;
 using ::plimsoll::testing::BinDir;
 using ::plimsoll::testing::CommandResult;
-using ::plimsoll::testing::FindPythons;
 using ::plimsoll::testing::PythonTarget;
 using ::plimsoll::testing::RunCommand;
+using ::plimsoll::testing::SupportedPythons;
 using ::plimsoll::testing::TempDir;
+using ::plimsoll::testing::TestName;
 using ::testing::HasSubstr;
 
 // Each line from us is run, and answered when it is done.
@@ -47,20 +49,6 @@ while True:
     exec(line)
     print('done'); sys.stdout.flush()
 )";
-
-// 3.7 and later: what the product supports.
-std::vector<std::string> SupportedPythons() {
-  std::vector<std::string> found;
-  for (const std::string& python : FindPythons()) {
-    const std::regex old("python(2\\.[0-9]+|3\\.[0-6])$");
-    if (!std::regex_search(python, old)) found.push_back(python);
-  }
-  return found;
-}
-
-std::string TestName(const ::testing::TestParamInfo<std::string>& info) {
-  return std::regex_replace(info.param, std::regex("[^A-Za-z0-9]+"), "_");
-}
 
 class MarksTest : public ::testing::TestWithParam<std::string> {
  protected:
@@ -90,8 +78,9 @@ class MarksTest : public ::testing::TestWithParam<std::string> {
 
   TempDir dir_;
 };
-INSTANTIATE_TEST_SUITE_P(Pythons, MarksTest,
-                         ::testing::ValuesIn(SupportedPythons()), TestName);
+INSTANTIATE_TEST_SUITE_P(
+    Pythons, MarksTest,
+    ::testing::ValuesIn(testing::SupportedPythonsAndUwsgi()), TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MarksTest);
 
 json RowOf(const json& document, const std::string& type) {

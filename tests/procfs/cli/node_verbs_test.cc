@@ -9,6 +9,7 @@
 #include <sstream>
 #include <string>
 
+#include "tests/support/python_kinds.h"
 #include "tests/support/python_target.h"
 #include "tests/support/run_command.h"
 
@@ -18,10 +19,11 @@ namespace {
 using nlohmann::json;
 using ::plimsoll::testing::BinDir;
 using ::plimsoll::testing::CommandResult;
-using ::plimsoll::testing::FindPythons;
 using ::plimsoll::testing::PythonTarget;
 using ::plimsoll::testing::RunCommand;
 using ::plimsoll::testing::RunningCommand;
+using ::plimsoll::testing::SupportedPythons;
+using ::plimsoll::testing::TestName;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -84,23 +86,10 @@ json Parse(const CommandResult& result) {
   return document;
 }
 
-// 3.7 and later: what the product supports.
-std::vector<std::string> SupportedPythons() {
-  std::vector<std::string> found;
-  for (const std::string& python : FindPythons()) {
-    const std::regex old("python(2\\.[0-9]+|3\\.[0-6])$");
-    if (!std::regex_search(python, old)) found.push_back(python);
-  }
-  return found;
-}
-
-std::string TestName(const ::testing::TestParamInfo<std::string>& info) {
-  return std::regex_replace(info.param, std::regex("[^A-Za-z0-9]+"), "_");
-}
-
 class NodeVerbs : public ::testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Pythons, NodeVerbs,
-                         ::testing::ValuesIn(SupportedPythons()), TestName);
+INSTANTIATE_TEST_SUITE_P(
+    Pythons, NodeVerbs,
+    ::testing::ValuesIn(testing::SupportedPythonsAndUwsgi()), TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(NodeVerbs);
 
 TEST_P(NodeVerbs, TypesCountsWhatTheTargetMade) {
@@ -190,6 +179,41 @@ TEST_P(NodeVerbs, GrowthFindsTheLeakAndItsRate) {
             memory["python_delta_bytes"].get<int64_t>() +
                 memory["free_delta_bytes"].get<int64_t>() +
                 memory["native_delta_bytes"].get<int64_t>());
+}
+
+// tools/pythons nogil: its objects are not in pymalloc, its collector has no
+// lists. Memory is seen, all else refused by name.
+class FreeThreaded : public ::testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Pythons, FreeThreaded,
+                         ::testing::ValuesIn(testing::PythonsOf(
+                             testing::PythonKind::kFreeThreaded, 13, 99)),
+                         TestName);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(FreeThreaded);
+
+TEST_P(FreeThreaded, IsRefusedByNameAndItsMemorySeen) {
+  PythonTarget target(GetParam(), kHeapScript);
+  ASSERT_NE(target.ReadLine(), "");
+  const std::string pid = std::to_string(target.pid());
+  const json document = Parse(Plimsoll({"ps", "--json"}));
+  int seen = 0;
+  for (const json& process : document["processes"]) {
+    if (process["pid"] != target.pid()) continue;
+    ++seen;
+    EXPECT_GT(process["rss_bytes"], 1 << 20);
+    EXPECT_EQ(process["tiers"]["memory"], "ok");
+    for (const char* tier : {"gc", "headers", "census", "stacks"}) {
+      EXPECT_THAT(process["tiers"][tier].get<std::string>(),
+                  HasSubstr("free-threaded"))
+          << tier;
+    }
+  }
+  EXPECT_EQ(seen, 1);
+  for (const char* verb : {"types", "growth", "gc", "stacks"}) {
+    const auto result = Plimsoll({verb, pid});
+    EXPECT_EQ(result.exit_code, 5) << verb << result.err;
+    EXPECT_THAT(result.err, HasSubstr("free-threaded")) << verb;
+    EXPECT_THAT(result.out, IsEmpty()) << verb;
+  }
 }
 
 class Errors : public ::testing::Test {

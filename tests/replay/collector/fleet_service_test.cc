@@ -12,6 +12,7 @@
 #include "collector/store/store.h"
 #include "plimsoll/v1/stream.grpc.pb.h"
 #include "tests/support/golden_batch.h"
+#include "tests/support/stream_agent.h"
 #include "tests/support/temp_dir.h"
 
 namespace plimsoll::collector::rpc {
@@ -23,6 +24,7 @@ using plimsoll::testing::EmptyBatch;
 using plimsoll::testing::GoldenBatch;
 using plimsoll::testing::kGoldenUnixNs;
 using plimsoll::testing::kSecond;
+using plimsoll::testing::StreamAgent;
 using plimsoll::testing::TempDir;
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
@@ -44,71 +46,6 @@ class FullableStore : public BatchStore {
   BatchStore* store_;
 };
 
-// One agent's end. Every read gives up with the call's deadline.
-class Agent {
- public:
-  Agent(int port, const std::string& agent_id, const std::string& spool_id)
-      : stub_(v1::Fleet::NewStub(grpc::CreateCustomChannel(
-            "127.0.0.1:" + std::to_string(port),
-            grpc::InsecureChannelCredentials(), Own()))) {
-    call_.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::seconds(30));
-    stream_ = stub_->Connect(&call_);
-    v1::NodeMessage hello;
-    hello.mutable_hello()->set_agent_id(agent_id);
-    hello.mutable_hello()->set_spool_id(spool_id);
-    hello.mutable_hello()->set_node("node-1");
-    stream_->Write(hello);
-  }
-  v1::CollectorMessage Read() {
-    v1::CollectorMessage message;
-    open_ = stream_->Read(&message);
-    return message;
-  }
-  void Send(const v1::Batch& batch) {
-    v1::NodeMessage message;
-    *message.mutable_batch() = batch;
-    stream_->Write(message);
-  }
-  // Reads until that seq or a later one is acknowledged.
-  bool WaitAck(uint64_t seq) {
-    for (;;) {
-      v1::CollectorMessage message = Read();
-      if (!open_) return false;
-      if (message.ack().seq() >= seq) return true;
-    }
-  }
-  void SendResult(uint64_t command_id,
-                  const std::string& reason = "too costly") {
-    v1::NodeMessage message;
-    message.mutable_command_result()->set_command_id(command_id);
-    message.mutable_command_result()->set_outcome(
-        v1::CommandResult::OUTCOME_REFUSED);
-    message.mutable_command_result()->set_reason(reason);
-    stream_->Write(message);
-  }
-  grpc::Status End() {
-    stream_->WritesDone();
-    v1::CollectorMessage rest;
-    while (stream_->Read(&rest)) {
-    }
-    return stream_->Finish();
-  }
-
- private:
-  static grpc::ChannelArguments Own() {
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    return arguments;
-  }
-  std::unique_ptr<v1::Fleet::Stub> stub_;
-  grpc::ClientContext call_;
-  std::unique_ptr<
-      grpc::ClientReaderWriter<v1::NodeMessage, v1::CollectorMessage>>
-      stream_;
-  bool open_ = true;
-};
-
 class FleetServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -118,21 +55,25 @@ class FleetServiceTest : public ::testing::Test {
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
     fullable_ = std::make_unique<FullableStore>(store_.get());
-    FleetServerOptions options;
+    Start(FleetServerOptions());
+  }
+  void Start(FleetServerOptions options) {
+    server_.reset();
     options.listen = "127.0.0.1:0";
     options.ingest.first_retry_ms = 5;
     options.ingest.last_retry_ms = 20;
-    auto server =
-        FleetServer::Start(options, {fullable_.get(), store_.get(), &losses_});
+    auto server = FleetServer::Start(options, {fullable_.get(), store_.get(),
+                                               &losses_, &refusals_, nullptr});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
-  Agent Connect(const std::string& agent_id = "agent-1") {
-    return Agent(server_->port(), agent_id, "spool-1");
+  StreamAgent Connect(const std::string& agent_id = "agent-1") {
+    return StreamAgent(server_->port(), agent_id, "spool-1");
   }
 
   TempDir directory_;
   LossCounter losses_;
+  RefusalCounter refusals_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<FullableStore> fullable_;
   std::unique_ptr<FleetServer> server_;
@@ -140,7 +81,7 @@ class FleetServiceTest : public ::testing::Test {
 
 TEST_F(FleetServiceTest, BatchesAreAcknowledgedOnceStoredAndOnceOnly) {
   {
-    Agent agent = Connect();
+    StreamAgent agent = Connect();
     EXPECT_EQ(agent.Read().welcome().next_seq(), 0u);
     for (uint64_t seq = 1; seq <= 20; ++seq) {
       v1::Batch batch = EmptyBatch(seq);
@@ -153,7 +94,7 @@ TEST_F(FleetServiceTest, BatchesAreAcknowledgedOnceStoredAndOnceOnly) {
     EXPECT_THAT(server_->ConnectedAgents(), ElementsAre("agent-1"));
     EXPECT_TRUE(agent.End().ok());
   }
-  Agent again = Connect();
+  StreamAgent again = Connect();
   EXPECT_EQ(again.Read().welcome().next_seq(), 21u);
   again.Send(EmptyBatch(20));  // its Ack was lost, say
   ASSERT_TRUE(again.WaitAck(20));
@@ -162,7 +103,7 @@ TEST_F(FleetServiceTest, BatchesAreAcknowledgedOnceStoredAndOnceOnly) {
 }
 
 TEST_F(FleetServiceTest, ABadBatchIsCountedAndTheNextOneStored) {
-  Agent agent = Connect();
+  StreamAgent agent = Connect();
   agent.Read();
   v1::Batch bad = GoldenBatch(1);
   bad.set_strings(0, "not empty");
@@ -174,7 +115,7 @@ TEST_F(FleetServiceTest, ABadBatchIsCountedAndTheNextOneStored) {
 }
 
 TEST_F(FleetServiceTest, ATooLargeBatchIsCountedAndTheStreamGoesOn) {
-  Agent agent = Connect();
+  StreamAgent agent = Connect();
   agent.Read();
   v1::Batch large = EmptyBatch(1);
   large.add_strings(std::string(kMaxBatchBytes + 1, 'x'));
@@ -186,7 +127,7 @@ TEST_F(FleetServiceTest, ATooLargeBatchIsCountedAndTheStreamGoesOn) {
 }
 
 TEST_F(FleetServiceTest, AFullDiskHoldsTheAckUntilThereIsRoom) {
-  Agent agent = Connect();
+  StreamAgent agent = Connect();
   agent.Read();
   fullable_->full = true;
   agent.Send(GoldenBatch(1));
@@ -200,9 +141,9 @@ TEST_F(FleetServiceTest, AFullDiskHoldsTheAckUntilThereIsRoom) {
 }
 
 TEST_F(FleetServiceTest, ANewerStreamOfAnAgentReplacesTheOlder) {
-  Agent old = Connect();
+  StreamAgent old = Connect();
   old.Read();
-  Agent fresh = Connect();
+  StreamAgent fresh = Connect();
   fresh.Read();
   EXPECT_EQ(old.End().error_code(), grpc::StatusCode::ABORTED);
   fresh.Send(GoldenBatch(1));
@@ -211,9 +152,9 @@ TEST_F(FleetServiceTest, ANewerStreamOfAnAgentReplacesTheOlder) {
 }
 
 TEST_F(FleetServiceTest, ACommandReachesTheAgentOfTheProcess) {
-  Agent other = Connect("agent-2");
+  StreamAgent other = Connect("agent-2");
   other.Read();
-  Agent agent = Connect();
+  StreamAgent agent = Connect();
   agent.Read();
   agent.Send(GoldenBatch(1));
   ASSERT_TRUE(agent.WaitAck(1));
@@ -240,14 +181,14 @@ TEST_F(FleetServiceTest, ACommandReachesTheAgentOfTheProcess) {
 
 TEST_F(FleetServiceTest, AWindowIsNeitherLostNorDoubledAcrossAReconnect) {
   {
-    Agent agent = Connect();
+    StreamAgent agent = Connect();
     agent.Read();
     agent.Send(GoldenBatch(1));
     ASSERT_TRUE(agent.WaitAck(1));
     ASSERT_TRUE(server_->RequestWindow(1, {"a.B"}, 2 * kSecond).ok());
     agent.End();  // what was sent is lost with the stream
   }
-  Agent again = Connect();
+  StreamAgent again = Connect();
   EXPECT_TRUE(again.Read().has_welcome());
   const v1::Command command = again.Read().command();
   EXPECT_EQ(command.process().pid(), 4242);
@@ -261,7 +202,7 @@ TEST_F(FleetServiceTest, AWindowIsNeitherLostNorDoubledAcrossAReconnect) {
   ASSERT_TRUE(again.WaitAck(2));
   again.End();
   // Answered: it is not sent again.
-  Agent third = Connect();
+  StreamAgent third = Connect();
   EXPECT_TRUE(third.Read().has_welcome());
   third.Send(EmptyBatch(3));
   EXPECT_EQ(third.Read().ack().seq(), 3u);
@@ -269,7 +210,7 @@ TEST_F(FleetServiceTest, AWindowIsNeitherLostNorDoubledAcrossAReconnect) {
 
 TEST_F(FleetServiceTest, AWindowIsNeitherLostNorDoubledAcrossARestart) {
   {
-    Agent agent = Connect();
+    StreamAgent agent = Connect();
     agent.Read();
     agent.Send(GoldenBatch(1));
     ASSERT_TRUE(agent.WaitAck(1));
@@ -282,7 +223,7 @@ TEST_F(FleetServiceTest, AWindowIsNeitherLostNorDoubledAcrossARestart) {
   fullable_.reset();
   store_.reset();
   SetUp();
-  Agent agent = Connect();
+  StreamAgent agent = Connect();
   EXPECT_EQ(agent.Read().welcome().next_seq(), 2u);
   EXPECT_EQ(agent.Read().command().id(), id);
   EXPECT_THAT(store_->Process(1)->commands, SizeIs(1));
@@ -290,7 +231,7 @@ TEST_F(FleetServiceTest, AWindowIsNeitherLostNorDoubledAcrossARestart) {
 }
 
 TEST_F(FleetServiceTest, AResultWithABadStringIsKeptAndTheStreamGoesOn) {
-  Agent agent = Connect();
+  StreamAgent agent = Connect();
   agent.Read();
   agent.Send(GoldenBatch(1));
   ASSERT_TRUE(agent.WaitAck(1));
@@ -315,6 +256,95 @@ TEST_F(FleetServiceTest, ABatchBeforeHelloIsRefused) {
   EXPECT_EQ(stream->Finish().error_code(),
             grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_THAT(*store_->Processes(0), SizeIs(0));
+  EXPECT_EQ(refusals_.Total(Refusal::kMessage), 1);
+}
+
+TEST_F(FleetServiceTest, AHelloThatWouldSpoilTheLogIsRefused) {
+  for (const std::string& id : {std::string("a\nb"), std::string(257, 'x'),
+                                std::string("\x1b[2J"), std::string()}) {
+    EXPECT_EQ(Connect(id).WaitEnd().error_code(),
+              grpc::StatusCode::INVALID_ARGUMENT);
+  }
+  EXPECT_EQ(refusals_.Total(Refusal::kMessage), 4);
+}
+
+TEST_F(FleetServiceTest, WhoSaysNoHelloIsSentAway) {
+  FleetServerOptions options;
+  options.hello_within_ms = 100;
+  Start(options);
+  auto stub = v1::Fleet::NewStub(
+      grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
+                          grpc::InsecureChannelCredentials()));
+  grpc::ClientContext call;
+  auto stream = stub->Connect(&call);
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(refusals_.Total(Refusal::kHelloLate), 1);
+  StreamAgent agent = Connect();
+  EXPECT_TRUE(agent.Read().has_welcome());
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  agent.Send(GoldenBatch(1));
+  EXPECT_TRUE(agent.WaitAck(1)) << "one that did may stay";
+}
+
+TEST_F(FleetServiceTest, PastItsStreamsItRefusesAndRecovers) {
+  FleetServerOptions options;
+  options.max_streams = 2;
+  Start(options);
+  {
+    StreamAgent first = Connect("agent-1");
+    StreamAgent second = Connect("agent-2");
+    EXPECT_TRUE(first.Read().has_welcome());
+    EXPECT_TRUE(second.Read().has_welcome());
+    EXPECT_EQ(Connect("agent-3").WaitEnd().error_code(),
+              grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_EQ(refusals_.Total(Refusal::kStreams), 1);
+  }
+  bool welcomed = false;
+  for (int i = 0; i < 1000 && !welcomed; ++i) {
+    welcomed = Connect("agent-3").Read().has_welcome();
+  }
+  EXPECT_TRUE(welcomed);
+}
+
+TEST_F(FleetServiceTest, WhoSendsTooMuchIsReadMoreSlowlyAndLosesNothing) {
+  FleetServerOptions options;
+  options.bytes = {.per_s = 1'000'000, .burst = 100'000};
+  Start(options);
+  StreamAgent agent = Connect();
+  agent.Read();
+  const auto begin = std::chrono::steady_clock::now();
+  for (uint64_t seq = 1; seq <= 6; ++seq) {
+    v1::Batch batch = EmptyBatch(seq);
+    batch.add_strings(std::string(100'000, 'x'));
+    agent.Send(batch);
+  }
+  ASSERT_TRUE(agent.WaitAck(6));
+  EXPECT_GT(std::chrono::steady_clock::now() - begin,
+            std::chrono::milliseconds(300));
+  EXPECT_GT(refusals_.Total(Refusal::kThrottled), 2);
+  EXPECT_EQ(store_->Figures().batches_total, 6);
+  // A new stream is no new burst.
+  const int64_t before = refusals_.Total(Refusal::kThrottled);
+  StreamAgent again = Connect();
+  again.Read();
+  v1::Batch batch = EmptyBatch(7);
+  batch.add_strings(std::string(100'000, 'x'));
+  again.Send(batch);
+  ASSERT_TRUE(again.WaitAck(7));
+  EXPECT_GT(refusals_.Total(Refusal::kThrottled), before);
+}
+
+TEST_F(FleetServiceTest, AMessagePastAllBoundsEndsItsStreamOnly) {
+  StreamAgent other = Connect("agent-2");
+  other.Read();
+  StreamAgent agent = Connect();
+  agent.Read();
+  v1::Batch batch = EmptyBatch(1);
+  batch.add_strings(std::string(5 * kMaxBatchBytes, 'x'));
+  agent.Send(batch);
+  EXPECT_EQ(agent.WaitEnd().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  other.Send(GoldenBatch(1));
+  EXPECT_TRUE(other.WaitAck(1));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "collector/http/api.h"
 #include "collector/rpc/batch_decoder.h"
 #include "collector/store/store.h"
+#include "tests/support/api_answers.h"
 #include "tests/support/golden_batch.h"
 #include "tests/support/temp_dir.h"
 
@@ -67,6 +68,8 @@ class GoldenTest : public ::testing::TestWithParam<bool> {
     ports.incidents = [] { return std::vector<Incident>(); };
     ports.engine_counters = [] { return EngineCounters(); };
     ports.connected_agents = [] { return std::vector<std::string>{"agent-1"}; };
+    ports.notifiers = [] { return std::vector<TargetStatus>(); };
+    ports.silence_sources = [] { return std::vector<SilenceSourceStatus>(); };
     ports.ready = [] { return absl::OkStatus(); };
     ports.now_ns = [] { return kGoldenUnixNs + kSecond; };
     ports.version = "test";
@@ -167,6 +170,24 @@ TEST_P(GoldenTest, NodesAndWorkloadsAreShown) {
   EXPECT_EQ(workload["regions"][0], "ap-southeast-1");
   EXPECT_EQ(workload["rss_bytes"], 101'000'000);
   EXPECT_TRUE(workload["anon_bytes_per_s"].is_null());  // one sample: unknown
+}
+
+TEST_P(GoldenTest, TheApiIsAsItsDocumentSays) {
+  const std::pair<const char*, const char*> targets[] = {
+      {"/api/v1/board", "/api/v1/board"},
+      {"/api/v1/workload", "/api/v1/workload?workload=routing-api"},
+      {"/api/v1/processes/{key}", "/api/v1/processes/1"},
+      {"/api/v1/processes/{key}/stacks", "/api/v1/processes/1/stacks"},
+      {"/api/v1/stacks", "/api/v1/stacks?process=1"},
+      {"/api/v1/types", "/api/v1/types?process=1"},
+      {"/api/v1/attributes", "/api/v1/attributes?process=1"},
+      {"/api/v1/coverage", "/api/v1/coverage"},
+      {"/api/v1/nodes", "/api/v1/nodes"}};
+  for (const auto& [path, target] : targets) {
+    const http::Response response = Get(target);
+    EXPECT_EQ(response.status, 200) << target << response.body;
+    plimsoll::testing::ExpectAsDocumented(path, response);
+  }
 }
 
 TEST_P(GoldenTest, ThePageShowsItEscaped) {

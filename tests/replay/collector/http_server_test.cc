@@ -8,7 +8,13 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <chrono>
+#include <fstream>
+#include <thread>
+
+#include "collector/http/http_guard.h"
 #include "plimsoll/base/unique_fd.h"
+#include "tests/support/temp_dir.h"
 
 namespace plimsoll::collector::http {
 namespace {
@@ -24,8 +30,12 @@ class HttpServerTest : public ::testing::Test {
     options.port = 0;
     options.idle_timeout_s = 1;
     options.max_connections = 4;
+    options.refusals = &refusals_;
     auto server =
         HttpServer::Start(options, [](const Request& request) -> Response {
+          if (request.path == "/large") {
+            return {200, "text/plain", std::string(64 << 20, 'x')};
+          }
           return {200, "text/plain",
                   request.method + " " + request.path + " " +
                       (request.query.count("a") ? request.query.at("a") : "")};
@@ -63,6 +73,15 @@ class HttpServerTest : public ::testing::Test {
     return text;
   }
 
+  // The connection is closed before that is counted.
+  bool CountedSlowOnce() const {
+    for (int i = 0; i < 200 && refusals_.Total(Refusal::kHttpSlow) == 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return refusals_.Total(Refusal::kHttpSlow) == 1;
+  }
+
+  RefusalCounter refusals_;
   std::unique_ptr<HttpServer> server_;
 };
 
@@ -87,12 +106,76 @@ TEST_F(HttpServerTest, MalformedAndTooLargeAreErrors) {
     Send(fd, request);
     EXPECT_THAT(Receive(fd, "}"), StartsWith(answer)) << request.substr(0, 40);
   }
+  EXPECT_EQ(refusals_.Total(Refusal::kHttpMalformed), 2);
+  EXPECT_EQ(refusals_.Total(Refusal::kHttpHeaders), 1);
+  EXPECT_EQ(refusals_.Total(Refusal::kHttpBody), 1);
 }
 
 TEST_F(HttpServerTest, ASlowClientIsCutOff) {
   UniqueFd fd = Connect();
   Send(fd, "GET / HT");
   EXPECT_THAT(Receive(fd), IsEmpty());  // and it returned: the server closed
+  EXPECT_TRUE(CountedSlowOnce());
+}
+
+// A byte now and then does not help: the time is for the whole request.
+TEST_F(HttpServerTest, AClientThatDripsBytesIsCutOff) {
+  UniqueFd fd = Connect();
+  const std::string request = "GET / HTTP/1.1\r\nHost: h\r\nX: aaaaaaaaaaaaaaa";
+  const auto begin = std::chrono::steady_clock::now();
+  bool open = true;
+  for (size_t i = 0; open && i < 200; ++i) {
+    open = ::send(fd.get(), &request[i % request.size()], 1, MSG_NOSIGNAL) == 1;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_FALSE(open);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(8));
+  EXPECT_TRUE(CountedSlowOnce());
+}
+
+TEST_F(HttpServerTest, AClientThatDoesNotReadItsAnswerIsCutOff) {
+  UniqueFd fd = Connect();
+  Send(fd, "GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(CountedSlowOnce());
+}
+
+TEST_F(HttpServerTest, WithATokenFileOnlyWhoShowsItIsServed) {
+  plimsoll::testing::TempDir directory;
+  const std::string file = (directory.path() / "token").string();
+  HttpServerOptions options;
+  options.port = 0;
+  auto server = HttpServer::Start(
+      options, GuardByToken(file, &refusals_, [](const Request& request) {
+        return Response{200, "text/plain", "served " + request.path};
+      }));
+  ASSERT_TRUE(server.ok()) << server.status();
+  server_ = *std::move(server);
+  const auto ask = [this](const std::string& path, const std::string& header) {
+    UniqueFd fd = Connect();
+    Send(fd, "GET " + path + " HTTP/1.1\r\nConnection: close\r\n" + header +
+                 "\r\n");
+    return Receive(fd);
+  };
+  const std::string good = "Authorization: Bearer s3cret\r\n";
+  EXPECT_THAT(ask("/api", good), StartsWith("HTTP/1.1 503"))
+      << "no file: nobody";
+  EXPECT_THAT(ask("/healthz", ""), HasSubstr("served /healthz"));
+  std::ofstream(file) << "s3cret\n" << std::flush;
+  EXPECT_THAT(ask("/api", good), HasSubstr("served /api"));
+  EXPECT_THAT(ask("/", "Authorization: Basic eDpzM2NyZXQ=\r\n"),
+              HasSubstr("served /"));
+  for (const char* bad :
+       {"", "Authorization: Bearer s3cre\r\n",
+        "Authorization: Bearer s3cret2\r\n", "Authorization: Bearer \r\n"}) {
+    const std::string answer = ask("/api", bad);
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 401")) << bad;
+    EXPECT_THAT(answer, HasSubstr("WWW-Authenticate: Basic realm"));
+  }
+  EXPECT_EQ(refusals_.Total(Refusal::kHttpUnauthorized), 4);
+  std::ofstream(file) << "renewed\n" << std::flush;
+  EXPECT_THAT(ask("/api", good), StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(ask("/api", "Authorization: Bearer renewed\r\n"),
+              HasSubstr("served /api"));
 }
 
 TEST_F(HttpServerTest, PastItsConnectionsItClosesAndRecovers) {
@@ -105,6 +188,7 @@ TEST_F(HttpServerTest, PastItsConnectionsItClosesAndRecovers) {
     }
     UniqueFd over = Connect();
     EXPECT_THAT(Receive(over), IsEmpty());
+    EXPECT_GE(refusals_.Total(Refusal::kHttpConnections), 1);
   }
   // Those are gone once the server has seen it.
   std::string answer;

@@ -273,8 +273,10 @@ TEST_F(StoreTest, AWindowThatIsNeverAnsweredFailsAndAnotherMayBeAskedFor) {
   EXPECT_THAT(store->Process(1)->commands.at(1).reason,
               HasSubstr("no answer within 300 s"));
   // The first answer counts.
-  ASSERT_TRUE(store->FinishCommand(second->command_id, "refused", "a").ok());
-  ASSERT_TRUE(store->FinishCommand(second->command_id, "done", "b").ok());
+  ASSERT_TRUE(
+      store->FinishCommand("agent-1", second->command_id, "refused", "a").ok());
+  ASSERT_TRUE(
+      store->FinishCommand("agent-1", second->command_id, "done", "b").ok());
   EXPECT_EQ((*store->NewestCommand(1))->reason, "a");
 }
 

@@ -111,6 +111,28 @@ TEST(ConfigTest, TheApiServerAsAPodFindsIt) {
               HasSubstr("neither in-cluster nor a URL"));
 }
 
+TEST(ConfigTest, WhatIsShownToTheCollectorGoesToItAlone) {
+  EXPECT_TRUE(Parse("collector: c:7071\ncollector_ca_file: ca\n"
+                    "collector_token_file: t\n")
+                  .ok());
+  EXPECT_TRUE(Parse("collector_token_file: t\n").ok()) << "loopback";
+  EXPECT_TRUE(Parse("collector: c:7071\ncollector_token_file: t\n"
+                    "insecure_collector: true\n")
+                  .ok());
+  const std::pair<const char*, const char*> mistakes[] = {
+      {"collector: c:7071\ncollector_token_file: t\n", "unencrypted"},
+      {"collector_ca_file: ca\ncollector_cert_file: c\n", "go together"},
+      {"collector_cert_file: c\ncollector_key_file: k\n",
+       "set collector_ca_file"},
+      {"insecure_collector: maybe\n", "neither true nor false"},
+  };
+  for (const auto& [yaml, said] : mistakes) {
+    auto config = Parse(yaml);
+    ASSERT_FALSE(config.ok()) << yaml;
+    EXPECT_THAT(std::string(config.status().message()), HasSubstr(said));
+  }
+}
+
 TEST(ConfigTest, DurationsAndSizes) {
   EXPECT_EQ(*ParseDuration("1.5s"), 1'500'000'000);
   EXPECT_EQ(*ParseDuration("7d"), 604'800'000'000'000);

@@ -56,6 +56,7 @@ TEST(BacktestReport, ALineIsTheContract) {
       "kind": "page", "namespace": "shop", "workload": "orders",
       "regions": ["eu"], "versions": ["v2"], "pods": ["orders-0", "orders-1"],
       "bytes_per_s": 1000.0, "ci": [900.0, 1100.0], "window_s": 3600.0,
+      "model_limited": null,
       "cause": "leak", "oom_at": [1700007200.0, 1700009000.0],
       "attributes": [{"key": "city,outcome", "value": "singapore,exception",
         "bytes_per_request": 3000000.0, "ci": [2000000.0, 4000000.0],
@@ -71,6 +72,13 @@ TEST(BacktestReport, WhatIsNotKnownIsNull) {
   EXPECT_TRUE(line["oom_at"].is_null());
   EXPECT_EQ(line["ci"], json::parse("[null, null]"));
   EXPECT_EQ(line["kind"], "ticket");
+}
+
+TEST(BacktestReport, AnIntervalThatMayMissSaysWhy) {
+  Incident incident = MakeIncident();
+  incident.model_limited = "it is young";
+  const json line = json::parse(SaidJson({SaidKind::kPage, kAt, incident}));
+  EXPECT_EQ(line["model_limited"], "it is young");
 }
 
 TEST(BacktestReport, TheSummaryIsTheContract) {

@@ -21,7 +21,7 @@ constexpr char kIncidents[] = R"({"incidents": [{"id": "7", "state": "firing",
            "made_at": "routing/vehicles.py:118 load", "held_by": "\u001b[2J"}}]})";
 
 TEST(FleetReport, IncidentsReadLikeTheirPage) {
-  const auto text = RenderIncidents(kIncidents, 1120000000000, {});
+  const auto text = RenderIncidents(kIncidents, 1120000000000, false, {});
   ASSERT_TRUE(text.ok()) << text.status();
   EXPECT_THAT(*text, HasSubstr("routing-api leaks 12.4 MiB/min\n"));
   EXPECT_THAT(*text, HasSubstr("firing, python-object, for 2 m"));
@@ -53,12 +53,12 @@ TEST(FleetReport, WorkloadsAreATable) {
 
 TEST(FleetReport, ForeignAnswersDoNoHarm) {
   for (const char* body : {"", "[]", "<html>", "{"}) {
-    EXPECT_FALSE(RenderIncidents(body, 0, {}).ok()) << body;
+    EXPECT_FALSE(RenderIncidents(body, 0, true, {}).ok()) << body;
     EXPECT_FALSE(FleetJson("incidents", body).ok()) << body;
   }
   for (const char* body : {"{}", R"({"incidents": 5, "workloads": [7, {}]})",
                            R"({"incidents": [{"text": 1, "workload": []}]})"}) {
-    EXPECT_TRUE(RenderIncidents(body, 0, {.width = 10}).ok()) << body;
+    EXPECT_TRUE(RenderIncidents(body, 0, false, {.width = 10}).ok()) << body;
     EXPECT_TRUE(RenderWorkloads(body, {.width = 10}).ok()) << body;
   }
 }
@@ -66,7 +66,8 @@ TEST(FleetReport, ForeignAnswersDoNoHarm) {
 // Found by the fuzzer: such a number was cast to int64_t, which is undefined.
 TEST(FleetReport, NumbersThatNoIntegerHoldsAreLeftOut) {
   const auto incidents = RenderIncidents(
-      R"({"incidents": [{"state": "firing", "opened_ns": 1e300}]})", 0, {});
+      R"({"incidents": [{"state": "firing", "opened_ns": 1e300}]})", 0, true,
+      {});
   ASSERT_TRUE(incidents.ok());
   EXPECT_THAT(*incidents, Not(HasSubstr("for ")));
   const auto workloads = RenderWorkloads(

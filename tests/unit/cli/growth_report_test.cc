@@ -133,6 +133,19 @@ TEST(CompareLooks, AClassCountsWithTheBuiltinsThatRiseInStep) {
   EXPECT_EQ(report.types[3].type, "float");
 }
 
+TEST(CompareLooks, ACoroutineCountsWithWhatALibraryMakesForIt) {
+  Look first = MakeLook(0, 0), last = MakeLook(10, 0);
+  last.census.types = {
+      {.type = "collections.deque", .objects = 1000, .bytes = 760000},
+      {.type = "coroutine", .objects = 2000, .bytes = 400000},
+      {.type = "_asyncio.Task", .objects = 1001, .bytes = 220000}};
+  first.census.types.clear();
+  const GrowthReport report = CompareLooks({first, last});
+  ASSERT_EQ(report.types.size(), 3u);
+  EXPECT_EQ(report.types[0].type, "coroutine");
+  EXPECT_EQ(report.types[1].type, "collections.deque");
+}
+
 TEST(CompareLooks, AWholeHeapHasNone) {
   const GrowthReport report = CompareLooks({MakeLook(0, 0), MakeLook(9, 5)});
   EXPECT_FALSE(report.sampled);

@@ -39,6 +39,20 @@ TEST(Config, FileThenEnvironment) {
   EXPECT_EQ(config->state_dir, "y");
 }
 
+TEST(Config, SecretsAreNamedByTheirFiles) {
+  auto config = ParseConfig(
+      "pagerduty_key_files: [/a, /b]\nexternal_url: http://c/\n",
+      From({{"PLIMSOLL_COLLECTOR_SLACK_URL_FILES", "/c"},
+            {"PLIMSOLL_COLLECTOR_RUNBOOK_URL", "http://w/{workload}"}}));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(config->pagerduty_key_files, ElementsAre("/a", "/b"));
+  EXPECT_THAT(config->slack_url_files, ElementsAre("/c"));
+  EXPECT_EQ(config->runbook_url, "http://w/{workload}");
+  EXPECT_EQ(config->external_url, "http://c");
+  EXPECT_EQ(ParseConfig("", From({}))->runbook_url,
+            "http://127.0.0.1:7070/runbook");
+}
+
 struct Mistake {
   const char* yaml;
   const char* said;
@@ -68,6 +82,53 @@ TEST(Config, MistakesAreNamed) {
     EXPECT_THAT(std::string(config.status().message()),
                 HasSubstr(mistake.said));
   }
+}
+
+TEST(Config, AnotherAddressNeedsProofs) {
+  const std::string tls = "tls_cert_file: c\ntls_key_file: k\n";
+  const std::string listen = "grpc_listen: 0.0.0.0:7071\n";
+  EXPECT_TRUE(ParseConfig(listen + tls + "agent_ca_file: ca\n", From({})).ok());
+  EXPECT_TRUE(ParseConfig(listen + tls +
+                              "agent_accounts: [plimsoll/plimsoll-agent]\n"
+                              "kubernetes: https://10.0.0.1:443\n",
+                          From({}))
+                  .ok());
+  EXPECT_TRUE(
+      ParseConfig("http_listen: 0.0.0.0:7070\nhttp_token_file: t\n", From({}))
+          .ok());
+  const Mistake mistakes[] = {
+      {"grpc_listen: 0.0.0.0:7071\ntls_cert_file: c\ntls_key_file: k\n",
+       "not asked who they are"},
+      {"http_listen: 0.0.0.0:7070\n", "http_token_file"},
+      {"tls_cert_file: c\n", "go together"},
+      {"agent_ca_file: ca\n", "over TLS only"},
+      {"agent_accounts: [a/b]\n", "set kubernetes"},
+      {"agent_accounts: [agent]\nkubernetes: http://k\n", "is not like"},
+      {"agent_accounts: [a/b/c]\nkubernetes: http://k\n", "is not like"},
+      {"kubernetes: in-cluster\n", "KUBERNETES_SERVICE_HOST"},
+      {"kubernetes: 10.0.0.1:443\n", "neither in-cluster nor a URL"},
+      {"token_audience: \"\"\n", "token_audience is empty"},
+  };
+  for (const Mistake& mistake : mistakes) {
+    auto config = ParseConfig(mistake.yaml, From({}));
+    ASSERT_FALSE(config.ok()) << mistake.yaml;
+    EXPECT_THAT(std::string(config.status().message()),
+                HasSubstr(mistake.said));
+  }
+}
+
+TEST(Config, APodFindsTheApi) {
+  auto config = ParseConfig(
+      "", From({{"PLIMSOLL_COLLECTOR_KUBERNETES", "in-cluster"},
+                {"PLIMSOLL_COLLECTOR_AGENT_ACCOUNTS", "p/agent,q/agent"},
+                {"KUBERNETES_SERVICE_HOST", "fd00::1"},
+                {"KUBERNETES_SERVICE_PORT", "6443"}}));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->kubernetes, "https://[fd00::1]:6443");
+  EXPECT_EQ(config->kubernetes_token_file,
+            "/var/run/secrets/kubernetes.io/serviceaccount/token");
+  EXPECT_THAT(config->agent_accounts, ElementsAre("p/agent", "q/agent"));
+  EXPECT_TRUE(config->authenticates());
 }
 
 TEST(Config, AnotherAddressNeedsTheWord) {

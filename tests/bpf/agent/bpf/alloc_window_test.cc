@@ -213,6 +213,46 @@ TEST_P(StrippedAllocWindowTest, TypedAllocatorsSeeEveryInstance) {
   EXPECT_TRUE(counts.drops.empty());
 }
 
+// The hook's own count of one size class beside the typed allocator's, on
+// builds of which the other calls pass no symbol.
+TEST_P(StrippedAllocWindowTest, TypedCountsAreWhatTheAllocatorWasAskedFor) {
+  ASSERT_FALSE(CountingAllocator().empty());
+  BpfTarget target(GetParam(), kWindowScript, {CountingAllocator()});
+  if (target.Number("counted") == 0) {
+    GTEST_SKIP() << "the target's root has no counting allocator";
+  }
+  target.WaitIdle();
+  const int64_t block = BlockOf(target, "Mast");
+  const auto asked_by = [&](const std::string& command) {
+    const auto size_class = static_cast<size_t>(block / 16);
+    const auto asked = [&] {
+      const Truth truth = ReadTruth(target);
+      return static_cast<int64_t>(truth.mallocs[size_class] +
+                                  truth.callocs[size_class]);
+    };
+    const int64_t before = asked();
+    target.Command(command);
+    return asked() - before;
+  };
+  // Reading and splitting the command's line takes some of that size, too; the
+  // first time one more.
+  asked_by("make_masts 0000 churn 900");
+  const int64_t others = asked_by("make_masts 0000 churn 900");
+  AllocWindow window = Open(target);
+  const int64_t masts = asked_by("make_masts 3000 churn 900") - others;
+  const WindowCounts counts = window.Close();
+  EXPECT_EQ(masts, 3000);
+  const Sum truth = {masts, 0, masts * block};
+  EXPECT_EQ(SumOf(counts, {.probe = core::ProbeKind::kTypeGenericAlloc,
+                           .type = target.Number("Mast"),
+                           .code = target.Number("make_masts")}),
+            truth);
+  // Its own stack and no other.
+  EXPECT_EQ(SumOf(counts, {.probe = core::ProbeKind::kTypeGenericAlloc,
+                           .type = target.Number("Mast")}),
+            truth);
+}
+
 // What the probes miss here would be a phantom leak, or hide a real one.
 TEST_P(StrippedAllocWindowTest, NetCountsAreRefusedBesideTheCensus) {
   BpfTarget target(GetParam(), kWindowScript);

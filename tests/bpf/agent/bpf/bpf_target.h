@@ -15,47 +15,10 @@
 #include "absl/status/statusor.h"
 #include "agent/core/python_layout.h"
 #include "agent/python/identify_process.h"
+#include "tests/support/python_kinds.h"
 #include "tests/support/python_target.h"
 
 namespace plimsoll::testing {
-
-inline int MinorOf(const std::string& python) {
-  int minor = -1;
-  const std::string name = python.substr(python.rfind('/') + 1);
-  return std::sscanf(name.c_str(), "python3.%d", &minor) == 1 ? minor : -1;
-}
-
-inline bool IsSystemPython(const std::string& python) {
-  return python.rfind("/usr/bin/", 0) == 0;
-}
-
-// pyenv's builds: plain -O3, unstripped, the symbols see every call.
-inline std::vector<std::string> PlainPythons(int from_minor, int to_minor) {
-  std::vector<std::string> found;
-  for (const std::string& python : FindPythons()) {
-    const int minor = MinorOf(python);
-    if (minor >= from_minor && minor <= to_minor && !IsSystemPython(python)) {
-      found.push_back(python);
-    }
-  }
-  return found;
-}
-
-// Debian's: stripped, PGO and LTO.
-inline std::vector<std::string> StrippedPythons() {
-  std::vector<std::string> found;
-  for (const std::string& python : FindPythons()) {
-    if (IsSystemPython(python) && MinorOf(python) >= 10) {
-      found.push_back(python);
-    }
-  }
-  return found;
-}
-
-inline std::string TestName(const ::testing::TestParamInfo<std::string>& info) {
-  return (IsSystemPython(info.param) ? "System3_" : "Plain3_") +
-         std::to_string(MinorOf(info.param));
-}
 
 // Runs a script that answers commands on stdin, one line each, by lines
 // "name value" and at last "done". It says "name value" lines and "done" first.

@@ -5,8 +5,11 @@
 #include <string_view>
 
 #include "agent/procfs/cgroup_text.h"
+#include "agent/procfs/docker_container.h"
 #include "agent/procfs/proc_text.h"
+#include "agent/procfs/surroundings.h"
 #include "agent/procfs/workload_identity.h"
+#include "agent/procfs/workload_rule.h"
 
 using namespace plimsoll;  // NOLINT: a fuzzer is one function
 
@@ -29,7 +32,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   source.cwd = std::string(text.substr(0, 64));
   source.comm = source.cwd;
   core::ProcessDescription description;
+  (void)procfs::ParseLockdown(text);
+  if (auto docker = procfs::ParseDockerContainer(text); docker.ok()) {
+    source.docker = *std::move(docker);
+  }
   procfs::Identify(source, description);
+  if (auto rule = procfs::ParseWorkloadRule(text); rule.ok()) {
+    core::ProcessDescription other = description;
+    (void)procfs::ApplyWorkloadRules({*rule}, source.cgroup, other);
+  }
   // Nothing unbounded leaves the node.
   if (description.workload.name.size() > 256) __builtin_trap();
   if (description.command.size() > 256) __builtin_trap();

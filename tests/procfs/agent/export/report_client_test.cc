@@ -28,7 +28,7 @@ class ReportClientTest : public ::testing::Test {
   }
   std::unique_ptr<ReportClient> Connect() {
     ReportClientOptions options;
-    options.collector = collector_.address();
+    options.collector.address = collector_.address();
     options.agent_id = "agent-1";
     options.min_backoff = milliseconds(5);
     options.max_backoff = milliseconds(50);
@@ -216,6 +216,26 @@ TEST_F(ReportClientTest, CommandsComeAndResultsGo) {
   EXPECT_EQ(collector_.results()[0].outcome(),
             v1::CommandResult::OUTCOME_REFUSED);
   EXPECT_EQ(collector_.results()[0].reason(), "too dear");
+}
+
+// One minor newer: fields, a message and a command that this agent does not
+// know.
+TEST_F(ReportClientTest, ANewerCollectorIsUnderstoodAsFarAsItIsKnown) {
+  collector_.Start();
+  collector_.Set({.newer = true});
+  v1::Command command;
+  command.set_id(7);
+  command.mutable_open_window()->add_types("m.C");
+  collector_.SendOnNextStream(command);
+  Append(20);
+  auto client = Connect();
+  ASSERT_TRUE(WaitUntilStored());
+  EXPECT_TRUE(client->Drain(milliseconds(5000)));
+  ExpectEachStoredOnce();
+  EXPECT_EQ(client->state().connections, 1);
+  std::lock_guard lock(mutex_);
+  ASSERT_EQ(commands_.size(), 1u);
+  EXPECT_EQ(commands_[0].kind, core::CommandKind::kOpenWindow);
 }
 
 // The collector asks what the evidence says as soon as it has the result.

@@ -147,11 +147,10 @@ TEST_P(LiveBytes, DebugHooksOverPlainMallocAreSeenThrough) {
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LiveBytes);
-INSTANTIATE_TEST_SUITE_P(Pythons, LiveBytes,
-                         ::testing::ValuesIn(testing::FindSupportedPythons()),
-                         [](const auto& info) {
-                           return testing::TestNameOf(info.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Pythons, LiveBytes,
+    ::testing::ValuesIn(testing::SupportedPythonsAndUwsgi()),
+    [](const auto& info) { return testing::TestNameOf(info.param); });
 
 }  // namespace
 }  // namespace plimsoll::heap

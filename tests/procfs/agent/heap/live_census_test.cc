@@ -137,11 +137,10 @@ TEST_P(LiveCensus, CountsHoldUnderLoad) {
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LiveCensus);
-INSTANTIATE_TEST_SUITE_P(Pythons, LiveCensus,
-                         ::testing::ValuesIn(testing::FindSupportedPythons()),
-                         [](const auto& info) {
-                           return testing::TestNameOf(info.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Pythons, LiveCensus,
+    ::testing::ValuesIn(testing::SupportedPythonsAndUwsgi()),
+    [](const auto& info) { return testing::TestNameOf(info.param); });
 
 }  // namespace
 }  // namespace plimsoll::heap

@@ -128,7 +128,7 @@ TEST_P(HostileHeap, IsReadWithinBoundsAndSaidToBeImplausible) {
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(HostileHeap);
 INSTANTIATE_TEST_SUITE_P(Pythons, HostileHeap,
-                         ::testing::ValuesIn(testing::FindSupportedPythons()),
+                         ::testing::ValuesIn(testing::SupportedPythons()),
                          [](const auto& info) {
                            return testing::TestNameOf(info.param);
                          });

@@ -30,7 +30,7 @@ using testing::HeapTarget;
 class Inspector : public ::testing::Test {
  protected:
   void SetUp() override {
-    const auto pythons = testing::FindSupportedPythons();
+    const auto pythons = testing::SupportedPythons();
     if (pythons.empty()) GTEST_SKIP() << "no supported Python is installed";
     target_ = std::make_unique<HeapTarget>(pythons.back(),
                                            std::vector<std::string>{"5000"});
@@ -198,9 +198,8 @@ TEST_F(Inspector, AnotherProcessUnderThePidIsRefused) {
 TEST_F(Inspector, TargetsThatDieWhileTheyAreReadHarmNothing) {
   std::mt19937 random(7);
   for (int i = 0; i < 12; ++i) {
-    auto target =
-        std::make_unique<HeapTarget>(testing::FindSupportedPythons().back(),
-                                     std::vector<std::string>{"20000"});
+    auto target = std::make_unique<HeapTarget>(
+        testing::SupportedPythons().back(), std::vector<std::string>{"20000"});
     ASSERT_TRUE(target->Next() && target->WriteLine("go") && target->Next());
     const auto python = inspector_->Identify(target->pid());
     ASSERT_TRUE(python.ok()) << python.status();

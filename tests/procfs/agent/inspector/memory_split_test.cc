@@ -49,11 +49,10 @@ TEST_P(MemorySplits, PartsAddUpWithoutPools) {
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MemorySplits);
-INSTANTIATE_TEST_SUITE_P(Pythons, MemorySplits,
-                         ::testing::ValuesIn(testing::FindSupportedPythons()),
-                         [](const auto& info) {
-                           return testing::TestNameOf(info.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Pythons, MemorySplits,
+    ::testing::ValuesIn(testing::SupportedPythonsAndUwsgi()),
+    [](const auto& info) { return testing::TestNameOf(info.param); });
 
 }  // namespace
 }  // namespace plimsoll::inspector

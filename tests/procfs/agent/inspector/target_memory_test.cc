@@ -19,7 +19,7 @@ namespace {
 
 // Memory that was never touched must stay so: reading it would map it.
 TEST(InspectorMemory, UntouchedMemoryIsLeftAlone) {
-  const auto pythons = testing::FindSupportedPythons();
+  const auto pythons = testing::SupportedPythons();
   if (pythons.empty()) GTEST_SKIP() << "no supported Python is installed";
   testing::PythonTarget target(
       pythons.back(),

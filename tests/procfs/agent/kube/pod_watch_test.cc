@@ -137,6 +137,22 @@ TEST_F(PodWatchTest, WhatIsKnownOutlivesAServerThatIsAway) {
   EXPECT_TRUE(changes[2].ok());
 }
 
+// A quiet cluster sends nothing for a minute: that it is there again must be
+// known before.
+TEST_F(PodWatchTest, AWatchThatIsOpenIsConnectedBeforeItsFirstEvent) {
+  server_.SetList(Pod("u1", "c1"), "40");
+  Start();
+  ASSERT_TRUE(Knows("c1"));
+  server_.AnswerWith(503);
+  server_.Push("");
+  ASSERT_TRUE(Within(std::chrono::seconds(20),
+                     [&] { return watch_->stats().failures >= 1; }));
+  server_.AnswerWith(0);
+  EXPECT_TRUE(Within(std::chrono::seconds(20),
+                     [&] { return watch_->stats().connected; }));
+  EXPECT_EQ(watch_->stats().events, 0);
+}
+
 TEST_F(PodWatchTest, ATokenIsReadAgainWhenItRotates) {
   const testing::TempDir dir;
   const std::string file = (dir.path() / "token").string();

@@ -12,7 +12,7 @@
 
 #include "agent/python/identify_process.h"
 #include "agent/python/remote_values.h"
-#include "tests/procfs/agent/python/supported_pythons.h"
+#include "tests/support/python_kinds.h"
 #include "tests/support/python_target.h"
 
 namespace plimsoll::python {
@@ -20,6 +20,8 @@ namespace {
 
 using ::plimsoll::testing::LiveMemory;
 using ::plimsoll::testing::PythonTarget;
+using ::plimsoll::testing::SupportedPythonsAndUwsgi;
+using ::plimsoll::testing::TestName;
 
 // A generator, a comprehension, decorators of our own and of the library, a
 // method of a nested class, a name that is not ASCII, a call over many lines.
@@ -172,8 +174,8 @@ TEST_P(CodeSymbolizerTest, AddressesThatAreNoCodeAreUnknown) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Pythons, CodeSymbolizerTest,
-                         ::testing::ValuesIn(SupportedPythons()),
-                         TestNameOfPython);
+                         ::testing::ValuesIn(SupportedPythonsAndUwsgi()),
+                         TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(CodeSymbolizerTest);
 
 }  // namespace

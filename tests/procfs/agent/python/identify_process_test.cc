@@ -12,7 +12,7 @@
 
 #include "agent/heap/gc_state.h"
 #include "agent/python/remote_values.h"
-#include "tests/procfs/agent/python/supported_pythons.h"
+#include "tests/support/python_kinds.h"
 #include "tests/support/python_target.h"
 
 namespace plimsoll::python {
@@ -21,6 +21,8 @@ namespace {
 using ::plimsoll::testing::FindPythons;
 using ::plimsoll::testing::LiveMemory;
 using ::plimsoll::testing::PythonTarget;
+using ::plimsoll::testing::SupportedPythonsAndUwsgi;
+using ::plimsoll::testing::TestName;
 using ::testing::HasSubstr;
 
 // Prints "name value" lines, then "ready", and waits. pthread_self by ctypes
@@ -256,10 +258,10 @@ TEST_P(SupportedPythonTest, SecondProcessOfABuildIsAnsweredFromTheCache) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Pythons, IdentifyProcessTest,
-                         ::testing::ValuesIn(FindPythons()), TestNameOfPython);
+                         ::testing::ValuesIn(FindPythons()), TestName);
 INSTANTIATE_TEST_SUITE_P(Pythons, SupportedPythonTest,
-                         ::testing::ValuesIn(SupportedPythons()),
-                         TestNameOfPython);
+                         ::testing::ValuesIn(SupportedPythonsAndUwsgi()),
+                         TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(IdentifyProcessTest);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(SupportedPythonTest);
 

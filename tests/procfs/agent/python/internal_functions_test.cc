@@ -13,7 +13,7 @@
 #include <string>
 
 #include "agent/python/identify_process.h"
-#include "tests/procfs/agent/python/supported_pythons.h"
+#include "tests/support/python_kinds.h"
 #include "tests/support/python_target.h"
 #include "tests/support/temp_dir.h"
 
@@ -23,7 +23,9 @@ namespace {
 namespace fs = std::filesystem;
 using ::plimsoll::testing::LiveMemory;
 using ::plimsoll::testing::PythonTarget;
+using ::plimsoll::testing::SupportedPythons;
 using ::plimsoll::testing::TempDir;
+using ::plimsoll::testing::TestName;
 using ::testing::HasSubstr;
 
 absl::StatusOr<InterpreterBinary> Analyze(const std::string& file,
@@ -117,8 +119,7 @@ TEST_P(InternalFunctionsTest, StrippedCopyGivesWhatTheSymbolsSay) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Pythons, InternalFunctionsTest,
-                         ::testing::ValuesIn(SupportedPythons()),
-                         TestNameOfPython);
+                         ::testing::ValuesIn(SupportedPythons()), TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(InternalFunctionsTest);
 
 // Debian's own: PGO and LTO, stripped, with USDT probes inside the collector,
@@ -149,7 +150,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values("/usr/bin/python3.11",
                       // What uWSGI's plugin is linked to.
                       "/usr/lib/x86_64-linux-gnu/libpython3.11.so.1.0"),
-    TestNameOfPython);
+    TestName);
 
 }  // namespace
 }  // namespace plimsoll::python

@@ -12,8 +12,8 @@
 #include <string>
 
 #include "agent/python/identify_process.h"
-#include "tests/procfs/agent/python/supported_pythons.h"
 #include "tests/support/fake_proc_root.h"
+#include "tests/support/python_kinds.h"
 #include "tests/support/python_target.h"
 #include "tests/support/temp_dir.h"
 
@@ -24,7 +24,9 @@ namespace fs = std::filesystem;
 using ::plimsoll::testing::FakeProcRoot;
 using ::plimsoll::testing::LiveMemory;
 using ::plimsoll::testing::PythonTarget;
+using ::plimsoll::testing::SupportedPythons;
 using ::plimsoll::testing::TempDir;
+using ::plimsoll::testing::TestName;
 using ::testing::HasSubstr;
 
 constexpr char kReady[] =
@@ -259,8 +261,7 @@ TEST_P(EmbeddedTest, IsFoundUnderAnotherName) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Pythons, EmbeddedTest,
-                         ::testing::ValuesIn(SupportedPythons()),
-                         TestNameOfPython);
+                         ::testing::ValuesIn(SupportedPythons()), TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EmbeddedTest);
 
 }  // namespace

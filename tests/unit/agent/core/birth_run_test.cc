@@ -13,19 +13,23 @@ constexpr int64_t kMs = 1'000'000;
 // Whatever is armed is born at once, by one of two stacks in turn, and stays.
 class Writes final : public WritePort {
  public:
-  int slots() const override { return 4; }
+  absl::StatusOr<int> Slots(bool) override { return 4; }
   absl::Status Arm(int index, const WriteWatch&) override {
     code_[index] = ++armed % 4 == 0 ? 0xbb : 0xaa;
     return absl::OkStatus();
   }
   void Disarm(int) override {}
-  WriteReading Read(int) override { return {2, true, 0}; }
-  absl::StatusOr<RawStack> ReadStack(int index) override {
-    return RawStack{.frames = {{code_.at(index), 1}}};
+  WriteReading Read(int) override { return {2, 2, true, 0}; }
+  int64_t CpuNs() override { return cpu_ns_ += kMs; }
+  absl::StatusOr<WriterStack> ReadStack(int index) override {
+    WriterStack stack;
+    stack.python.frames = {{code_.at(index), 1}};
+    return stack;
   }
   int armed = 0;
 
  private:
+  int64_t cpu_ns_ = 0;  // a millisecond more whenever it is asked for
   std::map<int, uint64_t> code_;
 };
 
@@ -35,10 +39,11 @@ class BirthRunTest : public ::testing::Test {
   BirthFindings Find(const BirthLook& look, int64_t per_s) {
     BirthFindings found;
     if (look.survey_type != 0) {
-      found.survey = {kType,
-                      "C",
-                      1 << 9,
-                      {{48, 16, 1000 + now_ns_ * per_s / 1000 / kMs, 0x500}}};
+      BirthSurvey& survey = found.survey.emplace();
+      survey.type_address = kType;
+      survey.tp_name = "C";
+      survey.type_flags = 1 << 9;
+      survey.classes = {{48, 16, 1000 + now_ns_ * per_s / 1000 / kMs, 0x500}};
     }
     for (const SpotWish& wish : look.wishes) {
       found.spots.push_back({next_ += 48, wish.ahead});

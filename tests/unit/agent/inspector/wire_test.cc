@@ -254,7 +254,11 @@ TEST(BirthCodecTest, LooksAndFindingsComeOutAsTheyWentIn) {
   EXPECT_EQ(again->wishes[0].ahead, 17);
   EXPECT_EQ(again->blocks[0].object_offset, 16u);
   core::BirthFindings found;
-  found.survey = {0x7000, "C", 1 << 9, {{48, 16, 5, 0x500}}};
+  core::BirthSurvey& survey = found.survey.emplace();
+  survey.type_address = 0x7000;
+  survey.tp_name = "C";
+  survey.type_flags = 1 << 9;
+  survey.classes = {{48, 16, 5, 0x500}};
   found.spots = {{0x9030, 3}};
   found.blocks = {{true, true, false, 0x7000}};
   v1::BirthFindings told;
@@ -266,6 +270,44 @@ TEST(BirthCodecTest, LooksAndFindingsComeOutAsTheyWentIn) {
   EXPECT_EQ(heard->spots[0].block, 0x9030u);
   EXPECT_TRUE(heard->blocks[0].handed_out);
   EXPECT_FALSE(heard->blocks[0].referenced);
+}
+
+TEST(BirthCodecTest, ChunksOfMallocComeOutAsTheyWentIn) {
+  using Kind = core::ChunkSource::Kind;
+  core::BirthLook look;
+  look.survey_chunks = true;
+  look.wishes = {{64, 0, 5, 64, 64, {Kind::kTop, 0x7f00}}};
+  look.blocks = {{0x9000, 64, 16, 64, 0x7f00, 0x5eed}};
+  v1::LookAtBirths asked;
+  EncodeBirthLook(look, asked);
+  const auto again = DecodeBirthLook(asked);
+  ASSERT_TRUE(again.ok());
+  EXPECT_TRUE(again->survey_chunks);
+  EXPECT_EQ(again->wishes[0].source, look.wishes[0].source);
+  EXPECT_EQ(again->wishes[0].most_bytes, 64);
+  EXPECT_EQ(again->blocks[0].arena, 0x7f00u);
+  EXPECT_EQ(again->blocks[0].cache_mark, 0x5eedu);
+  core::BirthFindings found;
+  core::BirthSurvey& survey = found.chunk_survey.emplace();
+  survey.classes = {{2048, 0, 7, 0, 4080, 3024}};
+  survey.sources = {{Kind::kCache, 0x10}, {Kind::kBins, 0x7f00}};
+  survey.malloc_begin = 0x1000;
+  survey.malloc_end = 0x2000;
+  found.spots = {{0x9030, 3, 64, 0x5eed, 65, 81}};
+  v1::BirthFindings told;
+  EncodeBirthFindings(found, told);
+  const auto heard = DecodeBirthFindings(told);
+  ASSERT_TRUE(heard.ok()) << heard.status();
+  EXPECT_FALSE(heard->survey);
+  EXPECT_EQ(heard->chunk_survey->classes, survey.classes);
+  EXPECT_EQ(heard->chunk_survey->sources, survey.sources);
+  EXPECT_EQ(heard->chunk_survey->malloc_end, 0x2000u);
+  EXPECT_EQ(heard->spots[0].cache_mark, 0x5eedu);
+  EXPECT_EQ(heard->spots[0].next_head, 81u);
+  told.mutable_chunk_survey()->set_source_kinds(0, 9);
+  EXPECT_FALSE(DecodeBirthFindings(told).ok());
+  asked.mutable_wishes(0)->set_source_kind(-1);
+  EXPECT_FALSE(DecodeBirthLook(asked).ok());
 }
 
 TEST(BirthCodecTest, CountsThatMakeNoSenseAreRefused) {

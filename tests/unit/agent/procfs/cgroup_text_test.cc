@@ -115,5 +115,88 @@ TEST(CgroupNamesTest, EveryRuntimesForm) {
   }
 }
 
+// Whole /proc/PID/cgroup files as nodes of several kinds show them.
+struct RecordedFile {
+  const char* what;
+  std::string text;
+  int version;
+  std::string pod, container, unit;
+};
+
+const std::string kUid = "8712f785-1a3e-41ec-a00b-e2dcc77431cb";
+const std::string kSlice = "pod8712f785_1a3e_41ec_a00b_e2dcc77431cb.slice";
+
+const RecordedFile kRecordedFiles[] = {
+    {"containerd, cgroupfs, v1",
+     "12:pids:/kubepods/besteffort/pod" + kUid + "/" + kId +
+         "\n10:memory:/kubepods/besteffort/pod" + kUid + "/" + kId +
+         "\n1:name=systemd:/kubepods/besteffort/pod" + kUid + "/" + kId + "\n",
+     1, kUid, kId, ""},
+    {"containerd, systemd, v1 (colons)",
+     "10:memory:/system.slice/containerd.service/kubepods-burstable-" + kSlice +
+         ":cri-containerd:" + kId + "\n0::/\n",
+     1, kUid, kId, "containerd.service"},
+    {"containerd, systemd, v2",
+     "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-" +
+         kSlice + "/cri-containerd-" + kId + ".scope\n",
+     2, kUid, kId, ""},
+    {"containerd, cgroupfs, v2",
+     "0::/kubepods/burstable/pod" + kUid + "/" + kId + "\n", 2, kUid, kId, ""},
+    {"CRI-O, systemd, v2",
+     "0::/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-" +
+         kSlice + "/crio-" + kId + ".scope/container\n",
+     2, kUid, kId, ""},
+    {"CRI-O, systemd, v1",
+     "8:memory:/kubepods.slice/kubepods-" + kSlice + "/crio-" + kId +
+         ".scope\n0::/\n",
+     1, kUid, kId, ""},
+    {"CRI-O, cgroupfs, v1",
+     "8:memory:/kubepods/burstable/pod" + kUid + "/crio-" + kId + "\n", 1, kUid,
+     kId, ""},
+    {"CRI-O's monitor is no container",
+     "0::/kubepods.slice/kubepods-" + kSlice + "/crio-conmon-" + kId +
+         ".scope\n",
+     2, kUid, "", "crio-conmon-" + kId + ".scope"},
+    {"kind, in a node's own container",
+     "0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort"
+     ".slice/kubelet-kubepods-besteffort-" +
+         kSlice + "/cri-containerd-" + kId + ".scope\n",
+     2, kUid, kId, ""},
+    {"seen from another cgroup namespace",
+     "0::/../../kubepods-besteffort-" + kSlice + "/cri-containerd-" + kId +
+         ".scope\n",
+     2, kUid, kId, ""},
+    {"Docker, systemd, v2", "0::/system.slice/docker-" + kId + ".scope\n", 2,
+     "", kId, ""},
+    {"Docker, cgroupfs, v1, hybrid",
+     "9:memory:/docker/" + kId + "\n1:name=systemd:/docker/" + kId +
+         "\n0::/system.slice/containerd.service\n",
+     1, "", kId, ""},
+    {"Docker under Kubernetes (cri-dockerd), systemd, v2",
+     "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-" +
+         kSlice + "/docker-" + kId + ".scope\n",
+     2, kUid, kId, ""},
+    {"Podman", "0::/machine.slice/libpod-" + kId + ".scope/container\n", 2, "",
+     kId, ""},
+    {"systemd, v2", "0::/system.slice/orders.service\n", 2, "", "",
+     "orders.service"},
+    {"systemd, v1 with its name hierarchy",
+     "5:memory:/system.slice/orders.service\n"
+     "1:name=systemd:/system.slice/orders.service\n",
+     1, "", "", "orders.service"},
+};
+
+TEST(CgroupNamesTest, RecordedFiles) {
+  for (const RecordedFile& c : kRecordedFiles) {
+    auto membership = ParseCgroupMembership(c.text);
+    ASSERT_TRUE(membership.ok()) << c.what;
+    EXPECT_EQ(membership->version, c.version) << c.what;
+    const CgroupNames names = ParseCgroupNames(membership->name_path);
+    EXPECT_EQ(names.pod_uid, c.pod) << c.what;
+    EXPECT_EQ(names.container_id, c.container) << c.what;
+    EXPECT_EQ(names.unit, c.unit) << c.what;
+  }
+}
+
 }  // namespace
 }  // namespace plimsoll::procfs

@@ -12,7 +12,8 @@ using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
 constexpr char kStatTail[] =
-    " S 1 42 42 0 -1 4194304 900 0 7 0 11 5 0 0 20 0 3 0 123456 13000000 2500 "
+    " S 1 42 42 34816 -1 4194304 900 0 7 0 11 5 0 0 20 0 3 0 123456 13000000 "
+    "2500 "
     "18446744073709551615 94000 94500 140000 0 0 0 0 0 0 0 0 0 17 1\n";
 
 TEST(ParseStatTest, ReadsTheFieldsByTheirNumbers) {
@@ -21,6 +22,7 @@ TEST(ParseStatTest, ReadsTheFieldsByTheirNumbers) {
   EXPECT_EQ(stat->comm, "python3");
   EXPECT_EQ(stat->state, 'S');
   EXPECT_EQ(stat->parent_pid, 1);
+  EXPECT_EQ(stat->terminal, 34816);
   EXPECT_EQ(stat->minor_faults, 900);
   EXPECT_EQ(stat->major_faults, 7);
   EXPECT_EQ(stat->cpu_ticks, 16);

@@ -77,6 +77,30 @@ TEST(WorkloadIdentityTest, PodThenUnit) {
   EXPECT_EQ(description.workload.kind, "systemd");
 }
 
+TEST(WorkloadIdentityTest, AComposeServiceBeforeTheUnitOfItsDaemon) {
+  IdentitySource source;
+  source.cgroup.container_id = std::string(64, 'a');
+  source.cgroup.unit = "docker.service";
+  source.docker = DockerContainer{.kind = "compose",
+                                  .ns = "shop",
+                                  .name = "orders",
+                                  .version = "1.4.2",
+                                  .image_digest = "sha256:1f",
+                                  .owner = "payments"};
+  auto description = Describe(source);
+  EXPECT_EQ(description.workload.ns + "/" + description.workload.kind + "/" +
+                description.workload.name,
+            "shop/compose/orders");
+  EXPECT_EQ(description.workload.source, "docker");
+  EXPECT_EQ(description.version, "1.4.2");
+  EXPECT_EQ(description.owner, "payments");
+  source.environment = {{"OTEL_SERVICE_NAME", "orders-api"},
+                        {"DD_VERSION", "2"}};
+  description = Describe(source);
+  EXPECT_EQ(description.workload.name, "orders-api");
+  EXPECT_EQ(description.version, "2") << "what the service says of itself";
+}
+
 struct ArgvCase {
   std::vector<std::string> arguments;
   std::string cwd;
@@ -92,8 +116,16 @@ TEST(WorkloadIdentityTest, ArgumentsLast) {
        "python3.11 /srv/orders/sync.py"},
       {{"python3", "manage.py", "runserver"},
        "/srv/shop",
+       "shop-runserver",
+       "python3 manage.py runserver"},
+      {{"python3", "manage.py", "--settings=secret"},
+       "/srv/shop",
        "shop-manage",
        "python3 manage.py"},
+      {{"python3", "/srv/shop/manage.py", "Not-A-Command"},
+       "/",
+       "shop-manage",
+       "python3 /srv/shop/manage.py"},
       {{"python3", "/srv/shop/app.py"},
        "/",
        "shop-app",

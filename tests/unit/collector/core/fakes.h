@@ -139,9 +139,27 @@ class FakeIncidentStore : public IncidentStore {
 class FakeNotifier : public Notifier {
  public:
   void Notify(const Notification& n) override { said.push_back(n); }
-  bool Delivered(const std::string&) const override { return delivered; }
-  bool delivered = false;
+  std::vector<Receipt> TakeReceipts() override {
+    return std::exchange(receipts, {});
+  }
+  std::vector<Receipt> receipts;
   std::vector<Notification> said;
+};
+
+class FakeSilences : public SilenceReader {
+ public:
+  std::optional<Silence> Silencing(
+      const std::map<std::string, std::string>& labels,
+      int64_t now_ns) const override {
+    const auto workload = labels.find("workload");
+    if (!silence || silence->ends_at_ns <= now_ns || workload == labels.end() ||
+        workload->second != silenced) {
+      return std::nullopt;
+    }
+    return silence;
+  }
+  std::string silenced;
+  std::optional<Silence> silence;
 };
 
 }  // namespace plimsoll::collector

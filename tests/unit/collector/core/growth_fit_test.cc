@@ -85,6 +85,32 @@ TEST(GrowthFit, AStepIsNamedOne) {
   EXPECT_GT(Fit(step, false).step_share, 0.8);
 }
 
+// The largest of a few jumps is a good part of any rise.
+TEST(GrowthFit, EvenGrowthOfFewTroughsIsNoStep) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    std::mt19937_64 random(seed);
+    std::normal_distribution<double> noise(0, 0.3 * 3600 * kRate);
+    Epoch few;
+    for (int i = 0; i < 9; ++i) {
+      const double t = i * 3600.0;
+      few.push_back({t, 1e9 + kRate * t + noise(random)});
+    }
+    const auto fit = FitGrowth(few, std::vector<double>(9, 0), 1.4);
+    ASSERT_TRUE(fit.has_value());
+    EXPECT_LT(fit->step_share, 0.5) << seed;
+  }
+}
+
+TEST(GrowthFit, WhatWasGainedIsTheDifferenceOfTheEnds) {
+  const auto bend =
+      Make([](double t, double,
+              double) { return t < 21600 ? 0 : kRate * (t - 21600); },
+           6);
+  const GrowthFit fit = Fit(bend, false);
+  EXPECT_NEAR(fit.gained.value, 0.5 * kRate, 0.05 * kRate);
+  EXPECT_NEAR(fit.bend, kRate, 0.1 * kRate);
+}
+
 TEST(GrowthFit, TheTroughsOfASawAreFitted) {
   const auto saw =
       Make([](double t, double,

@@ -147,6 +147,29 @@ TEST(JudgeProcess, WithoutALimitAndTheNodesMemoryItNeverPages) {
   EXPECT_FALSE(j.page);
 }
 
+// Traffic reached it late in its life: had it always grown like this, it would
+// be far above where it is.
+TEST(JudgeProcess, ALeakThatBeganLateIsToldWhileThereIsTime) {
+  constexpr double kDay = 86400;
+  LifeLog log;
+  log.Add(Make(Kind::kLeak, 5, 8, 1));
+  WorkloadLife life;
+  life.start_ns = log.first_ns() - static_cast<int64_t>(10 * kDay) * kSecond;
+  life.blocks = log.Blocks();
+  life.survived_peak = log.survived_peak();
+  const auto at = [&life](double hours) {
+    const int64_t now = life.blocks.front().time_ns +
+                        static_cast<int64_t>(hours * 3600) * kSecond;
+    WorkloadLife so_far = life;
+    std::erase_if(so_far.blocks,
+                  [now](const MemoryBlock& b) { return b.time_ns > now; });
+    return JudgeLife({so_far}, 0, kLimited, JudgementThresholds{}, now);
+  };
+  EXPECT_EQ(at(4).why_not, "it does not go with age");
+  EXPECT_FALSE(at(4).grows);
+  EXPECT_TRUE(at(7.5).ticket) << at(7.5).why_not;
+}
+
 TEST(Confirmations, AskForTheirTimeAndStartOver) {
   Confirmations c{JudgementThresholds{}};
   ProcessJudgement page;

@@ -32,6 +32,34 @@ AffectedProcess Pod(ProcessKey key, const std::string& pod,
   return p;
 }
 
+// Two regions, one of which has more of the requests that leak.
+void AddTrafficAndRegions(Incident& i) {
+  TrafficCause cause;
+  cause.attributes = "city=singapore,outcome=exception";
+  cause.bytes_per_request = {1.6 * kMiB, 1.5 * kMiB, 1.8 * kMiB};
+  cause.share = 0.84;
+  cause.vif = 3.1;
+  cause.requests_per_s = 6.5 / kMinute;
+  i.traffic.causes = {cause};
+  i.traffic.unexplained_share = 0.16;
+  i.traffic.looks = 80;
+  RegionGrowth worst{"ap-southeast-1", 2, 2, Rate(12.4, 11.6, 13.1), {}};
+  worst.bytes_per_request = Estimate{1.6 * kMiB, 1.5 * kMiB, 1.8 * kMiB};
+  RegionGrowth other{"eu-west-3", 1, 1, Rate(4.0, 3.3, 4.7), {}};
+  other.bytes_per_request = Estimate{1.6 * kMiB, 1.3 * kMiB, 1.9 * kMiB};
+  i.regions = {worst, other};
+  i.regions_compared =
+      GroupComparison{.one = "ap-southeast-1",
+                      .other = "eu-west-3",
+                      .in_all = {3.1, 2.6, 3.8},
+                      .at_equal_mix = Estimate{1.0, 0.9, 1.2},
+                      .mix = 3.1,
+                      .bytes_per_request_one = worst.bytes_per_request,
+                      .bytes_per_request_other = other.bytes_per_request,
+                      .worse_here = false,
+                      .not_told = ""};
+}
+
 // All that can be known, as in the design's sample page.
 Incident Full() {
   Incident i;
@@ -72,20 +100,7 @@ Incident Full() {
   i.stacks = {stack};
   i.census_coverage = 0.994;
   i.typed_share = 0.979;
-  TrafficCause cause;
-  cause.attributes = "city=singapore,outcome=exception";
-  cause.bytes_per_request = {1.6 * kMiB, 1.5 * kMiB, 1.8 * kMiB};
-  cause.share = 0.84;
-  cause.vif = 3.1;
-  cause.requests_per_s = 6.5 / kMinute;
-  i.traffic.causes = {cause};
-  i.traffic.unexplained_share = 0.16;
-  i.traffic.looks = 80;
-  RegionGrowth worst{"ap-southeast-1", 2, 2, Rate(12.4, 11.6, 13.1), {}};
-  worst.bytes_per_request = Estimate{1.6 * kMiB, 1.5 * kMiB, 1.8 * kMiB};
-  RegionGrowth other{"eu-west-3", 1, 1, Rate(4.0, 3.3, 4.7), {}};
-  other.bytes_per_request = Estimate{1.6 * kMiB, 1.3 * kMiB, 1.9 * kMiB};
-  i.regions = {worst, other};
+  AddTrafficAndRegions(i);
   return i;
 }
 
@@ -107,11 +122,12 @@ TEST(PageText, SaysEverythingThatIsKnown) {
       "traffic   1.6 MiB per request with city=singapore, outcome=exception "
       "(CI 1.5-1.8) x 6.5/min, 84 % of the leak; 16 % not explained by the "
       "attributes\n"
-      "where     ap-southeast-1: 3.1x eu-west-3 in all, 1.0x per such request: "
-      "the mix differs, not the code; version 2018.09.01-3 and not "
+      "where     ap-southeast-1: 3.1x eu-west-3 in all, 1.0x per such request "
+      "(0.90x to 1.2x): the mix differs, not the code; version 2018.09.01-3 "
+      "and not "
       "2018.08.30-1\n"
-      "do now    kubectl label pod routing-api-7d9f-x2x1q app- (takes it out "
-      "of service and keeps it for a look); evidence saved: "
+      "do now    kubectl -n routing label pod routing-api-7d9f-x2x1q app- "
+      "(takes it out of service and keeps it for a look); evidence saved: "
       "http://c:7070/incidents/0ddf219bc58d241f\n"
       "trust     census coverage 99.4 %, typed 97.9 %, slope over the last 5 "
       "min, separable "
@@ -136,6 +152,26 @@ TEST(PageText, BirthsThatWereFollowedAreSaidToHaveStayed) {
             "routing/vehicles.py:118 load <- routing/plan.py:31 candidates <- "
             "srv/app.py:44 route; 97.0 % of routing.vehicles.FloatingVehicle "
             "births that stayed");
+}
+
+TEST(PageText, NativeGrowthNamesTheExtensionAndThePythonThatCalledIt) {
+  Incident i = Full();
+  i.cause = Verdict::kNative;
+  i.stacks[0].kind = "native";
+  i.stacks[0].type = "";
+  const Frame python = {"render", "/srv/app/thumbs.py", "", 6, false};
+  i.stacks[0].frames = {
+      {"thumbnail", "/src/ext/_leaks.c", "_leaks.so", 14, true}, python};
+  EXPECT_EQ(WritePage(i, "").made_at,
+            "ext/_leaks.c:14 thumbnail <- app/thumbs.py:6 render; 97.0 % of "
+            "the bytes of malloc that stayed");
+  i.stacks[0].frames = {{"thumbnail", "", "_leaks.so", 0, true}, python};
+  EXPECT_THAT(
+      WritePage(i, "").made_at,
+      HasSubstr("_leaks.so thumbnail (its file has no line table) <- "));
+  i.stacks[0].frames = {{"near init", "", "_leaks.so", 0, true}, python};
+  EXPECT_THAT(WritePage(i, "").made_at,
+              HasSubstr("_leaks.so near init (known to the module only) <- "));
 }
 
 TEST(PageText, SaysOfEveryLineWhyItIsNotKnownYet) {
@@ -167,7 +203,8 @@ TEST(PageText, SaysOfEveryLineWhyItIsNotKnownYet) {
       "traffic   not known yet: no request counts\n"
       "where     not known yet: no region of this workload has a slope\n"
       "do now    take pid 101 on node-7 out of service rather than restart it, "
-      "and look: plimsoll stacks 101 --for 10s; evidence saved: "
+      "and look: plimsoll stacks 101 --for 10s; set a memory limit: without "
+      "one its node dies, not it alone; evidence saved: "
       "http://c:7070/incidents/0ddf219bc58d241f\n"
       "trust     census coverage not known, slope over the last 5 min, rule: "
       "imminent (predicted, held at two looks)\n");
@@ -208,7 +245,7 @@ TEST(FrameChain, ShowsTheLibraryWhenThereIsNothingElse) {
 TEST(Notification, LabelsAreTheIdentityAndNumbersAreNotInThem) {
   Incident i = Full();
   i.text = WritePage(i, "http://c:7070");
-  const Notification n = NotificationOf(i, "http://c:7070");
+  const Notification n = NotificationOf(i, {"http://c:7070", ""});
   const std::map<std::string, std::string> labels = {
       {"alertname", "PlimsollMemoryLeak"},
       {"severity", "page"},
@@ -220,7 +257,7 @@ TEST(Notification, LabelsAreTheIdentityAndNumbersAreNotInThem) {
   EXPECT_EQ(n.labels, labels);
   i.bytes_per_s.value *= 2;
   i.workload.cluster.clear();
-  Notification other = NotificationOf(i, "http://c:7070");
+  Notification other = NotificationOf(i, {"http://c:7070", ""});
   EXPECT_FALSE(other.labels.contains("cluster")) << "no empty label";
   other.labels["cluster"] = "prod";
   EXPECT_EQ(other.labels, labels);
@@ -228,8 +265,25 @@ TEST(Notification, LabelsAreTheIdentityAndNumbersAreNotInThem) {
   EXPECT_EQ(n.annotations.at("version"), "2018.09.01-3");
 }
 
+TEST(Notification, TheRunbookIsTheTeamsOwnAndTheOwnerALabel) {
+  Incident i = Full();
+  i.owner = "team/a b";
+  const Notification n = NotificationOf(
+      i,
+      {"http://c:7070", "https://w/{workload}/{owner}?c={cause}#{workload}"});
+  EXPECT_EQ(n.annotations.at("runbook_url"),
+            "https://w/routing-api/team%2Fa%20b?c=python-object#routing-api");
+  EXPECT_EQ(n.labels.at("owner"), "team/a b");
+  EXPECT_EQ(
+      NotificationOf(i, {"http://c:7070", ""}).annotations.at("runbook_url"),
+      "http://c:7070/runbook");
+}
+
 TEST(IncidentJson, ComesBackAsItWas) {
   Incident i = Full();
+  i.owner = "ana";
+  i.silence = Silence{"s", "ana", "why", 5};
+  i.told = {{"slack /f", "page", 7}};
   i.text = WritePage(i, "http://c:7070");
   i.processes[2].bytes_per_s = {};  // infinite bounds
   const auto back = DecodeIncident(EncodeIncident(i));
@@ -240,6 +294,8 @@ TEST(IncidentJson, ComesBackAsItWas) {
   EXPECT_EQ(back->types, i.types);
   EXPECT_EQ(back->traffic, i.traffic);
   EXPECT_EQ(back->regions, i.regions);
+  EXPECT_EQ(back->silence, i.silence);
+  EXPECT_EQ(back->told, i.told);
   EXPECT_EQ(back->state, IncidentState::kFiring);
   EXPECT_EQ(back->workload, i.workload);
 }

@@ -56,6 +56,15 @@ TEST(Siblings, AnOlderOneThatGrowsOnDoesNot) {
             SiblingWord::kGoesOn);
 }
 
+TEST(Siblings, WhatStandsAboveAllThatStoppedIsNoFill) {
+  const auto high = [](double age) { return 130 + 20 * age; };
+  EXPECT_EQ(Ask({Make("v1", 10, 2, high), Make("v1", 0, 12, Cache)}, 12),
+            SiblingWord::kFlattens)
+      << "170 of 160: lives differ by so much";
+  EXPECT_EQ(Ask({Make("v1", 9, 3, high), Make("v1", 0, 12, Cache)}, 12),
+            SiblingWord::kOutgrew);
+}
+
 TEST(Siblings, OneThatMayBeFillingItselfSaysNothing) {
   EXPECT_EQ(Ask({Make("v1", 10, 2, Leak), Make("v1", 8, 4, Leak)}, 12),
             SiblingWord::kNothing);
@@ -73,18 +82,6 @@ TEST(Siblings, AnotherVersionAtTheSameAge) {
   EXPECT_EQ(Ask({Make("v2", 10, 2.6, Cache), Make("v1", 0, 10, Cache)}, 12.6),
             SiblingWord::kFlattens);
   EXPECT_EQ(Ask({Make("v2", 10, 2, Leak)}, 12), SiblingWord::kNothing);
-}
-
-TEST(Siblings, ShortLivesTellTogether) {
-  const auto warm = [](double age) { return 100 + 40 * (1 - std::exp(-age)); };
-  std::vector<WorkloadLife> leaks, warms;
-  for (int i = 0; i < 5; ++i) {
-    leaks.push_back(Make("v1", 2.5 * i, 2.4, Leak));
-    warms.push_back(Make("v1", 2.5 * i, 2.4, warm));
-  }
-  EXPECT_TRUE(ShortLivesGrowSteadily(leaks, "v1", kRate));
-  EXPECT_FALSE(ShortLivesGrowSteadily(leaks, "v2", kRate));
-  EXPECT_FALSE(ShortLivesGrowSteadily(warms, "v1", kRate));
 }
 
 TEST(LifeLog, KeepsFloorsPeaksAndWhatWasSurvived) {

@@ -27,6 +27,42 @@ TEST(RankTypes, RollsBuiltinsUpToTheClassThatOwnsThem) {
   EXPECT_EQ(ranked[1].type, "collections.deque");
 }
 
+// Incident 4: DictCursor grew by one per call among hundreds of dicts, tuples
+// and columns that it owns.
+TEST(RankTypes, AClassThatComesSeveralTimesWithAnotherIsRolledUpIntoIt) {
+  const auto ranked = RankTypes(
+      {{Trend("psycopg2.extensions.Column", 52, 9000), Trend("dict", 10, 4000),
+        Trend("psycopg2.extras.DictCursor", 10, 3200), Trend("method", 10, 640),
+        Trend("str", 53, 3000)}},
+      22000);
+  ASSERT_FALSE(ranked.empty());
+  EXPECT_EQ(ranked[0].type, "psycopg2.extras.DictCursor");
+  EXPECT_NEAR(ranked[0].share, 19840.0 / 22000, 1e-9);
+}
+
+TEST(RankTypes, OfTwoClassesThatAreAsManyNeitherOwnsTheOther) {
+  const auto ranked =
+      RankTypes({{Trend("app.A", 10, 900), Trend("app.B", 10, 600)}}, 2000);
+  ASSERT_EQ(ranked.size(), 2u);
+  EXPECT_EQ(ranked[0].type, "app.A");
+}
+
+// Incident 5: each item's picture is a BytesIO, which owns its bytes.
+TEST(RankTypes, ALibrarysClassOwnsBuiltinsWhereNoApplicationsClassDoes) {
+  const auto ranked = RankTypes(
+      {{Trend("bytes", 3, 750000), Trend("_io.BytesIO", 3, 240)}}, 760000);
+  ASSERT_EQ(ranked.size(), 1u);
+  EXPECT_EQ(ranked[0].type, "_io.BytesIO");
+  EXPECT_EQ(ranked[0].rolled_up, (std::vector<std::string>{"1 bytes"}));
+}
+
+TEST(RankTypes, ExistingObjectsThatGrowAreGrowthToo) {
+  const auto ranked =
+      RankTypes({{Trend("bytearray", 0, 500000), Trend("int", 0, 0)}}, 520000);
+  ASSERT_EQ(ranked.size(), 1u);
+  EXPECT_EQ(ranked[0].type, "bytearray");
+}
+
 TEST(RankTypes, NamesTheBuiltinWhenNoClassGrowsWithIt) {
   // A class attribute that is a list: tuples and ints, nobody's.
   const auto ranked =
@@ -34,6 +70,26 @@ TEST(RankTypes, NamesTheBuiltinWhenNoClassGrowsWithIt) {
   ASSERT_EQ(ranked.size(), 2u);
   EXPECT_EQ(ranked[0].type, "tuple");
   EXPECT_TRUE(ranked[0].builtin);
+}
+
+// Tasks that are never awaited: asyncio's objects are larger than the
+// coroutine.
+TEST(RankTypes, WhatALibraryMakesForACoroutineComesWithIt) {
+  const auto ranked = RankTypes(
+      {{Trend("coroutine", 100, 20000), Trend("collections.deque", 101, 76000),
+        Trend("_asyncio.Task", 100, 22000), Trend("dict", 99, 23000),
+        Trend("asyncio.locks.Event", 30, 2000)}},
+      150000);
+  ASSERT_EQ(ranked.size(), 2u);
+  EXPECT_EQ(ranked[0].type, "coroutine");
+  EXPECT_EQ(ranked[0].rolled_up.size(), 3u);
+  EXPECT_EQ(ranked[1].type, "asyncio.locks.Event") << "not in step";
+  // A class of the application owns the coroutine.
+  const auto owned = RankTypes(
+      {{Trend("coroutine", 100, 20000), Trend("app.Request", 100, 4800)}},
+      30000);
+  ASSERT_EQ(owned.size(), 1u);
+  EXPECT_EQ(owned[0].type, "app.Request");
 }
 
 TEST(RankTypes, AnOnlookerIsNotNamedFirst) {

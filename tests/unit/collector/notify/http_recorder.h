@@ -1,5 +1,5 @@
 // A small HTTP/1.1 server on loopback that records the bodies of POSTs and
-// answers with a status that the test sets. One request a connection.
+// answers with what the test sets. One request a connection.
 #ifndef PLIMSOLL_TESTS_UNIT_COLLECTOR_NOTIFY_HTTP_RECORDER_H_
 #define PLIMSOLL_TESTS_UNIT_COLLECTOR_NOTIFY_HTTP_RECORDER_H_
 
@@ -50,6 +50,12 @@ class HttpRecorder {
     return "http://127.0.0.1:" + std::to_string(port_);
   }
   void set_status(int status) { status_ = status; }
+  // Lines that end with CRLF, and the body of the answer.
+  void set_answer(const std::string& headers, const std::string& body) {
+    const std::lock_guard lock(mutex_);
+    headers_ = headers;
+    answer_ = body;
+  }
 
   // The posts so far, once there are at least `count`, or after ten seconds.
   std::vector<RecordedPost> WaitFor(size_t count) {
@@ -79,23 +85,28 @@ class HttpRecorder {
       const size_t end = text.find("\r\n\r\n");
       if (end == std::string::npos || need != std::string::npos) continue;
       const size_t length = text.find("Content-Length: ");
-      need = end + 4 + std::stoul(text.substr(length + 16));
+      need = end + 4 +
+             (length < end ? std::stoul(text.substr(length + 16)) : size_t{0});
       if (text.find("Expect: 100-continue") < end) {
         const std::string go = "HTTP/1.1 100 Continue\r\n\r\n";
         ::send(fd, go.data(), go.size(), MSG_NOSIGNAL);
       }
     }
     RecordedPost post;
-    post.path = text.substr(5, text.find(' ', 5) - 5);
+    const size_t path = text.find(' ') + 1;
+    post.path = text.substr(path, text.find(' ', path) - path);
     const size_t type = text.find("Content-Type: ");
-    post.content_type =
-        text.substr(type + 14, text.find('\r', type) - type - 14);
+    if (type != std::string::npos) {
+      post.content_type =
+          text.substr(type + 14, text.find('\r', type) - type - 14);
+    }
     post.body = text.substr(text.find("\r\n\r\n") + 4);
-    const std::string answer = "HTTP/1.1 " + std::to_string(status_) +
-                               " X\r\nContent-Length: 0\r\n"
-                               "Connection: close\r\n\r\n";
-    ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
     const std::lock_guard lock(mutex_);
+    const std::string answer =
+        "HTTP/1.1 " + std::to_string(status_) + " X\r\n" + headers_ +
+        "Content-Length: " + std::to_string(answer_.size()) +
+        "\r\nConnection: close\r\n\r\n" + answer_;
+    ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
     posts_.push_back(std::move(post));
     changed_.notify_all();
   }
@@ -107,6 +118,7 @@ class HttpRecorder {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<RecordedPost> posts_;
+  std::string headers_, answer_;
   std::thread thread_;
 };
 

@@ -3,11 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "collector/notify/payload.h"
+#include "collector/notify/silence_watch.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/collector/notify/http_recorder.h"
+#include "tests/unit/collector/notify/published_schemas.h"
 
 namespace plimsoll::collector::notify {
 namespace {
@@ -39,8 +44,9 @@ class NotifiersTest : public ::testing::Test {
     o.request_timeout_ns = 2 * kSecond;
     return o;
   }
-  UnixClock Clock() {
-    return [this] { return now_.load(); };
+  Clocks Clock() {
+    const auto now = [this] { return now_.load(); };
+    return {now, now};
   }
   // The answer has been taken to account, so that the clock may move on.
   static bool AwaitSent(const HttpNotifier& notifier, int64_t count) {
@@ -202,6 +208,152 @@ TEST_F(NotifiersTest, WebhookGetsAlertmanagersOwnShape) {
   posts = server.WaitFor(2);
   ASSERT_EQ(posts.size(), 2u);
   EXPECT_EQ(json::parse(posts[1].body).at("status"), "resolved");
+}
+
+class SecretsTest : public NotifiersTest {
+ protected:
+  std::string Secret(const std::string& text) {
+    const std::string path = (directory_.path() / "secret").string();
+    std::ofstream(path) << text << "\n";
+    return path;
+  }
+  template <typename Condition>
+  static bool Until(Condition condition) {
+    for (int i = 0; i < 1000 && !condition(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return condition();
+  }
+  testing::TempDir directory_;
+};
+
+TEST_F(SecretsTest, PagerDutyIsTriggeredAndResolvedUnderOneKey) {
+  HttpRecorder server;
+  server.set_status(202);
+  NotifierOptions options = Options({});
+  options.secret_files = {Secret("R0123456789ABCDEF0123456789ABCDE")};
+  options.pagerduty_url = server.url() + "/v2/enqueue";
+  auto notifier = MakePagerDutyNotifier(options, Clock());
+  notifier->Notify(Page());
+  ASSERT_TRUE(AwaitSent(*notifier, 1));
+  now_ += kSecond;  // one message a second
+  Notification over = Page();
+  over.resolved = true;
+  over.ends_at_ns = now_;
+  over.annotations["resolved"] = "the leaking processes are gone";
+  notifier->Notify(over);
+  const auto posts = server.WaitFor(2);
+  ASSERT_EQ(posts.size(), 2u);
+  for (const RecordedPost& post : posts) {
+    EXPECT_EQ(post.path, "/v2/enqueue");
+    EXPECT_EQ(post.content_type, "application/json");
+    ExpectPagerDutyEvent(post.body);
+    EXPECT_EQ(json::parse(post.body)["routing_key"],
+              "R0123456789ABCDEF0123456789ABCDE");
+  }
+  EXPECT_EQ(json::parse(posts[0].body)["dedup_key"],
+            json::parse(posts[1].body)["dedup_key"]);
+  ASSERT_TRUE(AwaitSent(*notifier, 2));
+  const auto receipts = notifier->TakeReceipts();
+  ASSERT_EQ(receipts.size(), 2u);
+  EXPECT_EQ(receipts[0].told.status, "page");
+  EXPECT_EQ(receipts[1].told.status, "resolved");
+  EXPECT_TRUE(notifier->TakeReceipts().empty());
+}
+
+TEST_F(SecretsTest, SlackIsPostedToTheUrlOfTheFileAndTheUrlIsShownNowhere) {
+  HttpRecorder server;
+  NotifierOptions options = Options({});
+  options.secret_files = {Secret(server.url() + "/services/T0/B0/sEcReT")};
+  auto notifier = MakeSlackNotifier(options, Clock());
+  notifier->Notify(Page());
+  auto posts = server.WaitFor(1);
+  ASSERT_EQ(posts.size(), 1u);
+  EXPECT_EQ(posts[0].path, "/services/T0/B0/sEcReT");
+  ExpectSlackMessage(posts[0].body);
+  // Taken to account, so that the clock may move on.
+  ASSERT_TRUE(AwaitSent(*notifier, 1));
+  server.set_status(404);
+  server.set_answer("", "no_service");
+  now_ += kSecond;
+  Notification other = Page();
+  other.incident_id = "another";
+  notifier->Notify(other);
+  ASSERT_TRUE(Until([&] { return notifier->Targets()[0].failed == 1; }));
+  const TargetStatus target = notifier->Targets()[0];
+  EXPECT_EQ(target.target.find("sEcReT"), std::string::npos) << target.target;
+  EXPECT_EQ(target.last_error.find("sEcReT"), std::string::npos);
+  EXPECT_NE(target.last_error.find("HTTP 404 no_service"), std::string::npos);
+  EXPECT_EQ(target.waiting, 1);
+  EXPECT_EQ(notifier->TakeReceipts().size(), 1u);
+}
+
+TEST_F(SecretsTest, RetryAfterIsHeededForTheWholeTarget) {
+  HttpRecorder server;
+  server.set_status(429);
+  server.set_answer("Retry-After: 120\r\n", "rate_limited");
+  NotifierOptions options = Options({});
+  options.secret_files = {Secret(server.url() + "/x")};
+  auto notifier = MakeSlackNotifier(options, Clock(), &losses_);
+  notifier->Notify(Page());
+  ASSERT_TRUE(Until([&] { return notifier->Targets()[0].failed == 1; }));
+  server.set_status(200);
+  server.set_answer("", "ok");
+  Notification other = Page();
+  other.incident_id = "another";
+  notifier->Notify(other);
+  now_ += 119 * kSecond;
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(server.WaitFor(1).size(), 1u) << "sooner than it was told";
+  now_ += kSecond;
+  ASSERT_TRUE(AwaitSent(*notifier, 1));
+  now_ += kSecond;
+  ASSERT_TRUE(AwaitSent(*notifier, 2));
+  EXPECT_EQ(losses_.Total(PLIMSOLL_DROP_NOTIFY_FAILED), 0);
+}
+
+TEST_F(SecretsTest, AKeyIsReadAnewAndAMissingOneIsNoRejection) {
+  HttpRecorder server;
+  server.set_status(202);
+  NotifierOptions options = Options({});
+  const std::string path = Secret("first");
+  options.secret_files = {path};
+  options.pagerduty_url = server.url();
+  std::filesystem::remove(path);
+  auto notifier = MakePagerDutyNotifier(options, Clock(), &losses_);
+  notifier->Notify(Page());
+  ASSERT_TRUE(Until([&] { return notifier->Targets()[0].failed == 1; }));
+  EXPECT_NE(notifier->Targets()[0].last_error.find(path), std::string::npos);
+  Secret("second");
+  now_ += 2 * kSecond;
+  const auto posts = server.WaitFor(1);
+  ASSERT_EQ(posts.size(), 1u);
+  EXPECT_EQ(json::parse(posts[0].body)["routing_key"], "second");
+  EXPECT_EQ(losses_.Total(PLIMSOLL_DROP_NOTIFY_FAILED), 0);
+}
+
+TEST_F(NotifiersTest, SilencesAreReadAndSurviveADeadAlertmanager) {
+  auto server = std::make_unique<HttpRecorder>();
+  server->set_answer(
+      "", R"([{"id":"s1","status":{"state":"active"},"createdBy":"ana",)"
+          R"("comment":"c","startsAt":"2023-01-01T00:00:00Z",)"
+          R"("endsAt":"2033-01-01T00:00:00Z",)"
+          R"("matchers":[{"name":"workload","value":"routing-api",)"
+          R"("isRegex":false}]}])");
+  SilenceWatchOptions options;
+  options.urls = {server->url()};
+  options.period_ns = 20'000'000;
+  SilenceWatch watch(options);
+  watch.AwaitFirstLook(10 * kSecond);
+  EXPECT_EQ(server->WaitFor(1)[0].path, "/api/v2/silences");
+  ASSERT_TRUE(watch.Silencing(Page().labels, now_).has_value());
+  EXPECT_FALSE(watch.Silencing({{"workload", "orders"}}, now_).has_value());
+  server.reset();
+  for (int i = 0; i < 500 && watch.Status()[0].failures == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_GT(watch.Status()[0].failures, 0);
+  EXPECT_TRUE(watch.Silencing(Page().labels, now_).has_value());
 }
 
 TEST(Payload, FingerprintIsThatOfPrometheus) {

@@ -1,0 +1,85 @@
+#include "agent/bpf/page_fault_events.h"
+
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <linux/perf_event.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "plimsoll/base/unique_fd.h"
+
+namespace plimsoll::bpf {
+namespace {
+
+constexpr size_t kMaxThreads = 4096;
+
+UniqueFd OpenPageFaultEvent(int32_t tid, uint64_t period) {
+  perf_event_attr attributes = {};
+  attributes.size = sizeof(attributes);
+  attributes.type = PERF_TYPE_SOFTWARE;
+  attributes.config = PERF_COUNT_SW_PAGE_FAULTS;
+  attributes.sample_period = period;
+  attributes.sample_type = PERF_SAMPLE_ADDR;
+  attributes.inherit = 1;         // threads that it starts ...
+  attributes.inherit_thread = 1;  // ... but not processes
+  return UniqueFd(static_cast<int>(::syscall(
+      SYS_perf_event_open, &attributes, tid, -1, -1, PERF_FLAG_FD_CLOEXEC)));
+}
+
+absl::StatusOr<BpfLink> AttachToThread(const bpf_program* program, int32_t tid,
+                                       uint64_t period) {
+  UniqueFd event = OpenPageFaultEvent(tid, period);
+  if (!event.valid()) {
+    // The thread may have ended since it was listed.
+    return absl::ErrnoToStatus(errno == ESRCH ? ENOENT : errno,
+                               absl::StrCat("open page-fault event tid=", tid));
+  }
+  errno = 0;
+  // The link owns the event from here.
+  BpfLink link(bpf_program__attach_perf_event(program, event.get()));
+  if (link == nullptr) {
+    return absl::ErrnoToStatus(
+        errno, absl::StrCat("attach to page-fault event tid=", tid));
+  }
+  static_cast<void>(event.Release());
+  return link;
+}
+
+}  // namespace
+
+std::vector<int32_t> ListThreads(int32_t pid, size_t most) {
+  std::vector<int32_t> threads;
+  DIR* directory = ::opendir(absl::StrCat("/proc/", pid, "/task").c_str());
+  if (directory == nullptr) return threads;
+  while (const dirent* entry = ::readdir(directory)) {
+    const int32_t tid = std::atoi(entry->d_name);
+    if (tid > 0 && threads.size() < most) threads.push_back(tid);
+  }
+  ::closedir(directory);
+  return threads;
+}
+
+absl::StatusOr<std::vector<BpfLink>> AttachToPageFaults(
+    const bpf_program* program, int32_t pid, uint64_t period) {
+  std::vector<BpfLink> links;
+  // One pass: a thread that starts meanwhile inherits the event when its parent
+  // had it already, which cannot be told from here, and twice is worse than
+  // not at all for the few threads of that millisecond.
+  for (const int32_t tid : ListThreads(pid, kMaxThreads)) {
+    auto link = AttachToThread(program, tid, period);
+    if (absl::IsNotFound(link.status())) continue;
+    if (!link.ok()) return link.status();
+    links.push_back(*std::move(link));
+  }
+  if (links.empty()) {
+    return absl::NotFoundError(absl::StrCat("pid ", pid, " is gone"));
+  }
+  return links;
+}
+
+}  // namespace plimsoll::bpf

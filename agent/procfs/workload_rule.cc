@@ -1,0 +1,110 @@
+#include "agent/procfs/workload_rule.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <array>
+
+#include "agent/procfs/text.h"
+
+namespace plimsoll::procfs {
+namespace {
+
+constexpr std::array<std::string_view, 4> kFields = {"command", "unit",
+                                                     "cgroup", "container"};
+constexpr std::array<std::string_view, 5> kKeys = {
+    "name", "namespace", "version", "owner", "region"};
+constexpr std::string_view kArrow = "->";
+
+std::string FieldOf(std::string_view field, const CgroupNames& names,
+                    const core::ProcessDescription& description) {
+  if (field == "command") return description.command;
+  if (field == "unit") return names.unit;
+  if (field == "cgroup") return description.cgroup;
+  return names.container_id;
+}
+
+std::string& ValueOf(std::string_view key,
+                     core::ProcessDescription& description) {
+  if (key == "name") return description.workload.name;
+  if (key == "namespace") return description.workload.ns;
+  if (key == "version") return description.version;
+  if (key == "owner") return description.owner;
+  return description.region;
+}
+
+bool Fits(const WorkloadRule& rule, const CgroupNames& names,
+          const core::ProcessDescription& description) {
+  return std::all_of(
+      rule.conditions.begin(), rule.conditions.end(), [&](const auto& c) {
+        const std::string text = FieldOf(c.first, names, description);
+        return ::fnmatch(c.second.c_str(), text.c_str(), 0) == 0;
+      });
+}
+
+template <size_t N>
+absl::Status ParseWords(std::string_view text,
+                        const std::array<std::string_view, N>& known,
+                        std::vector<std::pair<std::string, std::string>>& out) {
+  for (std::string_view word = NextField(text); !word.empty();
+       word = NextField(text)) {
+    const size_t equals = word.find('=');
+    const std::string_view key = word.substr(0, equals);
+    const bool is_known =
+        std::find(known.begin(), known.end(), key) != known.end();
+    if (equals == std::string_view::npos || equals + 1 == word.size() ||
+        !is_known) {
+      std::string names;
+      for (const std::string_view name : known) {
+        names += (names.empty() ? "" : ", ") + std::string(name);
+      }
+      return absl::InvalidArgumentError("\"" + std::string(word) +
+                                        "\" is not NAME=VALUE with one of " +
+                                        names);
+    }
+    out.emplace_back(key, word.substr(equals + 1));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<WorkloadRule> ParseWorkloadRule(std::string_view text) {
+  const size_t arrow = text.find(kArrow);
+  if (arrow == std::string_view::npos) {
+    return absl::InvalidArgumentError(
+        "\"" + std::string(text) +
+        "\" is not like unit=orders-*.service -> name=orders");
+  }
+  WorkloadRule rule;
+  absl::Status status =
+      ParseWords(text.substr(0, arrow), kFields, rule.conditions);
+  if (status.ok()) {
+    status = ParseWords(text.substr(arrow + kArrow.size()), kKeys, rule.values);
+  }
+  if (!status.ok()) return status;
+  if (rule.conditions.empty() || rule.values.empty()) {
+    return absl::InvalidArgumentError("\"" + std::string(text) +
+                                      "\" has nothing on one side of ->");
+  }
+  return rule;
+}
+
+bool ApplyWorkloadRules(const std::vector<WorkloadRule>& rules,
+                        const CgroupNames& names,
+                        core::ProcessDescription& description) {
+  const auto rule = std::find_if(rules.begin(), rules.end(),
+                                 [&](const WorkloadRule& candidate) {
+                                   return Fits(candidate, names, description);
+                                 });
+  if (rule == rules.end()) return false;
+  for (const auto& [key, value] : rule->values) {
+    ValueOf(key, description) = value;
+    if (key == "name" || key == "namespace") {
+      description.workload.source = "rule";
+    }
+  }
+  return true;
+}
+
+}  // namespace plimsoll::procfs

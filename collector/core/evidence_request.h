@@ -1,0 +1,21 @@
+// Asks the agents of an incident's worst process and of one healthy sibling for
+// a window, and keeps with the incident why that could not be.
+#ifndef PLIMSOLL_COLLECTOR_CORE_EVIDENCE_REQUEST_H_
+#define PLIMSOLL_COLLECTOR_CORE_EVIDENCE_REQUEST_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "collector/core/incident.h"
+#include "collector/core/ports.h"
+
+namespace plimsoll::collector {
+
+// `requester` may be null: no agent takes commands. The first error is
+// returned; the other process was asked.
+absl::Status AskForEvidence(EvidenceRequester* requester, int64_t duration_ns,
+                            int64_t now_ns, Incident& incident);
+
+}  // namespace plimsoll::collector
+
+#endif  // PLIMSOLL_COLLECTOR_CORE_EVIDENCE_REQUEST_H_

@@ -1,0 +1,73 @@
+// Which traffic makes a workload leak, and how its regions and versions
+// compare: the part of an incident that its requests tell. Plain values.
+#ifndef PLIMSOLL_COLLECTOR_CORE_INCIDENT_TRAFFIC_H_
+#define PLIMSOLL_COLLECTOR_CORE_INCIDENT_TRAFFIC_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collector/core/estimate.h"
+
+namespace plimsoll::collector {
+
+// Bytes per request of an attribute value or a pair of them.
+struct TrafficCause {
+  std::string attributes;  // "city=singapore,outcome=exception"; "": any
+  Estimate bytes_per_request;
+  double share = 0;  // of the leak
+  double vif = 0;    // variance inflation by the other values of its keys
+  double condition_index = 0;
+  double requests = 0;
+  double smallest_effect = 0;  // bytes per request that would have been found
+  double placebo_share = 0;    // of shifts in time that look as good
+  // Of one leaking instance, over the window of the slope: times
+  // bytes_per_request it is `share` of the incident's bytes_per_s.
+  std::optional<double> requests_per_s;
+  std::vector<std::string> inseparable_from;
+  // The figures are those of all requests with it or with one of
+  // `inseparable_from`, which move together.
+  bool joint = false;
+  friend bool operator==(const TrafficCause&, const TrafficCause&) = default;
+};
+
+struct Traffic {
+  std::vector<TrafficCause> causes;
+  double unexplained_share = 1;
+  int64_t looks = 0;  // increments that the estimate stands on
+  int64_t at_ns = 0;  // when it was made
+  // What was regressed, and what the bytes per request are bytes of: "live
+  // bytes of T", "live Python objects", "anonymous memory".
+  std::string signal, bytes_of;
+  std::string not_known;  // why there is no cause; empty when there is
+  friend bool operator==(const Traffic&, const Traffic&) = default;
+};
+
+struct RegionGrowth {
+  std::string region;
+  int32_t processes = 0;  // helpers are not counted
+  int32_t leaking = 0;
+  Estimate bytes_per_s;                       // mean over its instances
+  std::optional<Estimate> bytes_per_request;  // of the traffic cause
+  friend bool operator==(const RegionGrowth&, const RegionGrowth&) = default;
+};
+
+// Two regions or versions of one workload (traffic_compare.h).
+struct GroupComparison {
+  std::string one, other;
+  Estimate in_all;  // ratio of growth per process-hour
+  // Of the bytes per leaking request, at the same mix of them.
+  std::optional<Estimate> at_equal_mix;
+  double mix = 0;  // in_all over at_equal_mix: what the mix alone makes
+  // Of the first cause.
+  std::optional<Estimate> bytes_per_request_one, bytes_per_request_other;
+  bool worse_here = false;  // `one` is surely the worse at equal mix
+  std::string not_told;     // why there is no figure at equal mix
+  friend bool operator==(const GroupComparison&,
+                         const GroupComparison&) = default;
+};
+
+}  // namespace plimsoll::collector
+
+#endif  // PLIMSOLL_COLLECTOR_CORE_INCIDENT_TRAFFIC_H_

@@ -1,0 +1,1 @@
+"""Hands requests on to whoever answers them (see examples/README.md)."""

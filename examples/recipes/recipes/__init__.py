@@ -1,0 +1,1 @@
+"""Recipes by number; every request is profiled (see examples/README.md)."""

@@ -1,0 +1,366 @@
+// Prints how right the attribution of a leak to traffic is, cell by cell:
+//   attribution_bench [--seed N] [--runs N] [--only TEXT] [--verbose]
+// Seeds from 1 on are to tune with; those from 100,001 on are looked at once.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <string>
+#include <vector>
+
+#include "collector/core/traffic_compare.h"
+#include "tests/bench/attribution/traffic_maker.h"
+
+namespace plimsoll::bench {
+namespace {
+
+using collector::IsParent;
+using collector::Traffic;
+using collector::TrafficCause;
+
+struct Arguments {
+  uint64_t seed = 1;
+  int runs = 100;
+  std::string only;
+  bool verbose = false;
+};
+
+struct Tally {
+  int runs = 0, right = 0, alone = 0, silent = 0, ghosts = 0, grouped = 0;
+  int intervals = 0, held = 0;
+  std::vector<double> errors;
+};
+
+bool InGroup(const TrafficCause& cause, const std::string& truth) {
+  return cause.attributes == truth ||
+         std::find(cause.inseparable_from.begin(), cause.inseparable_from.end(),
+                   truth) != cause.inseparable_from.end();
+}
+
+// Names requests that do not leak: none of the truths is in its group, nor is
+// it a part of one.
+bool IsGhost(const TrafficCause& cause, const MadeTraffic& made) {
+  return std::none_of(
+      made.truths.begin(), made.truths.end(), [&](const std::string& truth) {
+        return InGroup(cause, truth) || IsParent(truth, cause.attributes);
+      });
+}
+
+void Add(const MadeTraffic& made, const Traffic& traffic, Tally& tally) {
+  ++tally.runs;
+  tally.silent += traffic.causes.empty();
+  for (const TrafficCause& cause : traffic.causes) {
+    tally.ghosts += IsGhost(cause, made);
+  }
+  if (traffic.causes.empty() || made.truths.empty()) return;
+  const TrafficCause& top = traffic.causes.front();
+  bool first = false, group = false;
+  for (const std::string& truth : made.truths) {
+    first = first || top.attributes == truth;
+    group = group || InGroup(top, truth);
+  }
+  tally.right += first;
+  tally.grouped += group && !top.inseparable_from.empty();
+  tally.alone += first && top.inseparable_from.empty();
+  if (!first || !top.inseparable_from.empty()) return;
+  const double truth = made.bytes_per_request;
+  tally.errors.push_back(std::abs(top.bytes_per_request.value / truth - 1));
+  ++tally.intervals;
+  tally.held +=
+      top.bytes_per_request.lo <= truth && truth <= top.bytes_per_request.hi;
+}
+
+std::vector<Cell> Cells() {
+  std::vector<Cell> cells = {
+      {.name = "5 procs, rho .9"},
+      {.name = "5 procs, rho .3", .noise_rho = 0.3},
+      {.name = "5 procs, rho 1", .noise_rho = 1},
+      {.name = "1 proc, rho .9", .processes = 1},
+      {.name = "2 procs, rho .9", .processes = 2},
+      {.name = "20 procs, rho .9", .processes = 20},
+      {.name = "20 procs, rho .3", .processes = 20, .noise_rho = 0.3},
+      {.name = "VIF 3", .vif = 3},
+      {.name = "VIF 10", .vif = 10},
+      {.name = "VIF 10, rho .3", .vif = 10, .noise_rho = 0.3},
+      {.name = "VIF 100", .vif = 100},
+      {.name = "VIF 100, 20 procs", .processes = 20, .vif = 100},
+      {.name = "saw", .base = Base::kSaw},
+      {.name = "warm-up", .base = Base::kWarmUp},
+      {.name = "cache", .base = Base::kCache},
+      {.name = "restarts", .base = Base::kRestarts},
+      {.name = "steps", .base = Base::kSteps},
+      {.name = "heavy tail 1.8", .tail = 1.8},
+      {.name = "regions", .regions = true},
+      {.name = "pair",
+       .cause = Cause::kPair,
+       .requests_per_s = 0.3,
+       .bytes_per_request = 9e6},
+      {.name = "endpoint", .cause = Cause::kEndpoint, .bytes_per_request = 1e6},
+      {.name = "two cities", .cause = Cause::kTwoCities},
+      {.name = "any request", .cause = Cause::kAny, .bytes_per_request = 0.3e6},
+      {.name = "half by time", .background_share = 0.5},
+      {.name = "hidden", .cause = Cause::kHidden},
+      {.name = "hidden, its own day", .cause = Cause::kHiddenDaily},
+      {.name = "hidden, its own day, 20",
+       .cause = Cause::kHiddenDaily,
+       .processes = 20},
+      {.name = "hidden, own day, rho .3",
+       .cause = Cause::kHiddenDaily,
+       .noise_rho = 0.3},
+      {.name = "hidden day, live",
+       .cause = Cause::kHiddenDaily,
+       .requests_per_s = 2,
+       .bytes_per_request = 0.1e6,
+       .noise_bytes = 1e6},
+      {.name = "by time", .cause = Cause::kPerTime},
+      {.name = "by time, saw", .cause = Cause::kPerTime, .base = Base::kSaw},
+      {.name = "by time, cache",
+       .cause = Cause::kPerTime,
+       .base = Base::kCache},
+  };
+  const std::vector<Cell> live = {
+      {.name = "live 1 h, city",
+       .hours = 1,
+       .memory_every_s = 30,
+       .counts_every_s = 15,
+       .requests_per_s = 2,
+       .bytes_per_request = 50e3,
+       .noise_bytes = 1e6,
+       .noise_rho = 0},
+      {.name = "live 1 h, pair",
+       .cause = Cause::kPair,
+       .hours = 1,
+       .memory_every_s = 30,
+       .counts_every_s = 15,
+       .requests_per_s = 4,
+       .bytes_per_request = 1.6e6,
+       .noise_bytes = 1e6,
+       .noise_rho = 0},
+      {.name = "live 1 h, pair, 2 procs",
+       .cause = Cause::kPair,
+       .processes = 2,
+       .hours = 1,
+       .memory_every_s = 30,
+       .counts_every_s = 15,
+       .requests_per_s = 4,
+       .bytes_per_request = 1.6e6,
+       .noise_bytes = 1e6,
+       .noise_rho = 0},
+      {.name = "live 20 min, pair, 2 procs",
+       .cause = Cause::kPair,
+       .processes = 2,
+       .hours = 0.34,
+       .memory_every_s = 30,
+       .counts_every_s = 15,
+       .requests_per_s = 4,
+       .bytes_per_request = 1.6e6,
+       .noise_bytes = 1e6,
+       .noise_rho = 0},
+      {.name = "live 1 h, VIF 100",
+       .vif = 100,
+       .hours = 1,
+       .memory_every_s = 30,
+       .counts_every_s = 15,
+       .requests_per_s = 2,
+       .bytes_per_request = 50e3,
+       .noise_bytes = 1e6,
+       .noise_rho = 0},
+      {.name = "live 6 h, hidden day",
+       .cause = Cause::kHiddenDaily,
+       .hours = 6,
+       .memory_every_s = 30,
+       .counts_every_s = 15,
+       .requests_per_s = 2,
+       .bytes_per_request = 50e3,
+       .noise_bytes = 1e6,
+       .noise_rho = 0},
+      {.name = "live 1 h, by time",
+       .cause = Cause::kPerTime,
+       .hours = 1,
+       .memory_every_s = 30,
+       .counts_every_s = 15,
+       .requests_per_s = 2,
+       .bytes_per_request = 50e3,
+       .noise_bytes = 1e6,
+       .noise_rho = 0},
+  };
+  cells.insert(cells.end(), live.begin(), live.end());
+  return cells;
+}
+
+double Percent(int part, int whole) {
+  return whole == 0 ? std::nan("") : 100.0 * part / whole;
+}
+
+void Print(const Cell& cell, Tally t, double cpu_s) {
+  std::sort(t.errors.begin(), t.errors.end());
+  std::printf(
+      "%-28s %6.1f %6.1f %6.1f %6.1f %7.3f %6.1f %6.1f %7.1f\n", cell.name,
+      Percent(t.right, t.runs), Percent(t.alone, t.runs),
+      Percent(t.grouped, t.runs), Percent(t.silent, t.runs),
+      static_cast<double>(t.ghosts) / t.runs,
+      t.errors.empty() ? std::nan("") : 100 * t.errors[t.errors.size() / 2],
+      Percent(t.held, t.intervals), 1000 * cpu_s / t.runs);
+  std::fflush(stdout);
+}
+
+void PrintRun(uint64_t seed, const MadeTraffic& made, const Traffic& traffic) {
+  std::printf("  seed %llu truth", static_cast<unsigned long long>(seed));
+  for (const std::string& truth : made.truths) {
+    std::printf(" %s", truth.empty() ? "any" : truth.c_str());
+  }
+  std::printf(" %.3g:", made.bytes_per_request);
+  for (const TrafficCause& c : traffic.causes) {
+    std::printf(" %s%s %.3g [%.3g, %.3g] share %.2f vif %.1f placebo %.2f",
+                c.attributes.c_str(), c.joint ? " (joint)" : "",
+                c.bytes_per_request.value, c.bytes_per_request.lo,
+                c.bytes_per_request.hi, c.share, c.vif, c.placebo_share);
+    for (const auto& other : c.inseparable_from) {
+      std::printf(" ~%s", other.c_str());
+    }
+    std::printf(";");
+  }
+  std::printf(" %s\n", traffic.not_known.c_str());
+}
+
+// Two regions of which the first serves most of the leaking city's requests.
+std::vector<Cell> RegionCells() {
+  return {
+      {.name = "only the mix differs", .processes = 6, .regions = true},
+      {.name = "only the mix, 12 procs", .processes = 12, .regions = true},
+      {.name = "only the mix, live 1 h",
+       .processes = 6,
+       .hours = 1,
+       .memory_every_s = 30,
+       .counts_every_s = 15,
+       .requests_per_s = 2,
+       .bytes_per_request = 50e3,
+       .noise_bytes = 1e6,
+       .noise_rho = 0,
+       .regions = true},
+      {.name = "code twice as bad",
+       .processes = 6,
+       .regions = true,
+       .first_region = 2},
+      {.name = "twice as bad, live 1 h",
+       .processes = 6,
+       .hours = 1,
+       .memory_every_s = 30,
+       .counts_every_s = 15,
+       .requests_per_s = 2,
+       .bytes_per_request = 50e3,
+       .noise_bytes = 1e6,
+       .noise_rho = 0,
+       .regions = true,
+       .first_region = 2},
+      {.name = "city in one region",
+       .processes = 6,
+       .regions = true,
+       .city_in_one_region = true},
+      {.name = "in one region, twice",
+       .processes = 6,
+       .regions = true,
+       .first_region = 2,
+       .city_in_one_region = true},
+  };
+}
+
+struct RegionTally {
+  int runs = 0, in_all = 0, told = 0, equal = 0, worse = 0;
+  std::vector<double> ratios;
+};
+
+void AddRegions(const Cell& cell, const MadeTraffic& made, bool verbose,
+                RegionTally& tally) {
+  const Traffic traffic = collector::AttributeTraffic(made.processes, {});
+  const collector::GroupComparison c = collector::CompareGroups(
+      made.processes, made.regions, "first", "second", traffic.causes, {});
+  const double truth = made.expected_first / made.expected_second;
+  ++tally.runs;
+  tally.in_all += c.in_all.lo <= truth && truth <= c.in_all.hi;
+  tally.worse += c.worse_here;
+  if (verbose) {
+    std::printf("  in all %.2f [%.2f, %.2f] truth %.2f; %s %s\n",
+                c.in_all.value, c.in_all.lo, c.in_all.hi, truth,
+                traffic.causes.empty()
+                    ? "-"
+                    : traffic.causes.front().attributes.c_str(),
+                c.not_told.c_str());
+  }
+  if (!c.at_equal_mix) return;
+  ++tally.told;
+  tally.ratios.push_back(c.at_equal_mix->value);
+  tally.equal += c.at_equal_mix->lo <= cell.first_region &&
+                 cell.first_region <= c.at_equal_mix->hi;
+}
+
+void RunRegions(const Arguments& a) {
+  std::printf("\n%-28s %7s %7s %7s %7s %7s\n", "regions", "in all", "told",
+              "CI", "median", "worse");
+  for (const Cell& cell : RegionCells()) {
+    if (std::string(cell.name).find(a.only) == std::string::npos) continue;
+    RegionTally t;
+    for (int run = 0; run < a.runs; ++run) {
+      AddRegions(cell, MakeTraffic(cell, a.seed + static_cast<uint64_t>(run)),
+                 a.verbose, t);
+    }
+    std::sort(t.ratios.begin(), t.ratios.end());
+    std::printf("%-28s %7.1f %7.1f %7.1f %7.2f %7.1f\n", cell.name,
+                Percent(t.in_all, t.runs), Percent(t.told, t.runs),
+                Percent(t.equal, t.told),
+                t.ratios.empty() ? std::nan("") : t.ratios[t.ratios.size() / 2],
+                Percent(t.worse, t.runs));
+    std::fflush(stdout);
+  }
+}
+
+double CpuSeconds() {
+  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+int Run(const Arguments& a) {
+  std::printf("%-28s %6s %6s %6s %6s %7s %6s %6s %7s\n", "cell", "first",
+              "alone", "group", "silent", "ghosts", "error", "CI", "ms/run");
+  for (const Cell& cell : Cells()) {
+    if (std::string(cell.name).find(a.only) == std::string::npos) continue;
+    Tally tally;
+    double cpu = 0;
+    for (int run = 0; run < a.runs; ++run) {
+      const uint64_t seed = a.seed + static_cast<uint64_t>(run);
+      const MadeTraffic made = MakeTraffic(cell, seed);
+      const double before = CpuSeconds();
+      const Traffic traffic = collector::AttributeTraffic(made.processes, {});
+      cpu += CpuSeconds() - before;
+      Add(made, traffic, tally);
+      if (a.verbose) PrintRun(seed, made, traffic);
+    }
+    Print(cell, tally, cpu);
+  }
+  RunRegions(a);
+  return 0;
+}
+
+}  // namespace
+}  // namespace plimsoll::bench
+
+int main(int argc, char** argv) {
+  plimsoll::bench::Arguments a;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    const char* value = i + 1 < argc ? argv[i + 1] : "";
+    if (flag == "--seed") {
+      a.seed = std::strtoull(value, nullptr, 10), ++i;
+    } else if (flag == "--runs") {
+      a.runs = std::max(1, std::atoi(value)), ++i;
+    } else if (flag == "--only") {
+      a.only = value, ++i;
+    } else if (flag == "--verbose") {
+      a.verbose = true;
+    } else {
+      std::fprintf(stderr, "unknown flag %s\n", flag.c_str());
+      return 2;
+    }
+  }
+  return plimsoll::bench::Run(a);
+}

@@ -1,0 +1,167 @@
+#include "collector/core/cause.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "collector/core/incident_json.h"
+#include "collector/core/neighbours.h"
+#include "collector/core/page_text.h"
+#include "tests/unit/collector/core/fakes.h"
+#include "tests/unit/collector/core/memory_shapes.h"
+
+namespace plimsoll::collector {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr int64_t kSecondNs = 1'000'000'000;
+
+TEST(CollectorProblem, OnlyOfACollectorThatIsKnownToBeOff) {
+  EXPECT_EQ(CollectorProblem(0), "the collector is off (gc.disable())");
+  EXPECT_EQ(CollectorProblem(1), "");
+  EXPECT_EQ(CollectorProblem(std::nullopt), "");
+}
+
+Incident Growing(const std::string& type, double python) {
+  Incident i;
+  i.rule = "imminent";
+  i.workload = {"", "shop", "service", "orders"};
+  i.window_s = 200;
+  AffectedProcess p;
+  p.process = 7;
+  p.pid = 4711;
+  p.leaking = true;
+  i.processes = {p};
+  GrowingType t;
+  t.type = type;
+  t.objects_per_s = {10, 9, 11};
+  t.share = 0.8;
+  i.types = {t};
+  i.shares = {python, 0.02, 1 - python - 0.02};
+  return i;
+}
+
+TEST(ReadCollector, ReadsTheWorstProcess) {
+  FakeFleet fleet;
+  const int64_t now = kStartNs + 400 * kSecondNs;
+  for (int64_t t = kStartNs; t <= now; t += 10 * kSecondNs) {
+    fleet.Put(7, {"gc_enabled", ""}, t, t < now - kSecondNs ? 1 : 0);
+  }
+  Incident i = Growing("psycopg2.extras.DictCursor", 0.9);
+  ASSERT_TRUE(ReadCollector(fleet, now, i).ok());
+  EXPECT_EQ(i.collector_problem, "the collector is off (gc.disable())");
+  i.processes[0].process = 8;  // of which nothing is known
+  ASSERT_TRUE(ReadCollector(fleet, now, i).ok());
+  EXPECT_EQ(i.collector_problem, "");
+}
+
+TEST(RefinedCause, IsThatOfTheSharesWhereTheCollectorWorks) {
+  const CauseThresholds t;
+  EXPECT_EQ(RefinedCause(Growing("app.Order", 0.9), t), Verdict::kPythonObject);
+  EXPECT_EQ(RefinedCause(Growing("app.Order", 0.3), t), Verdict::kMixed);
+}
+
+TEST(RefinedCause, IsUnreachableWhereNothingCollectsWhatMayBeInCycles) {
+  const CauseThresholds t;
+  Incident i = Growing("psycopg2.extras.DictCursor", 0.9);
+  i.collector_problem = "the collector is off (gc.disable())";
+  EXPECT_EQ(RefinedCause(i, t), Verdict::kUnreachable);
+  // Strings are in no cycle: the collector would not free them either.
+  i.types[0].type = "str";
+  EXPECT_EQ(RefinedCause(i, t), Verdict::kPythonObject);
+  i.types.clear();
+  EXPECT_EQ(RefinedCause(i, t), Verdict::kPythonObject);
+}
+
+TEST(RefinedCause, ThePageSaysWhyItStaysAndWhatWasNotLookedAt) {
+  Incident i = Growing("psycopg2.extras.DictCursor", 0.9);
+  i.collector_problem = "the collector is off (gc.disable())";
+  i.cause = RefinedCause(i, {});
+  EXPECT_THAT(WritePage(i, "http://c").what,
+              HasSubstr("garbage that is not collected: the collector is off "
+                        "(gc.disable()), so cycles of it stay (whether "
+                        "something else holds it was not followed)"));
+}
+
+// Incident 3: until references are followed, objects of a module in C are not
+// said to be alive.
+TEST(RefinedCause, ObjectsOfAModuleInCMayBeLostReferences) {
+  Incident i = Growing("multidict._multidict.CIMultiDict", 0.9);
+  EXPECT_EQ(ExtensionModule(i), "multidict._multidict");
+  i.cause = RefinedCause(i, {});
+  EXPECT_EQ(i.cause, Verdict::kMixed);
+  EXPECT_THAT(WritePage(i, "http://c").what,
+              HasSubstr("made in C by multidict._multidict, whether anything "
+                        "refers to them was not followed"));
+  for (const char* type : {"app.Order", "app.models._Row", "_io.BytesIO", "str",
+                           "__main__.Thing", "app._private", "a.__x.Y"}) {
+    i.types[0].type = type;
+    EXPECT_EQ(ExtensionModule(i), "") << type;
+  }
+}
+
+// A management command that somebody started has no requests to blame, no
+// service to be taken out of and no region to compare.
+TEST(ByHand, ThePageOfACommandSaysSo) {
+  Incident i = Growing("_io.BytesIO", 0.9);
+  i.cause = Verdict::kPythonObject;
+  i.processes[0].by_hand = "on a terminal";
+  i.processes[0].node = "web-3";
+  i.regions = {RegionGrowth{"", 1, 1, {1, 1, 1}, {}}};
+  const PageText page = WritePage(i, "http://c");
+  EXPECT_EQ(page.traffic,
+            "no requests: it counts none, and was started by hand");
+  EXPECT_EQ(page.where, "started by hand on a terminal on node web-3");
+  EXPECT_THAT(page.do_now, StartsWith("freeze pid 4711 on web-3 (kill -STOP"));
+}
+
+// Where no limit is set the node dies, and its other processes with it.
+TEST(Neighbours, TheOneThatEatsTheNodeIsNamedAmongTheOthers) {
+  FakeFleet fleet;
+  const int64_t now = kStartNs + 100 * kSecondNs;
+  const auto add = [&](ProcessKey key, const std::string& name, double mib,
+                       const std::string& agent, bool exited = false) {
+    ProcessInfo info;
+    info.key = key;
+    info.pid = static_cast<int32_t>(100 + key);
+    info.workload.name = name;
+    info.agent_id = agent;
+    Observation o;
+    o.time_ns = now - 5 * kSecondNs;
+    o.anon_bytes = mib * kMiB;
+    fleet.Add(info, o);
+    fleet.processes[key].exited = exited;
+  };
+  add(7, "catalogue-publish_pictures", 381, "a");
+  add(8, "gateway", 120, "a");
+  add(9, "orders", 90.1, "a");
+  add(10, "cron", 2, "a");
+  add(11, "ended", 900, "a", true);
+  add(12, "elsewhere", 900, "b");
+  Incident i = Growing("_io.BytesIO", 0.9);
+  ASSERT_TRUE(ReadNeighbours(fleet, now, i).ok());
+  EXPECT_TRUE(i.neighbours.empty()) << "a limit is set";
+  i.limit_of_node = true;
+  ASSERT_TRUE(ReadNeighbours(fleet, now, i).ok());
+  EXPECT_EQ(
+      NeighbourWords(i),
+      "the largest of 4 Python processes there: 381 MiB (then gateway 120 "
+      "MiB, orders 90.1 MiB)");
+  EXPECT_EQ(DecodeIncident(EncodeIncident(i))->neighbours, i.neighbours);
+  i.processes[0].process = 9;
+  ASSERT_TRUE(ReadNeighbours(fleet, now, i).ok());
+  EXPECT_THAT(NeighbourWords(i), StartsWith("number 3 of 4 Python processes"));
+}
+
+TEST(ByHand, AServiceWithoutCountersIsNotSaidToHaveNoRequests) {
+  Incident i = Growing("app.Order", 0.9);
+  EXPECT_THAT(WritePage(i, "http://c").traffic, StartsWith("not known yet"));
+  i.processes[0].by_hand = "inside a running container";
+  i.traffic.looks = 40;
+  i.traffic.not_known = "no attribute's requests explain the growth";
+  EXPECT_THAT(WritePage(i, "http://c").traffic, StartsWith("not known yet"));
+}
+
+}  // namespace
+}  // namespace plimsoll::collector
