@@ -15,25 +15,14 @@
 #include <string_view>
 #include <vector>
 
+#include "plimsoll/base/metric_text.h"
+
 namespace plimsoll::collector {
 
-inline constexpr size_t kLongestMetricLine = 64 << 10;
-
-struct MetricLabel {
-  std::string name, value;
-};
-
-// The part of a line up to its value, taken apart.
-struct MetricName {
-  std::string name;
-  std::vector<MetricLabel> labels;
-  // "" when there is none of that name.
-  std::string_view Label(std::string_view label) const;
-};
-
-// False when `series` is no "name" or "name{labels}"; `why` then says so.
-bool ParseMetricName(std::string_view series, MetricName& out,
-                     std::string_view& why);
+// What it is made of is the same text that a process shows of itself.
+using plimsoll::kLongestMetricLine;
+using plimsoll::MetricName;
+using plimsoll::ParseMetricName;
 
 // One sample, its series not yet taken apart: the text is its identity, and
 // most lines are of a series that was seen before.
