@@ -44,6 +44,12 @@ absl::Status DecodeRequests(const v1::RequestCounts& requests,
                             NodeSnapshot* out) {
   PLIMSOLL_ASSIGN_OR_RETURN(std::string json,
                             RequestsDocument(requests, strings));
+  // Shown with the reason, but not counted.
+  if (!requests.reliable()) {
+    out->latest.push_back(
+        {"requests", out->boottime_ns, out->boottime_ns, std::move(json)});
+    return absl::OkStatus();
+  }
   std::string_view primary;
   bool any = false;
   for (const v1::RequestCount& count : requests.counts()) {

@@ -58,6 +58,28 @@ TEST(BatchDecoder, GoldenBatchOfEveryTier) {
             "prod/routing/Deployment/routing-api");
 }
 
+// Counts that jump between the workers of a service are shown with the reason,
+// and enter no figure.
+TEST(BatchDecoder, UnreliableRequestsAreShownButNotCounted) {
+  v1::Batch golden = GoldenBatch(3);
+  auto* requests = golden.mutable_snapshots(0)->mutable_requests();
+  requests->set_reliable(false);
+  requests->set_unreliable_reason("several processes answer in turn");
+  auto batch = DecodeBatch(Encode(golden));
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  const NodeSnapshot& snapshot = batch->snapshots.at(0);
+  for (const auto& value : snapshot.values) {
+    EXPECT_THAT(std::string(value.metric),
+                ::testing::Not(::testing::HasSubstr("request")));
+  }
+  bool shown = false;
+  for (const auto& latest : snapshot.latest) {
+    if (latest.kind != "requests") continue;
+    shown = latest.json.find("several processes answer") != std::string::npos;
+  }
+  EXPECT_TRUE(shown);
+}
+
 struct BadPart {
   const char* name;
   std::function<void(v1::Batch*)> spoil;
