@@ -20,6 +20,7 @@
 #include "agent/core/ports.h"
 #include "agent/core/probe_port.h"
 #include "agent/core/report.h"
+#include "agent/core/request_port.h"
 #include "agent/discovery.h"
 #include "agent/process_table.h"
 #include "agent/procfs/cgroup_reader.h"
@@ -33,6 +34,7 @@ struct AgentPorts {
   core::ProbePort* probes = nullptr;  // null: none, and no_probes says why
   std::string no_probes;
   const core::PodDirectory* pods = nullptr;  // null: no cluster is known
+  core::RequestPort* requests = nullptr;     // null: files are read only
   core::Clock* clock = nullptr;
   core::Timers* timers = nullptr;
   // CPU time of the agent and its inspector so far.

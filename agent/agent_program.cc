@@ -22,6 +22,7 @@
 #include "agent/inspector/inspector_client.h"
 #include "agent/kube/pod_watch.h"
 #include "agent/metrics_server.h"
+#include "agent/request_worker.h"
 #include "agent/self_metrics.h"
 #include "plimsoll/base/status_macros.h"
 
@@ -35,6 +36,8 @@ constexpr int64_t kPublishNs = 2 * kNsPerSecond;
 // Lifecycle events are taken together: a node that builds or runs cron jobs
 // starts hundreds of programs a second, and none needs to be known at once.
 constexpr int64_t kLifecycleRestNs = kNsPerSecond / 5;
+// Of the agent's CPU budget: for asking processes for their request counters.
+constexpr double kRequestsShare = 0.2;
 constexpr auto kDrainTimeout = std::chrono::seconds(2);
 
 class LoopTimers final : public core::Timers {
@@ -90,6 +93,7 @@ class AgentProgram {
   uint64_t lifecycle_lost_ = 0;
   kube::PodCache pods_;
   std::unique_ptr<kube::PodWatch> pod_watch_;
+  std::unique_ptr<RequestWorker> requests_;
   std::unique_ptr<Agent> agent_;
   std::unique_ptr<MetricsServer> metrics_;
 };
@@ -265,6 +269,12 @@ absl::Status AgentProgram::StartAgent() {
   ports.probes = probes_ ? &*probes_ : nullptr;
   ports.no_probes = no_probes_;
   ports.pods = pod_watch_ ? &pods_ : nullptr;
+  requests_ = std::make_unique<RequestWorker>(
+      proc_,
+      workload::RequestFilter{config_.request_labels, config_.request_metrics},
+      config_.cpu_budget * kRequestsShare,
+      [this](std::function<void()> work) { loop_->Post(std::move(work)); });
+  ports.requests = requests_.get();
   ports.clock = &clock_;
   ports.timers = &*timers_;
   ports.cpu_ns = [this] { return CpuNs(InspectorPid()); };

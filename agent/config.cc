@@ -115,6 +115,18 @@ absl::Status SetBool(const std::string& text, bool& out) {
   return absl::OkStatus();
 }
 
+template <typename Rule>
+absl::Status SetRules(const std::vector<std::string>& texts,
+                      absl::StatusOr<Rule> (*parse)(std::string_view),
+                      std::vector<Rule>& out) {
+  out.clear();
+  for (const std::string& text : texts) {
+    PLIMSOLL_ASSIGN_OR_RETURN(Rule rule, parse(text));
+    out.push_back(std::move(rule));
+  }
+  return absl::OkStatus();
+}
+
 constexpr int64_t kMinPeriodNs = 100'000'000;
 constexpr int64_t kMinSpoolBytes = 1 << 20;
 
@@ -159,13 +171,7 @@ const Key kKeys[] = {
     {"docker_dir", false, nullptr, &Config::docker_dir},
     {"workload_rules", true,
      [](Config& c, const auto& v) {
-       c.workload_rules.clear();
-       for (const std::string& text : v) {
-         auto rule = procfs::ParseWorkloadRule(text);
-         if (!rule.ok()) return rule.status();
-         c.workload_rules.push_back(*std::move(rule));
-       }
-       return absl::OkStatus();
+       return SetRules(v, procfs::ParseWorkloadRule, c.workload_rules);
      }},
     {"memory_period", false,
      [](Config& c, const auto& v) {
@@ -210,6 +216,12 @@ const Key kKeys[] = {
        c.request_metrics = v;
        return absl::OkStatus();
      }},
+    {"request_rules", true,
+     [](Config& c, const auto& v) {
+       return SetRules(v, procfs::ParseRequestRule, c.request_rules);
+     }},
+    {"scrape_pods", false,
+     [](Config& c, const auto& v) { return SetBool(v[0], c.scrape_pods); }},
 };
 
 size_t EditDistance(std::string_view a, std::string_view b) {

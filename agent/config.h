@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/procfs/request_rule.h"
 #include "agent/procfs/workload_rule.h"
 
 namespace plimsoll::agent {
@@ -47,6 +48,11 @@ struct Config {
   std::vector<std::string> request_labels = {"city", "outcome", "endpoint",
                                              "method", "status"};
   std::vector<std::string> request_metrics;  // empty: *requests(_total)
+  // Whether pods that ask for it by prometheus.io/scrape are asked for their
+  // request counters, and where else they may be asked for: the first that
+  // fits.
+  bool scrape_pods = true;
+  std::vector<procfs::RequestRule> request_rules;
 };
 
 // An environment look-up; nullopt when the variable is not set.

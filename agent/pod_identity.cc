@@ -50,6 +50,7 @@ bool AskForPod(const core::PodDirectory& pods, WatchedProcess& process) {
   const std::optional<core::PodIdentity> pod =
       pods.Find(names.container_id, names.pod_uid);
   if (!pod) return changed;
+  process.scrape = pod->scrape;
   // The containers of a pod that has just started are told some time later.
   process.pod_known = !pod->container.empty();
   return ApplyPod(*pod, description) || changed;

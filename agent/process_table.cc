@@ -13,10 +13,6 @@ namespace {
 
 using core::Tier;
 
-constexpr int64_t kNsPerSecond = 1'000'000'000;
-// How often the mappings of a process without request files are read again.
-constexpr int64_t kRequestScanNs = 60 * kNsPerSecond;
-
 void AddPauses(const std::vector<core::GcPauses>& from,
                std::vector<core::GcPauses>& to) {
   to.resize(std::max(to.size(), from.size()));
@@ -40,7 +36,8 @@ std::string NotProbed(const std::string& reason) {
 ProcessTable::ProcessTable(const Config& config, procfs::ProcRoot proc,
                            procfs::CgroupReader cgroups,
                            core::ProbePort* probes, std::string no_probes,
-                           const core::PodDirectory* pods, core::Clock* clock,
+                           const core::PodDirectory* pods,
+                           core::RequestPort* requests, core::Clock* clock,
                            int64_t ticks_per_second)
     : config_(config),
       proc_(std::move(proc)),
@@ -50,7 +47,7 @@ ProcessTable::ProcessTable(const Config& config, procfs::ProcRoot proc,
       pods_(pods),
       clock_(clock),
       ticks_per_second_(ticks_per_second),
-      requests_({config.request_labels, config.request_metrics}) {}
+      requests_(config, proc_, requests, clock, ticks_per_second) {}
 
 void ProcessTable::Add(const core::ProcessId& id,
                        absl::StatusOr<core::PythonProcess> python) {
@@ -154,6 +151,7 @@ void ProcessTable::Remove(const core::ProcessId& id) {
   if (it == processes_.end()) return;
   WatchedProcess& process = it->second;
   if (probes_ != nullptr) probes_->Detach(id);
+  requests_.Forget(id);
   // The last that was measured: the kernel has nothing more to tell.
   process.memory = process.last_memory.value_or(core::MemorySample());
   process.memory->exited = true;
@@ -236,7 +234,7 @@ core::Snapshot ProcessTable::TakeSnapshot(const core::ProcessId& id,
   snapshot.census_headers_only = process.census_headers_only;
   if (!exited) {
     CollectTier1(id, process, snapshot);
-    ReadRequests(id, process, snapshot);
+    requests_.Look(id, process, snapshot);
   }
   snapshot.losses = std::exchange(process.losses, {});
   if (std::exchange(process.tiers_changed, false)) {
@@ -280,39 +278,12 @@ void ProcessTable::CollectTier1(const core::ProcessId& id,
   snapshot.gc->pauses = std::exchange(process.pauses, {});
 }
 
-void ProcessTable::ReadRequests(const core::ProcessId& id,
-                                WatchedProcess& process,
-                                core::Snapshot& snapshot) {
-  int64_t now = clock_->BoottimeNs();
-  if (process.request_files.empty() && now >= process.next_request_scan_ns) {
-    process.next_request_scan_ns = now + kRequestScanNs;
-    if (auto maps = proc_.ReadMaps(id.pid); maps.ok()) {
-      process.request_files = workload::MappedDatabases(*maps);
-    }
-  }
-  int64_t bad_files = 0;
-  auto requests = requests_.Read(
-      {process.description.namespace_pid, proc_.PathOf(id.pid, "root"),
-       process.multiprocess_directory, process.request_files},
-      &bad_files);
-  if (bad_files > 0) process.losses["bad_request_file"] += bad_files;
-  if (!requests.ok()) {
-    process.request_files.clear();
-    const bool unknown = absl::IsNotFound(requests.status()) &&
-                         !process.environment_refusal.empty();
-    process.SetTier(Tier::kRequests, false,
-                    unknown ? process.environment_refusal
-                            : std::string(requests.status().message()),
-                    "");
-    return;
-  }
-  if (requests->other_count > 0) ++process.losses["label_limit"];
-  snapshot.requests = *std::move(requests);
-  process.SetTier(Tier::kRequests, true, "", snapshot.requests->source);
-}
-
 std::vector<core::Snapshot> ProcessTable::TakeSnapshots() {
-  std::vector<core::Snapshot> snapshots = std::exchange(ended_, {});
+  // In order of time: a process may have answered before it ended.
+  std::vector<core::Snapshot> snapshots = requests_.TakeAnswers();
+  for (core::Snapshot& ended : std::exchange(ended_, {})) {
+    snapshots.push_back(std::move(ended));
+  }
   for (auto& [id, process] : processes_) {
     snapshots.push_back(TakeSnapshot(id, process, false));
   }

@@ -17,21 +17,24 @@
 #include "agent/core/ports.h"
 #include "agent/core/probe_port.h"
 #include "agent/core/report.h"
+#include "agent/core/request_port.h"
 #include "agent/procfs/cgroup_reader.h"
 #include "agent/procfs/proc_root.h"
+#include "agent/request_sources.h"
 #include "agent/watched_process.h"
-#include "agent/workload/request_reader.h"
 
 namespace plimsoll::agent {
 
 class ProcessTable {
  public:
   // `probes` is null where BPF is not available; `no_probes` then says why.
-  // `pods` is null where no cluster is known.
+  // `pods` is null where no cluster is known, `requests` where nothing is
+  // asked.
   ProcessTable(const Config& config, procfs::ProcRoot proc,
                procfs::CgroupReader cgroups, core::ProbePort* probes,
                std::string no_probes, const core::PodDirectory* pods,
-               core::Clock* clock, int64_t ticks_per_second);
+               core::RequestPort* requests, core::Clock* clock,
+               int64_t ticks_per_second);
 
   void Add(const core::ProcessId& id,
            absl::StatusOr<core::PythonProcess> python);
@@ -69,8 +72,6 @@ class ProcessTable {
   bool SampleOne(const core::ProcessId& id, WatchedProcess& process);
   core::Snapshot TakeSnapshot(const core::ProcessId& id,
                               WatchedProcess& process, bool exited);
-  void ReadRequests(const core::ProcessId& id, WatchedProcess& process,
-                    core::Snapshot& snapshot);
   static void TellTier1(const core::Tier1Sample& sample,
                         WatchedProcess& process);
   void CollectTier1(const core::ProcessId& id, WatchedProcess& process,
@@ -85,7 +86,7 @@ class ProcessTable {
   uint64_t pods_generation_ = 0;
   core::Clock* const clock_;
   const int64_t ticks_per_second_;
-  workload::RequestReader requests_;
+  RequestSources requests_;
   std::map<core::ProcessId, WatchedProcess> processes_;
   // Of this round of samples: processes of one pod share their cgroup's files.
   std::map<std::string, std::optional<core::CgroupMemory>> round_cgroups_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/core/census_schedule.h"
+#include "agent/core/pod_directory.h"
 #include "agent/core/process.h"
 #include "agent/core/python_layout.h"
 #include "agent/core/snapshot.h"
@@ -23,6 +24,7 @@ struct WatchedProcess {
   procfs::CgroupMembership cgroup;
   procfs::CgroupNames cgroup_names;
   bool pod_known = false;  // the cluster said all of it
+  core::PodScrape scrape;  // of its pod
   // PROMETHEUS_MULTIPROC_DIR of its environment; "" when not set.
   std::string multiprocess_directory;
   std::string environment_refusal;         // why it is not known; "": it is

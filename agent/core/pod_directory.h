@@ -10,6 +10,16 @@
 
 namespace plimsoll::core {
 
+// What a pod's annotations ask of whoever collects metrics, as written there:
+// prometheus.io/scrape, scheme, port and path. "" each where there is none.
+struct PodScrape {
+  bool asked = false;  // scrape is "true"
+  std::string scheme;
+  std::string port;
+  std::string path;
+  std::string pod_ip;  // status.podIP
+};
+
 // "" each where the cluster does not say.
 struct PodIdentity {
   std::string ns;
@@ -22,6 +32,7 @@ struct PodIdentity {
   std::string version_source;  // "label" or "image"
   std::string image_digest;    // sha256:...
   std::string owner;           // annotation plimsoll.io/owner, else label team
+  PodScrape scrape{};
 };
 
 // Any thread may call it.

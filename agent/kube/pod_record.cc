@@ -182,6 +182,16 @@ void UseTagsOfSpec(const json& specs, std::vector<ContainerRecord>& out) {
   }
 }
 
+core::PodScrape ScrapeOf(const json& annotations, const json& status) {
+  core::PodScrape scrape;
+  scrape.asked = Text(annotations, "prometheus.io/scrape") == "true";
+  scrape.scheme = Clean(Text(annotations, "prometheus.io/scheme"));
+  scrape.port = Clean(Text(annotations, "prometheus.io/port"));
+  scrape.path = Clean(Text(annotations, "prometheus.io/path"));
+  scrape.pod_ip = Clean(Text(status, "podIP"));
+  return scrape;
+}
+
 }  // namespace
 
 std::optional<PodRecord> ParsePod(const json& pod) {
@@ -206,6 +216,7 @@ std::optional<PodRecord> ParsePod(const json& pod) {
   for (const char* label : {"plimsoll.io/owner", "owner", "team"}) {
     if (identity.owner.empty()) identity.owner = Clean(Text(labels, label));
   }
+  identity.scrape = ScrapeOf(annotations, status);
   for (const char* list : {"containerStatuses", "initContainerStatuses",
                            "ephemeralContainerStatuses"}) {
     AddContainers(Member(status, list), record.containers);

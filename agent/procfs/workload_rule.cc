@@ -3,17 +3,12 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <array>
 
 #include "agent/procfs/text.h"
 
 namespace plimsoll::procfs {
 namespace {
 
-constexpr std::array<std::string_view, 4> kFields = {"command", "unit",
-                                                     "cgroup", "container"};
-constexpr std::array<std::string_view, 5> kKeys = {
-    "name", "namespace", "version", "owner", "region"};
 constexpr std::string_view kArrow = "->";
 
 std::string FieldOf(std::string_view field, const CgroupNames& names,
@@ -33,18 +28,8 @@ std::string& ValueOf(std::string_view key,
   return description.region;
 }
 
-bool Fits(const WorkloadRule& rule, const CgroupNames& names,
-          const core::ProcessDescription& description) {
-  return std::all_of(
-      rule.conditions.begin(), rule.conditions.end(), [&](const auto& c) {
-        const std::string text = FieldOf(c.first, names, description);
-        return ::fnmatch(c.second.c_str(), text.c_str(), 0) == 0;
-      });
-}
-
-template <size_t N>
 absl::Status ParseWords(std::string_view text,
-                        const std::array<std::string_view, N>& known,
+                        const std::vector<std::string_view>& known,
                         std::vector<std::pair<std::string, std::string>>& out) {
   for (std::string_view word = NextField(text); !word.empty();
        word = NextField(text)) {
@@ -69,18 +54,28 @@ absl::Status ParseWords(std::string_view text,
 
 }  // namespace
 
-absl::StatusOr<WorkloadRule> ParseWorkloadRule(std::string_view text) {
+bool FitsConditions(const RuleConditions& conditions, const CgroupNames& names,
+                    const core::ProcessDescription& description) {
+  return std::all_of(conditions.begin(), conditions.end(), [&](const auto& c) {
+    const std::string text = FieldOf(c.first, names, description);
+    return ::fnmatch(c.second.c_str(), text.c_str(), 0) == 0;
+  });
+}
+
+absl::StatusOr<RuleSides> ParseRuleSides(
+    std::string_view text, const std::vector<std::string_view>& keys,
+    std::string_view example) {
   const size_t arrow = text.find(kArrow);
   if (arrow == std::string_view::npos) {
-    return absl::InvalidArgumentError(
-        "\"" + std::string(text) +
-        "\" is not like unit=orders-*.service -> name=orders");
+    return absl::InvalidArgumentError("\"" + std::string(text) +
+                                      "\" is not like " + std::string(example));
   }
-  WorkloadRule rule;
+  RuleSides rule;
   absl::Status status =
-      ParseWords(text.substr(0, arrow), kFields, rule.conditions);
+      ParseWords(text.substr(0, arrow),
+                 {"command", "unit", "cgroup", "container"}, rule.conditions);
   if (status.ok()) {
-    status = ParseWords(text.substr(arrow + kArrow.size()), kKeys, rule.values);
+    status = ParseWords(text.substr(arrow + kArrow.size()), keys, rule.values);
   }
   if (!status.ok()) return status;
   if (rule.conditions.empty() || rule.values.empty()) {
@@ -90,13 +85,19 @@ absl::StatusOr<WorkloadRule> ParseWorkloadRule(std::string_view text) {
   return rule;
 }
 
+absl::StatusOr<WorkloadRule> ParseWorkloadRule(std::string_view text) {
+  return ParseRuleSides(text,
+                        {"name", "namespace", "version", "owner", "region"},
+                        "unit=orders-*.service -> name=orders");
+}
+
 bool ApplyWorkloadRules(const std::vector<WorkloadRule>& rules,
                         const CgroupNames& names,
                         core::ProcessDescription& description) {
-  const auto rule = std::find_if(rules.begin(), rules.end(),
-                                 [&](const WorkloadRule& candidate) {
-                                   return Fits(candidate, names, description);
-                                 });
+  const auto rule = std::find_if(
+      rules.begin(), rules.end(), [&](const WorkloadRule& candidate) {
+        return FitsConditions(candidate.conditions, names, description);
+      });
   if (rule == rules.end()) return false;
   for (const auto& [key, value] : rule->values) {
     ValueOf(key, description) = value;

@@ -22,10 +22,23 @@
 
 namespace plimsoll::procfs {
 
-struct WorkloadRule {
-  std::vector<std::pair<std::string, std::string>> conditions;  // FIELD, GLOB
-  std::vector<std::pair<std::string, std::string>> values;      // KEY, VALUE
+using RuleConditions =
+    std::vector<std::pair<std::string, std::string>>;  // FIELD, GLOB
+
+// What any rule is written as: these parts are shared with RequestRule.
+struct RuleSides {
+  RuleConditions conditions;
+  std::vector<std::pair<std::string, std::string>> values;  // KEY, VALUE
 };
+// `keys` are those that the right side may have, `example` is shown where there
+// is no arrow. kInvalidArgument says which word is wrong, and what is known.
+absl::StatusOr<RuleSides> ParseRuleSides(
+    std::string_view text, const std::vector<std::string_view>& keys,
+    std::string_view example);
+bool FitsConditions(const RuleConditions& conditions, const CgroupNames& names,
+                    const core::ProcessDescription& description);
+
+using WorkloadRule = RuleSides;
 
 // kInvalidArgument says which word is wrong, and what is known.
 absl::StatusOr<WorkloadRule> ParseWorkloadRule(std::string_view text);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -18,13 +19,18 @@
 
 namespace plimsoll {
 
-// For reading, without waiting for a FIFO's other end.
+// For reading, without waiting for a FIFO's other end; O_PATH as `mode` names
+// what is there without opening it, such as a socket.
 inline absl::StatusOr<UniqueFd> OpenInRoot(const std::string& root,
-                                           const std::string& path) {
+                                           const std::string& path,
+                                           int mode = O_RDONLY) {
   UniqueFd directory(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory.valid()) return absl::ErrnoToStatus(errno, "open " + root);
   open_how how{};
-  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  // openat2 takes no more than this beside O_PATH.
+  how.flags = static_cast<uint64_t>(mode == O_PATH ? O_PATH | O_CLOEXEC
+                                                   : mode | O_CLOEXEC |
+                                                         O_NONBLOCK | O_NOCTTY);
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   long fd =
       ::syscall(SYS_openat2, directory.get(), path.c_str(), &how, sizeof(how));

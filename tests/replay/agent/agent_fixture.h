@@ -66,6 +66,7 @@ class AgentTest : public ::testing::Test {
     ports.probes = probes;
     ports.no_probes = "BPF is off";
     ports.pods = pods_;
+    ports.requests = requests_;
     ports.clock = &time_;
     ports.timers = &time_;
     ports.cpu_ns = [this] {
@@ -113,6 +114,7 @@ class AgentTest : public ::testing::Test {
   int64_t cpu_ns_ = 0;
   int64_t census_cost_ns_ = 0;
   const core::PodDirectory* pods_ = nullptr;
+  core::RequestPort* requests_ = nullptr;
   std::function<void()> waiting_events_;  // what the kernel's ring holds
   std::vector<core::NodeReport> reports_;
   std::vector<core::CommandResult> results_;

@@ -48,6 +48,24 @@ TEST(ConfigTest, FileThenEnvironment) {
   EXPECT_THAT(config->request_metrics, ElementsAre("x_total", "y_total"));
 }
 
+TEST(ConfigTest, WhereRequestCountersMayBeAskedFor) {
+  auto config = Parse("");
+  EXPECT_TRUE(config->scrape_pods);
+  EXPECT_TRUE(config->request_rules.empty());
+  config = Parse(
+      "scrape_pods: false\nrequest_rules:\n"
+      "  - unit=orders.service -> metrics=8000/metrics\n"
+      "  - command=uwsgi* -> uwsgi=127.0.0.1:1717\n");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_FALSE(config->scrape_pods);
+  ASSERT_EQ(config->request_rules.size(), 2u);
+  EXPECT_EQ(config->request_rules[0].metrics->port, 8000);
+  EXPECT_EQ(config->request_rules[1].uwsgi, "127.0.0.1:1717");
+  config = Parse("request_rules: [unit=a -> metrics=x]\n");
+  EXPECT_THAT(std::string(config.status().message()),
+              HasSubstr("agent.yaml: request_rules: no port of metrics"));
+}
+
 TEST(ConfigTest, UnknownKeyNamesTheNearest) {
   auto config = Parse("memory_perod: 10s\n");
   ASSERT_FALSE(config.ok());

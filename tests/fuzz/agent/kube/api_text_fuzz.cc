@@ -23,7 +23,8 @@ void Check(const plimsoll::kube::PodRecord& pod) {
     const plimsoll::core::PodIdentity in = IdentityIn(pod, &container);
     for (const std::string* name :
          {&in.ns, &in.pod, &in.container, &in.workload_kind, &in.workload_name,
-          &in.version, &in.image_digest, &in.owner}) {
+          &in.version, &in.image_digest, &in.owner, &in.scrape.scheme,
+          &in.scrape.port, &in.scrape.path, &in.scrape.pod_ip}) {
       Check(*name);
     }
   }

@@ -2,11 +2,14 @@
 // names, its arguments, its environment and its cgroup's path.
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "agent/procfs/cgroup_text.h"
 #include "agent/procfs/docker_container.h"
+#include "agent/procfs/listening_sockets.h"
 #include "agent/procfs/proc_text.h"
+#include "agent/procfs/request_rule.h"
 #include "agent/procfs/surroundings.h"
 #include "agent/procfs/workload_identity.h"
 #include "agent/procfs/workload_rule.h"
@@ -40,6 +43,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (auto rule = procfs::ParseWorkloadRule(text); rule.ok()) {
     core::ProcessDescription other = description;
     (void)procfs::ApplyWorkloadRules({*rule}, source.cgroup, other);
+  }
+  for (const procfs::ListeningSocket& socket : procfs::ParseTcpTable(text)) {
+    if (socket.port < 0 || socket.port > 65535 || socket.address.empty()) {
+      __builtin_trap();
+    }
+  }
+  (void)procfs::ParseSocketLink(text);
+  if (auto rule = procfs::ParseRequestRule(text); rule.ok()) {
+    (void)procfs::FindRequestRule({*rule}, source.cgroup, description);
+    // What is asked for stays in the first line of the request.
+    if (rule->metrics &&
+        rule->metrics->path.find_first_of("\r\n ") != std::string::npos) {
+      __builtin_trap();
+    }
   }
   // Nothing unbounded leaves the node.
   if (description.workload.name.size() > 256) __builtin_trap();

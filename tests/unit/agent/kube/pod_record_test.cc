@@ -66,6 +66,29 @@ TEST(PodRecordTest, OfADeployment) {
   EXPECT_EQ(in.owner, "payments");
 }
 
+TEST(PodRecordTest, WhatAnnotationsAskOfWhoeverCollectsMetrics) {
+  json pod = Pod();
+  EXPECT_FALSE(ParsePod(pod)->identity.scrape.asked);
+  pod["metadata"]["annotations"].update({{"prometheus.io/scrape", "true"},
+                                         {"prometheus.io/port", "8000"},
+                                         {"prometheus.io/path", "/m\r\n"},
+                                         {"prometheus.io/scheme", "https"}});
+  pod["status"]["podIP"] = "10.1.2.3";
+  const std::optional<PodRecord> record = ParsePod(pod);
+  ASSERT_TRUE(record.has_value());
+  const core::PodScrape scrape =
+      IdentityIn(*record, &record->containers.at(0)).scrape;
+  EXPECT_TRUE(scrape.asked);
+  EXPECT_EQ(scrape.scheme, "https");
+  EXPECT_EQ(scrape.port, "8000");
+  EXPECT_EQ(scrape.path, "/m__");
+  EXPECT_EQ(scrape.pod_ip, "10.1.2.3");
+  for (const json& value : {json("yes"), json(true), json(1), json()}) {
+    pod["metadata"]["annotations"]["prometheus.io/scrape"] = value;
+    EXPECT_FALSE(ParsePod(pod)->identity.scrape.asked) << value;
+  }
+}
+
 TEST(PodRecordTest, TheTagOfTheSpecIsTheVersionWhereNoLabelIs) {
   json pod = Pod();
   pod["metadata"]["labels"].erase("app.kubernetes.io/version");
