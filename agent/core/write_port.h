@@ -46,9 +46,9 @@ struct WriteWatch {
 };
 
 struct WriteReading {
-  uint64_t hits = 0;       // traps
-  uint64_t marks = 0;      // of them, those that are no mere use of the block
-  bool has_stack = false;  // the last mark was a birth, and has a stack
+  uint64_t hits = 0;         // traps
+  uint64_t marks = 0;        // of them, those that are no mere use of the block
+  bool has_stack = false;    // the last mark was a birth, and has a stack
   int64_t unwritten_ns = 0;  // since the last trap; 0: not known
 };
 

@@ -20,8 +20,8 @@ struct MeasuredGrowth {
   std::string model_limited;  // ProcessJudgement's
 };
 
-// Over the last `window_s` of the life `c`, one of so many that leak; nothing with
-// too few floors.
+// Over the last `window_s` of the life `c`, one of so many that leak; nothing
+// with too few floors.
 std::optional<MeasuredGrowth> MeasureGrowth(const JudgedLife& c,
                                             double window_s, size_t leaking);
 

@@ -71,6 +71,55 @@ void Add(const MadeTraffic& made, const Traffic& traffic, Tally& tally) {
       top.bytes_per_request.lo <= truth && truth <= top.bytes_per_request.hi;
 }
 
+// As the agent sees them: memory twice a minute, and live bytes.
+std::vector<Cell> LiveCells() {
+  std::vector<Cell> cells = {
+      {.name = "live 1 h, city",
+       .hours = 1,
+       .requests_per_s = 2,
+       .bytes_per_request = 50e3},
+      {.name = "live 1 h, pair",
+       .cause = Cause::kPair,
+       .hours = 1,
+       .requests_per_s = 4,
+       .bytes_per_request = 1.6e6},
+      {.name = "live 1 h, pair, 2 procs",
+       .cause = Cause::kPair,
+       .processes = 2,
+       .hours = 1,
+       .requests_per_s = 4,
+       .bytes_per_request = 1.6e6},
+      {.name = "live 20 min, pair, 2 procs",
+       .cause = Cause::kPair,
+       .processes = 2,
+       .hours = 0.34,
+       .requests_per_s = 4,
+       .bytes_per_request = 1.6e6},
+      {.name = "live 1 h, VIF 100",
+       .vif = 100,
+       .hours = 1,
+       .requests_per_s = 2,
+       .bytes_per_request = 50e3},
+      {.name = "live 6 h, hidden day",
+       .cause = Cause::kHiddenDaily,
+       .hours = 6,
+       .requests_per_s = 2,
+       .bytes_per_request = 50e3},
+      {.name = "live 1 h, by time",
+       .cause = Cause::kPerTime,
+       .hours = 1,
+       .requests_per_s = 2,
+       .bytes_per_request = 50e3},
+  };
+  for (Cell& cell : cells) {
+    cell.memory_every_s = 30;
+    cell.counts_every_s = 15;
+    cell.noise_bytes = 1e6;
+    cell.noise_rho = 0;
+  }
+  return cells;
+}
+
 std::vector<Cell> Cells() {
   std::vector<Cell> cells = {
       {.name = "5 procs, rho .9"},
@@ -119,72 +168,7 @@ std::vector<Cell> Cells() {
        .cause = Cause::kPerTime,
        .base = Base::kCache},
   };
-  const std::vector<Cell> live = {
-      {.name = "live 1 h, city",
-       .hours = 1,
-       .memory_every_s = 30,
-       .counts_every_s = 15,
-       .requests_per_s = 2,
-       .bytes_per_request = 50e3,
-       .noise_bytes = 1e6,
-       .noise_rho = 0},
-      {.name = "live 1 h, pair",
-       .cause = Cause::kPair,
-       .hours = 1,
-       .memory_every_s = 30,
-       .counts_every_s = 15,
-       .requests_per_s = 4,
-       .bytes_per_request = 1.6e6,
-       .noise_bytes = 1e6,
-       .noise_rho = 0},
-      {.name = "live 1 h, pair, 2 procs",
-       .cause = Cause::kPair,
-       .processes = 2,
-       .hours = 1,
-       .memory_every_s = 30,
-       .counts_every_s = 15,
-       .requests_per_s = 4,
-       .bytes_per_request = 1.6e6,
-       .noise_bytes = 1e6,
-       .noise_rho = 0},
-      {.name = "live 20 min, pair, 2 procs",
-       .cause = Cause::kPair,
-       .processes = 2,
-       .hours = 0.34,
-       .memory_every_s = 30,
-       .counts_every_s = 15,
-       .requests_per_s = 4,
-       .bytes_per_request = 1.6e6,
-       .noise_bytes = 1e6,
-       .noise_rho = 0},
-      {.name = "live 1 h, VIF 100",
-       .vif = 100,
-       .hours = 1,
-       .memory_every_s = 30,
-       .counts_every_s = 15,
-       .requests_per_s = 2,
-       .bytes_per_request = 50e3,
-       .noise_bytes = 1e6,
-       .noise_rho = 0},
-      {.name = "live 6 h, hidden day",
-       .cause = Cause::kHiddenDaily,
-       .hours = 6,
-       .memory_every_s = 30,
-       .counts_every_s = 15,
-       .requests_per_s = 2,
-       .bytes_per_request = 50e3,
-       .noise_bytes = 1e6,
-       .noise_rho = 0},
-      {.name = "live 1 h, by time",
-       .cause = Cause::kPerTime,
-       .hours = 1,
-       .memory_every_s = 30,
-       .counts_every_s = 15,
-       .requests_per_s = 2,
-       .bytes_per_request = 50e3,
-       .noise_bytes = 1e6,
-       .noise_rho = 0},
-  };
+  const std::vector<Cell> live = LiveCells();
   cells.insert(cells.end(), live.begin(), live.end());
   return cells;
 }

@@ -82,8 +82,8 @@ def application(environ, start):
     for (const auto& [pid, count] : answered_) {
       const auto end = std::chrono::steady_clock::now() + kDeadline;
       auto answer = Ask(pid, rule);
-      const auto counted = [&] {
-        return answer.ok() && answer->counts.counts.at(0).value == count;
+      const auto counted = [&answer, want = count] {
+        return answer.ok() && answer->counts.counts.at(0).value == want;
       };
       while (!counted() && std::chrono::steady_clock::now() < end) {
         answer = Ask(pid, rule);
