@@ -18,22 +18,16 @@ constexpr double kInStep = 0.08;
 // it owns, and fewer objects than this of the fastest type, is an onlooker.
 constexpr double kOnlookerShare = 0.02;
 constexpr double kOnlookerObjects = 0.01;
+// Of the growth: what rises steadily explains it; what grew in lumps is named.
+constexpr double kMostOfGrowth = 0.5, kMuchOfGrowth = 0.25;
 
-// Over all processes, of the types that rise in one of them at least: where a
-// type rests for a moment, the others must not be all that is counted, as the
-// sum is divided by all of them.
-std::vector<GrowingType> SumByType(
+// Over all processes: where a type rests for a moment in one of them, the
+// others must not be all that is counted, as the sum is divided by all.
+std::map<std::string, GrowingType> SumByType(
     const std::vector<std::vector<TypeTrend>>& by_process) {
-  std::set<std::string> rising;
-  for (const auto& process : by_process) {
-    for (const TypeTrend& trend : process) {
-      if (trend.rising) rising.insert(trend.type);
-    }
-  }
   std::map<std::string, GrowingType> sums;
   for (const auto& process : by_process) {
     for (const TypeTrend& trend : process) {
-      if (!rising.contains(trend.type)) continue;
       auto [at, fresh] = sums.try_emplace(trend.type);
       GrowingType& sum = at->second;
       if (fresh) {
@@ -47,8 +41,34 @@ std::vector<GrowingType> SumByType(
       }
     }
   }
+  return sums;
+}
+
+// Those that rise in one process at least. What leaks a thousand at a time,
+// now and then, rests between: where the others leave most of the growth
+// unexplained, a type that surely grew by much of it is one of them.
+std::vector<GrowingType> ThoseThatRise(
+    const std::vector<std::vector<TypeTrend>>& by_process,
+    double growth_bytes_per_s) {
+  std::set<std::string> rising;
+  for (const auto& process : by_process) {
+    for (const TypeTrend& trend : process) {
+      if (trend.rising) rising.insert(trend.type);
+    }
+  }
+  std::map<std::string, GrowingType> sums = SumByType(by_process);
+  double explained = 0;
+  for (const auto& [name, type] : sums) {
+    if (rising.contains(name)) explained += type.bytes_per_s.value;
+  }
+  const bool enough = explained >= kMostOfGrowth * growth_bytes_per_s;
   std::vector<GrowingType> types;
-  for (auto& [name, type] : sums) types.push_back(std::move(type));
+  for (auto& [name, type] : sums) {
+    const bool lumps =
+        !enough && type.objects_per_s.lo > 0 &&
+        type.bytes_per_s.value >= kMuchOfGrowth * growth_bytes_per_s;
+    if (rising.contains(name) || lumps) types.push_back(std::move(type));
+  }
   return types;
 }
 
@@ -126,7 +146,8 @@ std::optional<TypeTrend> TrendOfType(const TypeHistory& history) {
 std::vector<GrowingType> RankTypes(
     const std::vector<std::vector<TypeTrend>>& by_process,
     double growth_bytes_per_s) {
-  std::vector<GrowingType> types = SumByType(by_process);
+  std::vector<GrowingType> types =
+      ThoseThatRise(by_process, growth_bytes_per_s);
   RollUp(types);
   double fastest = 0, all_bytes = 0;
   for (const GrowingType& t : types) {

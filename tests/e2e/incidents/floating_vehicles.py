@@ -60,8 +60,10 @@ class FloatingVehicles(incident.Incident):
 
     def test_where(self):
         where = self.page["where"]
-        self.assertRegex(where, r"^ap-southeast-1: [\d.]+x eu-west-3 in all, "
-                                r"[\d.]+x per such request")
+        # On the first page one of them may have had too few of these requests.
+        self.assertRegex(where, r"^ap-southeast-1: [\d.]+x eu-west-3 in all"
+                                r"(, [\d.]+x per such request|"
+                                r"; at equal mix: only \d+ % of such requests)")
         self.assertIn(f"version {TODAY}", where)
 
 

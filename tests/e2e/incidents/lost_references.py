@@ -83,15 +83,16 @@ class LostReferences(incident.Incident):
         self.assertIn("made in C by multidict._multidict", self.page["what"])
 
     def test_made_at(self):
-        # A CIMultiDict is too large for the birth watch: the strings that are
-        # lost with it are followed.
-        made_at = self.wait_for_line("made_at", "str births that stayed")
+        # Over 512 bytes: its births are followed in chunks of malloc.
+        made_at = self.wait_for_line("made_at", "CIMultiDict births that stayed")
         print(made_at, flush=True)
-        self.assertRegex(made_at, r"^gateway/(headers|upstream)\.py:\d+ ")
+        # Every answer loses one, that of the health check too; which of the two
+        # lines comes first has differed from run to run (docs/measurement.md).
+        self.assertRegex(made_at, r"^gateway/(headers|upstream|app)\.py:\d+ ")
 
     def test_traffic(self):
         self.assertRegex(self.page["traffic"],
-                         r"^[\d.]+ KiB per request\b.*endpoint=hand_on")
+                         r"^[\d.]+ KiB per request( with endpoint=hand_on)? \(CI ")
 
     def test_where(self):
         self.assertIn("version 7", self.page["where"])

@@ -42,8 +42,9 @@ class Command(incident.Incident):
 
     def test_what(self):
         self.assertEqual(self.labels["cause"], "python-object")
-        self.assertRegex(self.page["what"], r"^_io\.BytesIO \+[\d,]+/min, "
-                                            r"\d+ % of growth with 1 bytes each")
+        self.assertRegex(self.page["what"],
+                         r"^_io\.BytesIO \+[\d,]+/min, \d+ % of growth with "
+                         r"(1 dict, )?1 bytes(, 1 dict)? each")
 
     def test_made_at(self):
         self.assert_made_at("catalogue/catalogue/models.py",

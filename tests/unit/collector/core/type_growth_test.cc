@@ -125,6 +125,24 @@ TEST(RankTypes, ATypeThatRestsInOneProcessIsNotLeftOutOfTheSum) {
   EXPECT_NEAR(ranked[0].share, 17920.0 / 18000, 1e-9);
 }
 
+// A request that leaks ten thousand vehicles comes every quarter of a minute:
+// in a census or two there was none, and a type that others make too rises.
+TEST(RankTypes, ATypeThatGrowsInLumpsIsNamedWhereTheSteadyOnesExplainLittle) {
+  TypeTrend vehicles = Trend("routing.FloatingVehicle", 646, 107e3);
+  vehicles.rising = false;
+  const TypeTrend tuples = Trend("tuple", 637, 41e3);
+  const auto types = RankTypes({{tuples, vehicles}}, 177e3);
+  ASSERT_EQ(types.size(), 1u);
+  EXPECT_EQ(types[0].type, "routing.FloatingVehicle");
+  EXPECT_EQ(types[0].rolled_up, (std::vector<std::string>{"1 tuple"}));
+  // Not where the steady ones explain it, where its slope may be nothing, or
+  // where nobody knows what there is to explain.
+  EXPECT_EQ(RankTypes({{tuples, vehicles}}, 60e3)[0].type, "tuple");
+  EXPECT_EQ(RankTypes({{tuples, vehicles}}, 0)[0].type, "tuple");
+  vehicles.objects_per_s.lo = 0;
+  EXPECT_EQ(RankTypes({{tuples, vehicles}}, 177e3)[0].type, "tuple");
+}
+
 TEST(TypeNames, WhoseATypeIs) {
   EXPECT_EQ(TypeOrigin("dict"), Origin::kBuiltin);
   EXPECT_EQ(TypeOrigin("multiprocessing.pool.ApplyResult"), Origin::kLibrary);
