@@ -134,14 +134,21 @@ absl::StatusOr<uint64_t> FindThreadStateWord(const core::MemorySource& memory,
   return *gil + v.gil_last_holder;
 }
 
-// A ring of GC heads: head.next.prev leads back to head.
+// A ring of GC heads: head.next.prev leads back to head, or head.prev.next
+// does. While it collects, for seconds on a large heap, one of them need not:
+// first the nodes' prev holds reference counts, then head.prev waits to be set
+// anew.
 bool IsRing(const core::MemorySource& memory, uint64_t head) {
   constexpr uint64_t kPointerBits = ~uint64_t{3};  // low bits hold flags
   const auto next = ReadWord(memory, head);
   const auto last = ReadWord(memory, head + 8);
   if (!next || !last) return false;
-  const auto back = ReadWord(memory, (*next & kPointerBits) + 8);
-  return back && (*back & kPointerBits) == head;
+  const auto leads_back = [&](uint64_t address) {
+    const auto word = ReadWord(memory, address);
+    return word && (*word & kPointerBits) == head;
+  };
+  return leads_back((*next & kPointerBits) + 8) ||
+         leads_back(*last & kPointerBits);
 }
 
 // That the collector's three lists are rings. OK, or which is none.

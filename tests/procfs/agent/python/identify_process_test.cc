@@ -257,6 +257,26 @@ TEST_P(SupportedPythonTest, SecondProcessOfABuildIsAnsweredFromTheCache) {
   EXPECT_EQ(cache.analyzed(), analyzed);
 }
 
+// It was lost for the life of a process that was met while it collected.
+TEST_P(SupportedPythonTest, TheCollectorIsFoundWhileItCollects) {
+  PythonTarget target(GetParam(), R"(
+import gc, sys
+kept = [[i] for i in range(200000)]
+print('ready'); sys.stdout.flush()
+while True: gc.collect()
+)");
+  ASSERT_EQ(target.ReadLine(), "ready");
+  BuildCache cache;
+  std::map<std::string, int> refusals;
+  for (int i = 0; i < 100; ++i) {
+    const auto python =
+        IdentifyProcess(target.pid(), "/proc", LiveMemory(target.pid()), cache);
+    ASSERT_TRUE(python.ok()) << python.status();
+    ++refusals[python->gc.refusal];
+  }
+  EXPECT_THAT(refusals, ::testing::ElementsAre(::testing::Pair("", 100)));
+}
+
 INSTANTIATE_TEST_SUITE_P(Pythons, IdentifyProcessTest,
                          ::testing::ValuesIn(FindPythons()), TestName);
 INSTANTIATE_TEST_SUITE_P(Pythons, SupportedPythonTest,
