@@ -7,7 +7,7 @@ certificate() {
   openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
     -keyout "$PKI/$name.key" -subj "$subject" -out "$PKI/$name.csr" 2>/dev/null
   printf '%s\n' 'extendedKeyUsage = serverAuth, clientAuth' \
-    ${names:+"subjectAltName = $names"} >"$PKI/$name.ext"
+    ${names:+"subjectAltName = ${names//[[:space:]]/}"} >"$PKI/$name.ext"
   openssl x509 -req -in "$PKI/$name.csr" -CA "$PKI/ca.crt" -CAkey "$PKI/ca.key" \
     -CAcreateserial -days 30 -extfile "$PKI/$name.ext" -out "$PKI/$name.crt" \
     2>/dev/null

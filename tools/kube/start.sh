@@ -133,7 +133,7 @@ start_cluster() {
   daemon kubelet "$KUBE_BIN/kubelet" --config "$KUBE_DIR/kubelet.yaml" \
     --kubeconfig "$KUBE_DIR/kubelet.conf" --hostname-override "$NODE" \
     --root-dir "$KUBE_DIR/kubelet" --node-ip "$NODE_IP"
-  daemon dns python3 -B tools/kube/dns.py "$NODE_IP" "$KUBE_DIR/kubectl"
+  daemon dns python3 -B "$PLIMSOLL_TOP/tools/kube/dns.py" "$NODE_IP" "$KUBE_DIR/kubectl"
   wait_for "node" 60 "$KUBE_DIR/kubectl" get node "$NODE"
   "$KUBE_DIR/kubectl" label node "$NODE" --overwrite \
     topology.kubernetes.io/region="${KUBE_REGION:-eu-west-3}" \
