@@ -124,7 +124,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(TrafficCause, attributes,
                                                 condition_index, requests,
                                                 smallest_effect, placebo_share,
                                                 requests_per_s,
-                                                inseparable_from, joint)
+                                                inseparable_from, joint,
+                                                all_have)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Traffic, causes,
                                                 unexplained_share, looks, at_ns,
                                                 signal, bytes_of, not_known)

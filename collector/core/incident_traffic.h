@@ -29,6 +29,10 @@ struct TrafficCause {
   // The figures are those of all requests with it or with one of
   // `inseparable_from`, which move together.
   bool joint = false;
+  // Of "any request": attributes that all of them have, such as
+  // "endpoint=recipe", sorted. What varies is not to blame; this is what else
+  // is known of the traffic.
+  std::vector<std::string> all_have;
   friend bool operator==(const TrafficCause&, const TrafficCause&) = default;
 };
 

@@ -58,8 +58,10 @@ std::string PerRequestWords(const GroupComparison& c) {
                             " per such request (" + FormatRatio(ratio.lo) +
                             " to " + FormatRatio(ratio.hi) + ")";
   if (c.worse_here) return words + ": worse there at equal mix too";
-  const bool same =
-      ratio.value < kSamePerRequest && ratio.value > 1 / kSamePerRequest;
+  // What differs in all must differ from what is left at equal mix.
+  const bool same = ratio.value < kSamePerRequest &&
+                    ratio.value > 1 / kSamePerRequest &&
+                    ratio.hi < c.in_all.value;
   return words + (same ? ": the mix differs, not the code"
                        : ": too few to tell the mix from the code");
 }
@@ -99,6 +101,7 @@ std::string TrafficLine(const Incident& incident) {
   for (const TrafficCause& c : traffic.causes) {
     std::string part = FormatBytes(c.bytes_per_request.value) + " per request";
     if (!c.attributes.empty()) part += " with " + Spaced(c.attributes);
+    if (!c.all_have.empty()) part += ", all with " + Join(c.all_have, ", ");
     if (c.joint) part += " or " + Spaced(Join(c.inseparable_from, " or "));
     part += " (" + FormatByteInterval(c.bytes_per_request) + ")";
     if (c.requests_per_s) {

@@ -178,6 +178,7 @@ void AddCauses(const TrafficDesign& design, const Search& search,
         SmallestEffect(search.white, fit.columns[i], sigma, cause.vif);
     cause.placebo_share = placebo;
     cause.joint = groups[i].joint;
+    if (cause.attributes.empty()) cause.all_have = design.all_have;
     for (const Index other : groups[i].others) {
       const std::string& name = design.names[static_cast<size_t>(other)];
       cause.inseparable_from.push_back(name.empty() ? "any request" : name);

@@ -128,10 +128,14 @@ void AtEqualMix(const TrafficDesign& design, const std::vector<bool>& first,
 }
 
 std::string TooFew(const std::string& group, double mine, double all) {
-  return "only " + FormatShare(mine / std::max(all, 1.0)) +
-         " of such requests are served in " +
-         (group.empty() ? "the other" : group) +
-         ", too few to compare them: requests and place move together";
+  const std::string place = group.empty() ? "the other" : group;
+  if (mine <= 0) {
+    return "no such request was served in " + place +
+           ": requests and place move together";
+  }
+  return "only " + std::to_string(std::llround(mine)) + " of " +
+         FormatCount(all) + " such requests were served in " + place +
+         ", too few to compare them";
 }
 
 }  // namespace

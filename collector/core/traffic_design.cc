@@ -131,9 +131,11 @@ double Signature(const Column& column) {
   return sum;
 }
 
-// Frequent enough, simplest first, none the same as a simpler one.
+// Frequent enough, simplest first, none the same as a simpler one. `all_have`:
+// the attributes that are the same as any request.
 std::vector<Column> Choose(std::map<std::string, Column> all,
-                           const TrafficThresholds& thresholds) {
+                           const TrafficThresholds& thresholds,
+                           std::vector<std::string>& all_have) {
   const double any = all[""].requests;
   std::vector<Column> order;
   for (auto& [name, column] : all) {
@@ -158,7 +160,11 @@ std::vector<Column> Choose(std::map<std::string, Column> all,
          at != seen.end() && at->first <= column.requests + slack; ++at) {
       same = same || std::abs(at->second - signature) < slack;
     }
-    if (same) continue;
+    if (same) {
+      const bool every = std::abs(column.requests - any) <= slack;
+      if (every && Keys(column.name) == 1) all_have.push_back(column.name);
+      continue;
+    }
     seen.emplace(column.requests, signature);
     kept.push_back(std::move(column));
   }
@@ -237,7 +243,9 @@ TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
       static_cast<size_t>(thresholds.max_rows) / memory.size(), 40, 240);
   const auto levels = Smoothest(memory, most);
   const std::vector<Column> kept =
-      Choose(AllColumns(processes, design.whose, looks, levels), thresholds);
+      Choose(AllColumns(processes, design.whose, looks, levels), thresholds,
+             design.all_have);
+  std::sort(design.all_have.begin(), design.all_have.end());
   for (const Column& column : kept) {
     design.names.push_back(column.name);
     design.requests.push_back(column.requests);

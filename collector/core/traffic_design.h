@@ -19,6 +19,7 @@ namespace plimsoll::collector {
 struct TrafficDesign {
   std::vector<std::string> names;       // of the columns; "" is any request
   std::vector<double> requests;         // in all, by column
+  std::vector<std::string> all_have;    // attributes of every request, sorted
   std::vector<ProcessRows> processes;   // those with enough looks
   std::vector<size_t> whose;            // their places in the argument
   std::vector<double> seconds;          // that each was looked at

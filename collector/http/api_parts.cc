@@ -121,6 +121,7 @@ void WriteTraffic(const Incident& incident, JsonWriter* json) {
     json->Field("share", cause.share).Field("vif", cause.vif);
     WriteOptional("requests_per_s", cause.requests_per_s, json);
     WriteList("inseparable_from", cause.inseparable_from, json);
+    WriteList("all_have", cause.all_have, json);
     json->EndObject();
   }
   json->EndArray().EndObject();

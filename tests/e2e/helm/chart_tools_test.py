@@ -24,7 +24,23 @@ KUBERNETES = "1.34.4"
 # Kinds of other projects, whose schemas no registry has.
 UNKNOWN_KINDS = "PodMonitor,PrometheusRule,SecurityContextConstraints"
 # What kube-score finds and we mean: the check, and why.
-SUPPRESSED = {}
+SUPPRESSED = {
+    "container-image-pull-policy":
+        "images are named by version; where the tag moves, values set Always",
+    "container-resources":
+        "memory is limited; a limit of CPU throttles an agent when it is needed,"
+        " which keeps to its own budget",
+    "container-ephemeral-storage-request-and-limit":
+        "root is read-only; what is written goes to volumes that have limits",
+    "container-security-context-user-group-id":
+        "the agent is root by need (other users' processes); the collector is"
+        " 65532, below the 10000 that is asked for",
+    "pod-networkpolicy":
+        "ingress is narrowed; egress goes to notifiers and API servers whose"
+        " addresses the chart cannot know",
+    "statefulset-has-servicename":
+        "one replica, reached by its Service",
+}
 
 
 def reason_to_skip():

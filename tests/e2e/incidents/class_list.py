@@ -50,7 +50,8 @@ class ClassList(incident.Incident):
     def test_traffic(self):
         # All have one endpoint and status, so neither is told from any request.
         self.assertRegex(self.page["traffic"],
-                         r"^[\d.]+ KiB per request \(CI [\d.-]+\) x [\d,]+/min, ")
+                         r"^[\d.]+ KiB per request, all with .*endpoint=recipe"
+                         r".* \(CI [\d.-]+\) x [\d,]+/min, ")
 
     def test_where(self):
         self.assertIn(f"version {VERSION}", self.page["where"])

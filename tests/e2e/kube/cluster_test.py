@@ -26,6 +26,7 @@ import host  # noqa: E402
 import line  # noqa: E402
 import made_up_service  # noqa: E402
 import workloads  # noqa: E402
+from page_names import assert_names  # noqa: E402
 
 SKIPPED = 77  # CTest's SKIP_RETURN_CODE
 MIB = 1 << 20
@@ -253,18 +254,9 @@ class OnKubernetes(unittest.TestCase):
         labels, said = page["commonLabels"], page["commonAnnotations"]
         print(json.dumps(said, indent=1), flush=True)
         pod = self.pod(workloads.NAMESPACE, f"app={self.leaker.workload}")
-        self.assertEqual(labels["workload"], self.leaker.workload)
-        self.assertEqual(labels["kind"], "Deployment")
-        self.assertEqual(labels["namespace"], workloads.NAMESPACE)
+        assert_names(self, page, self.leaker, REGION, workloads.NAMESPACE,
+                     pod["metadata"]["name"])
         self.assertEqual(labels["cluster"], "production")
-        self.assertEqual(said["region"], REGION)
-        self.assertEqual(said["version"], self.leaker.version)
-        self.assertIn(f"kubectl -n {workloads.NAMESPACE} label pod "
-                      f"{pod['metadata']['name']} app-", said["do_now"])
-        self.assertTrue(said["what"].startswith(self.leaker.type_name + " "))
-        self.assertIn(f"{self.leaker.module}.py:{self.leaker.line} "
-                      f"{self.leaker.function}", said["made_at"])
-        self.assertIn("OOM in ", said["summary"])
         self.assertIn(f"http://plimsoll-collector.{NAMESPACE}.svc:7070/incidents/",
                       said["do_now"])
 

@@ -27,6 +27,7 @@ import host  # noqa: E402
 import line  # noqa: E402
 from container_node import (MIB, NAMESPACE, OWNER, REGION,  # noqa: E402
                             ContainerNode)
+from page_names import assert_names  # noqa: E402
 
 SKIPPED = 77  # CTest's SKIP_RETURN_CODE
 FULL = os.environ.get("PLIMSOLL_FULL") == "1"
@@ -158,19 +159,9 @@ class Containers(ContainerNode):
         print(f"the page came after {time.monotonic() - self.began:.0f} s",
               flush=True)
         type(self).page = page
-        labels, said = page["commonLabels"], page["commonAnnotations"]
-        print(json.dumps(said, indent=1), flush=True)
-        self.assertEqual(labels["workload"], self.leaker.workload)
-        self.assertEqual(labels["kind"], "Deployment")
-        self.assertEqual(labels["namespace"], NAMESPACE)
-        self.assertEqual(said["region"], REGION)
-        self.assertEqual(said["version"], self.leaker.version)
-        self.assertIn(f"kubectl -n {NAMESPACE} label pod "
-                      f"{self.leaking.pod.name} app-", said["do_now"])
-        self.assertTrue(said["what"].startswith(self.leaker.type_name + " "))
-        self.assertIn(f"{self.leaker.module}.py:{self.leaker.line} "
-                      f"{self.leaker.function}", said["made_at"])
-        self.assertIn("OOM in ", said["summary"])
+        print(json.dumps(page["commonAnnotations"], indent=1), flush=True)
+        assert_names(self, page, self.leaker, REGION, NAMESPACE,
+                     self.leaking.pod.name)
 
     @unittest.skipUnless(FULL, "waits for the page: PLIMSOLL_FULL=1")
     def test_7_a_killed_collector_loses_nothing_and_pages_nobody_again(self):

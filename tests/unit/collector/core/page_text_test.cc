@@ -134,6 +134,22 @@ TEST(PageText, SaysEverythingThatIsKnown) {
       "(VIF 3.1), rule: imminent (predicted, held at two looks)\n");
 }
 
+TEST(PageText, TheMixIsBlamedOnlyWhereTheIntervalAllowsIt) {
+  Incident i = Full();
+  i.regions_compared->at_equal_mix = Estimate{1, 0.3, 3.4};
+  EXPECT_THAT(WritePage(i, "").where,
+              HasSubstr("1.0x per such request (0.30x to 3.4x): too few to "
+                        "tell the mix from the code"));
+}
+
+TEST(PageText, WhatAllRequestsHaveIsSaidWhereAnyRequestLeaks) {
+  Incident i = Full();
+  i.traffic.causes[0].attributes = "";
+  i.traffic.causes[0].all_have = {"endpoint=recipe", "status=200"};
+  EXPECT_EQ(WritePage(i, "").traffic.substr(0, 57),
+            "1.6 MiB per request, all with endpoint=recipe, status=200");
+}
+
 TEST(PageText, ARegionThatGrowsButIsNotJudgedIsNotCalledHealthy) {
   Incident i = Full();
   i.regions[1].leaking = 0;

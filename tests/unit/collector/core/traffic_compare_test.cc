@@ -1,5 +1,6 @@
 #include "collector/core/traffic_compare.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -95,8 +96,27 @@ TEST(TrafficCompare, WhatIsServedInOnePlaceOnlyCannotBeCompared) {
   EXPECT_FALSE(c.at_equal_mix.has_value());
   EXPECT_FALSE(c.worse_here);
   EXPECT_EQ(c.not_told,
-            "only 0 % of such requests are served in par, too few to compare "
-            "them: requests and place move together");
+            "no such request was served in par: requests and place move "
+            "together");
+}
+
+TEST(TrafficCompare, TooFewAreCounted) {
+  const GroupComparison c =
+      Compare({"sin", 30, 60, 0.9 * kMiB}, {"par", 0.02, 60, 0.3 * kMiB});
+  EXPECT_FALSE(c.at_equal_mix.has_value());
+  EXPECT_THAT(c.not_told, ::testing::MatchesRegex(
+                              "only [1-9] of 5,[0-9][0-9][0-9] such requests "
+                              "were served in par, too few to compare them"));
+}
+
+// A page after minutes has seen few of the requests that leak.
+TEST(TrafficCompare, AFewRequestsAreComparedWithAWideInterval) {
+  const GroupComparison c =
+      Compare({"sin", 0.3, 60, 2.5 * kMiB}, {"par", 0.1, 60, 2.5 * kMiB});
+  ASSERT_TRUE(c.at_equal_mix.has_value()) << c.not_told;
+  EXPECT_LT(c.at_equal_mix->lo, 1);
+  EXPECT_GT(c.at_equal_mix->hi, 1);
+  EXPECT_FALSE(c.worse_here);
 }
 
 TEST(TrafficCompare, OneGroupAloneIsSaid) {
