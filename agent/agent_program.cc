@@ -38,7 +38,6 @@ constexpr int64_t kPublishNs = 2 * kNsPerSecond;
 constexpr int64_t kLifecycleRestNs = kNsPerSecond / 5;
 // Of the agent's CPU budget: for asking processes for their request counters.
 constexpr double kRequestsShare = 0.2;
-constexpr auto kDrainTimeout = std::chrono::seconds(2);
 
 class LoopTimers final : public core::Timers {
  public:
@@ -353,7 +352,10 @@ absl::Status AgentProgram::Run() {
   probes_.reset();
   if (client_) {
     client_->PostBatchReady();
-    client_->Drain(kDrainTimeout);
+    if (!client_->Drain(
+            std::chrono::milliseconds(config_.drain_timeout_ns / 1'000'000))) {
+      spdlog::warn("the collector has not taken all of the spool");
+    }
   }
   spdlog::info("ended");
   return absl::OkStatus();

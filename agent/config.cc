@@ -206,6 +206,10 @@ const Key kKeys[] = {
                   : absl::InvalidArgumentError("\"" + v[0] +
                                                "\" is below the least, 1MiB");
      }},
+    {"drain_timeout", false,
+     [](Config& c, const auto& v) {
+       return SetDuration(v[0], 0, c.drain_timeout_ns);
+     }},
     {"request_labels", true,
      [](Config& c, const auto& v) {
        c.request_labels = v;

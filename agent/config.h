@@ -45,6 +45,9 @@ struct Config {
   int64_t census_period_ns = 30'000'000'000;
   double cpu_budget = 0.05;  // of one core, for all that is not tier 0
   int64_t spool_max_bytes = int64_t{256} << 20;
+  // How long it waits at its end for a collector to take what is in the spool.
+  // Worth more than a moment where state_dir does not outlive it, as in a pod.
+  int64_t drain_timeout_ns = 2'000'000'000;
   std::vector<std::string> request_labels = {"city", "outcome", "endpoint",
                                              "method", "status"};
   std::vector<std::string> request_metrics;  // empty: *requests(_total)

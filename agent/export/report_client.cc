@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 
 constexpr size_t kMaxResults = 1024;
 constexpr milliseconds kLastWrite{200};
+constexpr milliseconds kDrainBackoff{1000};
 
 }  // namespace
 
@@ -66,6 +67,8 @@ class ReportClient::Impl {
 
   bool Drain(milliseconds timeout) {
     std::unique_lock lock(mutex_);
+    draining_ = true;  // no long pause between tries from here on
+    wake_.notify_all();
     return wake_.wait_for(lock, timeout, [this] {
       return results_.empty() && spool_->first_seq() == spool_->next_seq();
     });
@@ -105,6 +108,7 @@ class ReportClient::Impl {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
   bool stop_ = false;
+  bool draining_ = false;
   bool news_ = false;
   std::deque<Result> results_;  // not written yet
   State state_;
@@ -136,9 +140,12 @@ void ReportClient::Impl::Run() {
 void ReportClient::Impl::WaitBeforeRetry(int attempt) {
   auto bound = options_.min_backoff * (int64_t{1} << std::min(attempt, 16));
   bound = std::min<milliseconds>(bound, options_.max_backoff);
-  std::uniform_int_distribution<int64_t> jitter(0, bound.count());
   std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, milliseconds(jitter(random_)), [this] { return stop_; });
+  const bool draining = draining_;
+  if (draining) bound = std::min<milliseconds>(bound, kDrainBackoff);
+  std::uniform_int_distribution<int64_t> jitter(0, bound.count());
+  wake_.wait_for(lock, milliseconds(jitter(random_)),
+                 [&] { return stop_ || draining_ != draining; });
 }
 
 bool ReportClient::Impl::RunStream() {

@@ -7,6 +7,7 @@ namespace plimsoll::collector {
 namespace {
 
 constexpr size_t kMaxNodeBytes = 253;
+constexpr std::string_view kNodeId = "node:";
 constexpr std::string_view kScheme = "spiffe://";
 constexpr std::string_view kBeforeName = "/node/";
 
@@ -52,6 +53,12 @@ bool IsNodeName(std::string_view name) {
          std::all_of(name.begin(), name.end(), [&](char c) {
            return is_end(c) || c == '-' || c == '.' || c == '_';
          });
+}
+
+bool IsIdOfOtherNode(std::string_view agent_id, std::string_view node) {
+  if (!agent_id.starts_with(kNodeId)) return false;
+  const size_t slash = agent_id.rfind('/');
+  return slash == std::string_view::npos || agent_id.substr(slash + 1) != node;
 }
 
 bool MaySpeakFor(const PeerIdentity& identity, std::string_view node) {

@@ -40,6 +40,10 @@ bool MaySpeakFor(const PeerIdentity& identity, std::string_view node);
 absl::StatusOr<PeerIdentity> IdentityOfCertificate(
     const PeerEvidence& evidence);
 
+// Whether an agent id names a node ("node:ANY/NODE", as the chart gives it, so
+// that a pod is the agent that the one before it was) and another than `node`.
+bool IsIdOfOtherNode(std::string_view agent_id, std::string_view node);
+
 // A Kubernetes node's name: a DNS subdomain, lower case.
 bool IsNodeName(std::string_view name);
 

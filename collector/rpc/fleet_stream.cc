@@ -199,6 +199,13 @@ bool FleetStream::MayGreetLocked(const v1::Hello& hello) {
   hello_ = {hello.agent_id(),      hello.spool_id(),       hello.node(),
             hello.agent_version(), hello.kernel_release(), hello.first_seq(),
             identity_.has_value()};
+  // The id of a node that is known by its name is no other node's to take.
+  if (IsIdOfOtherNode(hello_.agent_id, hello_.node)) {
+    RefuseLocked(Refusal::kOtherNode, {grpc::StatusCode::PERMISSION_DENIED,
+                                       "the agent id " + hello_.agent_id +
+                                           " is not of node " + hello_.node});
+    return false;
+  }
   if (!identity_ || MaySpeakFor(*identity_, hello_.node)) return true;
   RefuseLocked(
       Refusal::kOtherNode,

@@ -165,6 +165,20 @@ TEST_F(FleetAuthTest, WithoutACertificateOfOursThereIsNoStream) {
   EXPECT_EQ(refusals_.Total(Refusal::kUnauthenticated), 1);
 }
 
+// Such an id can be guessed: a node that takes another's would lock it out.
+TEST_F(FleetAuthTest, AnIdThatNamesANodeIsThatNodesAlone) {
+  StartByCertificate();
+  const StreamProof evil = Show("node-2", "URI:spiffe://e/node/node-2");
+  for (const char* id : {"node:prod/node-1", "node:/node-1", "node:node-2"}) {
+    ExpectRefused(Connect(evil, id), grpc::StatusCode::PERMISSION_DENIED,
+                  "is not of node node-2");
+  }
+  EXPECT_EQ(refusals_.Total(Refusal::kOtherNode), 3);
+  StreamAgent own =
+      Connect(Show("node-1", "URI:spiffe://e/node/node-1"), "node:prod/node-1");
+  EXPECT_TRUE(own.Read().has_welcome());
+}
+
 TEST_F(FleetAuthTest, AnAgentIdBelongsToTheNodeThatHadItFirst) {
   StartByCertificate();
   {

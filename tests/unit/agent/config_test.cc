@@ -35,6 +35,7 @@ TEST(ConfigTest, DefaultsNeedNoFile) {
 TEST(ConfigTest, FileThenEnvironment) {
   auto config = Parse(
       "collector: \"\"\nmemory_period: 500ms\ncpu_budget: 0.1\n"
+      "drain_timeout: 50s\n"
       "spool_max_bytes: 64MiB\nrequest_labels: [city, tier]\nregion: a\n",
       {{"PLIMSOLL_AGENT_REGION", "b"},
        {"PLIMSOLL_AGENT_REQUEST_METRICS", "x_total,y_total"}});
@@ -42,6 +43,7 @@ TEST(ConfigTest, FileThenEnvironment) {
   EXPECT_EQ(config->collector, "");
   EXPECT_EQ(config->memory_period_ns, 500'000'000);
   EXPECT_DOUBLE_EQ(config->cpu_budget, 0.1);
+  EXPECT_EQ(config->drain_timeout_ns, 50'000'000'000);
   EXPECT_EQ(config->spool_max_bytes, 64 << 20);
   EXPECT_THAT(config->request_labels, ElementsAre("city", "tier"));
   EXPECT_EQ(config->region, "b");

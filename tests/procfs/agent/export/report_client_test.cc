@@ -30,8 +30,8 @@ class ReportClientTest : public ::testing::Test {
     ReportClientOptions options;
     options.collector.address = collector_.address();
     options.agent_id = "agent-1";
-    options.min_backoff = milliseconds(5);
-    options.max_backoff = milliseconds(50);
+    options.min_backoff = min_backoff_;
+    options.max_backoff = max_backoff_;
     options.ack_timeout = ack_timeout_;
     options.ack_check = milliseconds(20);
     options.random_seed = 1;
@@ -60,6 +60,7 @@ class ReportClientTest : public ::testing::Test {
   }
 
   milliseconds ack_timeout_{20'000};
+  milliseconds min_backoff_{5}, max_backoff_{50};
   TempDir dir_{TempDir::InMemory()};
   FakeCollector collector_;
   std::unique_ptr<Spool> spool_;
@@ -136,6 +137,22 @@ TEST_F(ReportClientTest, LostAcksAreSentAgainAndNotDoubled) {
   ASSERT_TRUE(client->Drain(milliseconds(10'000)));
   ExpectEachStoredOnce();
   EXPECT_GE(client->state().connections, 2);
+}
+
+// At its end, with a collector that is away and was for so long that tries are
+// half an hour apart.
+TEST_F(ReportClientTest, DrainingTriesAgainAtOnce) {
+  collector_.Start();
+  collector_.Stop();
+  Append(10);
+  min_backoff_ = max_backoff_ = milliseconds(1'800'000);
+  auto client = Connect();
+  ASSERT_TRUE(
+      collector_.WaitFor([&] { return !client->state().last_error.empty(); }));
+  EXPECT_FALSE(client->Drain(milliseconds(50)));
+  collector_.Start();
+  EXPECT_TRUE(client->Drain(milliseconds(10'000)));
+  ExpectEachStoredOnce();
 }
 
 TEST_F(ReportClientTest, SlowCollectorBoundsWhatIsOnTheWay) {
