@@ -19,40 +19,6 @@ constexpr double kMostOfLimit = 0.75;
 constexpr int64_t kInterpreterBytes = int64_t{16} << 20;
 constexpr int64_t kMinuteNs = 60'000'000'000;
 
-// The leak itself. It ends by its own clock, when its standard input is closed
-// (whoever started it is gone), or with the kernel's SIGKILL should both fail.
-constexpr char kScript[] = R"(import select, sys, time
-
-KEPT = []
-
-
-class Leaked:
-    __slots__ = ("number", "payload")
-
-    def __init__(self, number):
-        self.number = number
-        self.payload = bytes(400)
-
-
-def leak(number):
-    KEPT.append(Leaked(number))
-
-
-def main(per_second, seconds):
-    print(flush=True)  # whoever started it waits for this
-    start = time.monotonic()
-    made = 0
-    while (age := time.monotonic() - start) < seconds:
-        while made < age * per_second:
-            leak(made)
-            made += 1
-        if select.select([sys.stdin], [], [], 0.1)[0]:
-            return
-
-
-main(float(sys.argv[2]), float(sys.argv[3]))
-)";
-
 // Runs the script under a name of its own, so that a type and a line say what
 // they are of.
 constexpr char kStart[] =
@@ -96,7 +62,7 @@ std::vector<std::string> DrillArguments(const DrillPlan& plan) {
   return {"-I",
           "-c",
           kStart,
-          kScript,
+          std::string(DrillScript()),
           absl::StrCat(plan.objects_per_s),
           absl::StrCat(static_cast<double>(plan.for_ns) / 1e9)};
 }

@@ -26,6 +26,9 @@ struct DrillPlan {
 // limit, or over 1 GiB where it has none.
 absl::StatusOr<DrillPlan> PlanDrill(const Options& options);
 
+// The leak itself, in Python: helm/plimsoll/files/plimsoll_drill.py.
+std::string_view DrillScript();
+
 // What runs in the child, and its arguments after the interpreter.
 std::vector<std::string> DrillArguments(const DrillPlan& plan);
 
