@@ -33,23 +33,19 @@ bool IsFollowed(const StackRow& row) {
 // Shares of rows that were followed, with their intervals: each row stands for
 // its samples, of objects or, of native memory, of bytes.
 void SetFollowedShares(const std::string& kind, std::vector<StackRow>& rows) {
-  std::vector<double> weights;
-  std::vector<size_t> row_of;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].kind != kind || rows[i].samples == 0) continue;
-    const auto stands_for =
-        static_cast<double>(kind == "native" ? rows[i].bytes : rows[i].objects);
-    const double weight =
-        stands_for > 0 ? stands_for / static_cast<double>(rows[i].samples) : 1;
-    weights.insert(weights.end(), static_cast<size_t>(rows[i].samples), weight);
-    row_of.insert(row_of.end(), static_cast<size_t>(rows[i].samples), i);
+  std::vector<SampledRow> sampled;
+  for (const StackRow& row : rows) {
+    if (row.kind != kind) continue;
+    sampled.push_back(
+        {static_cast<double>(kind == "native" ? row.bytes : row.objects),
+         row.samples});
   }
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].kind != kind) continue;
-    std::vector<bool> of;
-    for (const size_t row : row_of) of.push_back(row == i);
-    rows[i].share_interval = core::ShareOf(weights, of);
-    rows[i].share = rows[i].share_interval.share;
+  const std::vector<ShareInterval> shares = SampledShares(sampled);
+  auto next = shares.begin();
+  for (StackRow& row : rows) {
+    if (row.kind != kind) continue;
+    row.share_interval = *next++;
+    row.share = row.share_interval.share;
   }
 }
 

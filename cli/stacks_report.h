@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/core/birth_shares.h"
 #include "agent/core/stack_profile.h"
 #include "cli/document.h"
+#include "plimsoll/base/sampled_share.h"
 
 namespace plimsoll::cli {
 
@@ -26,7 +26,7 @@ struct StackRow {
   bool truncated = false;
   // Born, native: births that were followed to rest.
   int64_t samples = 0;
-  core::ShareInterval share_interval;
+  ShareInterval share_interval;
 };
 
 struct StacksReport {

@@ -1,12 +1,9 @@
 #include "agent/core/birth_shares.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace plimsoll::core {
 namespace {
-
-constexpr double kZ95 = 1.959964;
 
 // Growth up to `end_ns`, and the samples born in it.
 struct Stretch {
@@ -77,27 +74,6 @@ std::vector<double> WeighBirths(std::span<const int64_t> born_ns,
     weights.push_back(stretch.growth / static_cast<double>(stretch.samples));
   }
   return weights;
-}
-
-ShareInterval ShareOf(std::span<const double> weights,
-                      const std::vector<bool>& of) {
-  double sum = 0;
-  double squares = 0;
-  double part = 0;
-  for (size_t i = 0; i < weights.size() && i < of.size(); ++i) {
-    sum += weights[i];
-    squares += weights[i] * weights[i];
-    if (of[i]) part += weights[i];
-  }
-  if (sum <= 0 || squares <= 0) return {0, 0, 1};
-  const double n = sum * sum / squares;
-  const double p = part / sum;
-  const double z2 = kZ95 * kZ95;
-  const double centre = (p + z2 / (2 * n)) / (1 + z2 / n);
-  const double half =
-      kZ95 * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n);
-  return {p, std::max(0.0, std::min(p, centre - half)),
-          std::min(1.0, std::max(p, centre + half))};
 }
 
 }  // namespace plimsoll::core

@@ -1,12 +1,10 @@
-// From births that were followed to rest to shares of what stays. Pure.
+// What births that were followed to rest stand for. Pure.
 //
 // The watched blocks are chosen by their place in the allocator's order, before
 // anything is born in them, so each birth that stays is drawn with the same
 // chance as the others of its time. A sample stands for its part of the growth
-// between two counts of the type: faster times are sampled thinner.
-//
-// Interval: Wilson's score interval at 95 % over the effective sample size
-// (Kish: (sum of weights)^2 / sum of squares), which equal weights leave at n.
+// between two counts of the type: faster times are sampled thinner. Shares of
+// them, with intervals: plimsoll/base/sampled_share.h.
 #ifndef PLIMSOLL_AGENT_CORE_BIRTH_SHARES_H_
 #define PLIMSOLL_AGENT_CORE_BIRTH_SHARES_H_
 
@@ -27,16 +25,6 @@ struct ObjectsAt {
 // to the one behind). Empty when the type did not grow from first to last.
 std::vector<double> WeighBirths(std::span<const int64_t> born_ns,
                                 std::span<const ObjectsAt> counts);
-
-struct ShareInterval {
-  double share = 0;
-  double low = 0;
-  double high = 0;
-};
-
-// Of the samples for which `of` is true. No samples: {0, 0, 1}.
-ShareInterval ShareOf(std::span<const double> weights,
-                      const std::vector<bool>& of);
 
 }  // namespace plimsoll::core
 

@@ -24,9 +24,10 @@ bool IsOf(const ProcessInfo& p, const SideSpec& side) {
   const auto is = [](const std::string& asked, const std::string& value) {
     return asked.empty() || asked == value;
   };
-  return is(side.region, p.region) && is(side.version, p.version) &&
-         is(side.zone, p.zone) && is(side.node, p.node) &&
-         p.first_seen_ns < side.to_ns && p.last_seen_ns >= side.from_ns;
+  return is(side.cluster, p.workload.cluster) && is(side.region, p.region) &&
+         is(side.version, p.version) && is(side.zone, p.zone) &&
+         is(side.node, p.node) && p.first_seen_ns < side.to_ns &&
+         p.last_seen_ns >= side.from_ns;
 }
 
 struct OneProcess {

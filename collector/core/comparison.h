@@ -1,4 +1,5 @@
-// Two sides of one workload compared: two times, two regions, two versions.
+// Two sides of one workload compared: two times, two regions, two versions; or
+// of one service in several clusters.
 // Growth is per process-hour and, where requests are counted, per request, so
 // that a busier side is not called a worse one. Pure but for the reader.
 #ifndef PLIMSOLL_COLLECTOR_CORE_COMPARISON_H_
@@ -19,7 +20,7 @@ namespace plimsoll::collector {
 // Which processes and which span. What is empty is not asked for.
 struct SideSpec {
   std::string text;  // as it was asked for
-  std::string region, zone, version, node;
+  std::string cluster, region, zone, version, node;
   int64_t from_ns = 0, to_ns = 0;
 };
 
@@ -58,7 +59,8 @@ struct Comparison {
   std::string words;
 };
 
-// `processes` are those of the workload. Spans that overlap are allowed.
+// `processes` are those of the workload, or of the service. Spans that overlap
+// are allowed.
 absl::StatusOr<Comparison> CompareSides(
     const FleetReader& reader, const std::vector<ProcessInfo>& processes,
     const SideSpec& a, const SideSpec& b, const std::string& attributes);

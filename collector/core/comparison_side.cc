@@ -30,11 +30,20 @@ std::optional<int64_t> ParseEnd(const std::string& text, int64_t now_ns) {
   return number * kSecond;
 }
 
+using Field = const std::string& (*)(const ProcessInfo&);
+const std::string& ClusterOf(const ProcessInfo& p) {
+  return p.workload.cluster;
+}
+const std::string& RegionOf(const ProcessInfo& p) { return p.region; }
+const std::string& VersionOf(const ProcessInfo& p) { return p.version; }
+const std::string& ZoneOf(const ProcessInfo& p) { return p.zone; }
+const std::string& NodeOf(const ProcessInfo& p) { return p.node; }
+
 std::set<std::string> Values(const std::vector<ProcessInfo>& processes,
-                             std::string ProcessInfo::*field) {
+                             Field field) {
   std::set<std::string> values;
   for (const ProcessInfo& p : processes) {
-    if (!(p.*field).empty()) values.insert(p.*field);
+    if (!field(p).empty()) values.insert(field(p));
   }
   return values;
 }
@@ -55,8 +64,8 @@ absl::Status NotKnown(const std::string& item,
       "\"" + item +
       "\" is no time (now, 2h, unix seconds) and no region or version of this "
       "workload" +
-      Listed("region", Values(processes, &ProcessInfo::region)) +
-      Listed("version", Values(processes, &ProcessInfo::version)));
+      Listed("region", Values(processes, &RegionOf)) +
+      Listed("version", Values(processes, &VersionOf)));
 }
 
 absl::Status TakeItem(const std::string& item,
@@ -65,13 +74,13 @@ absl::Status TakeItem(const std::string& item,
   struct Key {
     const char* name;
     std::string SideSpec::*into;
-    std::string ProcessInfo::*of;
+    Field of;
   };
-  static constexpr Key kKeys[] = {
-      {"region", &SideSpec::region, &ProcessInfo::region},
-      {"version", &SideSpec::version, &ProcessInfo::version},
-      {"zone", &SideSpec::zone, &ProcessInfo::zone},
-      {"node", &SideSpec::node, &ProcessInfo::node}};
+  static constexpr Key kKeys[] = {{"region", &SideSpec::region, &RegionOf},
+                                  {"version", &SideSpec::version, &VersionOf},
+                                  {"cluster", &SideSpec::cluster, &ClusterOf},
+                                  {"zone", &SideSpec::zone, &ZoneOf},
+                                  {"node", &SideSpec::node, &NodeOf}};
   const size_t equals = item.find('=');
   const std::string name = item.substr(0, equals);
   const bool keyed = equals != std::string::npos;

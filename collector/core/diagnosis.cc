@@ -77,22 +77,60 @@ ProcessWork WorkOf(const ProcessTrend& trend) {
           info.agent_id + " " + info.pod + " " + info.cgroup, trend.serves};
 }
 
-void SummariseRegions(const std::vector<InstanceGrowth>& instances,
-                      Incident& incident) {
-  std::map<std::string, std::vector<Estimate>> slopes;
-  for (const InstanceGrowth& i : instances) {
+// The processes of one cluster, worst first, with their roles.
+std::vector<AffectedProcess> InCluster(
+    const std::vector<const ProcessTrend*>& trends,
+    const Thresholds& thresholds) {
+  std::vector<AffectedProcess> processes;
+  std::vector<ProcessWork> works;
+  for (const ProcessTrend* trend : trends) {
+    works.push_back(WorkOf(*trend));
+    processes.push_back(Affected(*trend, IsGrowing(*trend, thresholds)));
+  }
+  MarkRoles(works, processes);
+  return processes;
+}
+
+// Adds to each region what these processes are and how they grow.
+using Slopes = std::map<std::string, std::vector<Estimate>>;
+void AddToRegions(const std::vector<AffectedProcess>& processes,
+                  const std::string& cluster,
+                  std::map<std::string, RegionGrowth>& regions,
+                  Slopes& slopes) {
+  std::set<std::string> mine;
+  for (const InstanceGrowth& i : GroupInstances(processes)) {
     slopes[i.region].push_back(i.bytes_per_s);
+    mine.insert(i.region);
+  }
+  for (const std::string& name : mine) {
+    const auto [at, is_new] = regions.try_emplace(name);
+    at->second.region = name;
+    if (is_new) at->second.cluster = cluster;
+    for (const AffectedProcess& p : processes) {
+      if (p.helper || p.region != name) continue;
+      ++at->second.processes;
+      at->second.leaking += p.leaking ? 1 : 0;
+    }
+  }
+}
+
+void SummariseRegions(const std::vector<ProcessTrend>& elsewhere,
+                      const Thresholds& thresholds, int64_t unseen_ns,
+                      Incident& incident) {
+  std::map<std::string, RegionGrowth> regions;
+  Slopes slopes;
+  AddToRegions(incident.processes, "", regions, slopes);
+  std::map<std::string, std::vector<const ProcessTrend*>> clusters;
+  for (const ProcessTrend& trend : elsewhere) {
+    if (trend.exited || trend.last_seen_ns < unseen_ns) continue;
+    clusters[trend.info.workload.cluster].push_back(&trend);
+  }
+  for (const auto& [cluster, trends] : clusters) {
+    AddToRegions(InCluster(trends, thresholds), cluster, regions, slopes);
   }
   incident.regions.clear();
-  for (const auto& [name, mine] : slopes) {
-    RegionGrowth region;
-    region.region = name;
-    region.bytes_per_s = MeanOf(mine);
-    for (const AffectedProcess& p : incident.processes) {
-      if (p.helper || p.region != name) continue;
-      ++region.processes;
-      region.leaking += p.leaking ? 1 : 0;
-    }
+  for (auto& [name, region] : regions) {
+    region.bytes_per_s = MeanOf(slopes[name]);
     incident.regions.push_back(std::move(region));
   }
   std::stable_sort(incident.regions.begin(), incident.regions.end(),
@@ -161,6 +199,7 @@ bool IsGrowing(const ProcessTrend& trend, const Thresholds& thresholds) {
 }
 
 void DiagnoseTrends(const std::vector<ProcessTrend>& trends,
+                    const std::vector<ProcessTrend>& elsewhere,
                     const Thresholds& thresholds, int64_t now_ns,
                     Incident& incident) {
   std::map<ProcessKey, AffectedProcess> before;
@@ -196,7 +235,7 @@ void DiagnoseTrends(const std::vector<ProcessTrend>& trends,
   const std::vector<InstanceGrowth> instances =
       GroupInstances(incident.processes);
   SummariseInstances(instances, incident);
-  SummariseRegions(instances, incident);
+  SummariseRegions(elsewhere, thresholds, unseen, incident);
   SummariseTypes(alive, incident);
   Count(incident);
   if (incident.processes.size() > kMostProcesses) {

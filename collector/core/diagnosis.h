@@ -20,7 +20,10 @@ bool IsGrowing(const ProcessTrend& trend, const Thresholds& thresholds);
 
 // From the trends alone: processes, slope, time to limit, types, regions.
 // Leaves the incident's former values where the trends say nothing.
+// `elsewhere`: of the same service in other clusters, whose regions are
+// compared and which count for nothing else.
 void DiagnoseTrends(const std::vector<ProcessTrend>& trends,
+                    const std::vector<ProcessTrend>& elsewhere,
                     const Thresholds& thresholds, int64_t now_ns,
                     Incident& incident);
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "collector/core/pooled_stacks.h"
 #include "collector/core/robust_slope.h"
 #include "collector/core/type_growth.h"
 #include "plimsoll/base/status_macros.h"
@@ -231,6 +232,7 @@ absl::Status ReadStacks(const FleetReader& reader, int64_t now_ns,
       }
     }
   }
+  found = PoolFollowed(std::move(found));
   const std::string followed = FollowedInstead(incident, found);
   const auto rank = [&](const StackEvidence& s) {
     const bool instead =

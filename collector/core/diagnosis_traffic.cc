@@ -141,18 +141,21 @@ void CompareVersions(const std::vector<TrafficProcess>& processes,
   if (incident.processes.empty()) return;
   const std::string& worst = incident.processes.front().version;
   std::vector<std::string> groups;
+  std::vector<TrafficSeries> series;
   std::map<std::string, int> others;
-  for (const TrafficProcess& p : processes) {
-    groups.push_back(p.info.version);
-    if (p.info.version != worst) ++others[p.info.version];
+  for (size_t i = 0; i < processes.size(); ++i) {
+    // Another cluster would differ by more than its version.
+    if (processes[i].elsewhere) continue;
+    groups.push_back(processes[i].info.version);
+    series.push_back(signal.series[i]);
+    if (groups.back() != worst) ++others[groups.back()];
   }
   if (others.empty()) return;
   const auto most = std::max_element(
       others.begin(), others.end(),
       [](const auto& a, const auto& b) { return a.second < b.second; });
-  incident.versions_compared =
-      CompareGroups(signal.series, groups, worst, most->first,
-                    incident.traffic.causes, thresholds);
+  incident.versions_compared = CompareGroups(
+      series, groups, worst, most->first, incident.traffic.causes, thresholds);
 }
 
 std::vector<TrafficSignal> OfLeakingVersions(

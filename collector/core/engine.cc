@@ -15,6 +15,7 @@
 #include "collector/core/judge_fleet.h"
 #include "collector/core/lifecycle.h"
 #include "collector/core/page_text.h"
+#include "collector/core/pooled_stacks.h"
 #include "collector/core/process_table.h"
 #include "collector/core/recent_history.h"
 #include "collector/core/resolution.h"
@@ -27,6 +28,24 @@ using TrendsByWorkload = std::map<WorkloadName, std::vector<ProcessTrend>>;
 constexpr double kForgetProcesses_s = 3600;
 
 int64_t Nanos(double seconds) { return static_cast<int64_t>(seconds * 1e9); }
+
+const std::vector<ProcessTrend>& Of(const TrendsByWorkload& trends,
+                                    const WorkloadName& workload) {
+  static const std::vector<ProcessTrend> kNone;
+  const auto at = trends.find(workload);
+  return at == trends.end() ? kNone : at->second;
+}
+
+// The same service in other clusters.
+std::vector<ProcessTrend> Elsewhere(const TrendsByWorkload& trends,
+                                    const WorkloadName& workload) {
+  std::vector<ProcessTrend> out;
+  for (const auto& [name, mine] : trends) {
+    if (name == workload || !SameService(name, workload)) continue;
+    out.insert(out.end(), mine.begin(), mine.end());
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -52,11 +71,12 @@ class Engine::Impl {
  private:
   const Thresholds& thresholds() const { return options_.thresholds; }
 
-  TrendsByWorkload GatherTrends();
+  // With what stands of the judgement.
+  TrendsByWorkload GatherTrends(const std::set<WorkloadName>& workloads);
   void OpenImminent(const TrendsByWorkload& trends, int64_t now_ns);
-  void Advance(Incident& incident, const std::vector<ProcessTrend>& trends,
+  void Advance(Incident& incident, const TrendsByWorkload& trends,
                int64_t now_ns);
-  void Diagnose(Incident& incident, const std::vector<ProcessTrend>& trends,
+  void Diagnose(Incident& incident, const TrendsByWorkload& trends,
                 int64_t now_ns);
   void RequestEvidence(Incident& incident, int64_t now_ns);
   void Say(const Incident& incident);
@@ -124,9 +144,9 @@ absl::Status Engine::Impl::Restore(int64_t now_ns) {
   return absl::IsDataLoss(loaded) ? absl::OkStatus() : loaded;
 }
 
-TrendsByWorkload Engine::Impl::GatherTrends() {
-  std::set<WorkloadName> open = book_.OpenWorkloads();
-  TrendsByWorkload trends = table_.Trends(open);
+TrendsByWorkload Engine::Impl::GatherTrends(
+    const std::set<WorkloadName>& workloads) {
+  TrendsByWorkload trends = table_.Trends(workloads);
   for (auto& [workload, processes] : trends) {
     for (ProcessTrend& trend : processes) {
       const auto at = judged_.find(trend.info.key);
@@ -145,7 +165,8 @@ void Engine::Impl::OpenImminent(const TrendsByWorkload& trends,
     if (!holds || book_.FindOpen(workload) != nullptr) continue;
     Incident draft;
     draft.workload = workload;
-    DiagnoseTrends(processes, thresholds(), now_ns, draft);
+    DiagnoseTrends(processes, Elsewhere(trends, workload), thresholds(), now_ns,
+                   draft);
     Note(DiagnoseStored(*ports_.reader, thresholds(), now_ns, draft));
     draft.rule = "imminent";
     const Verdict cause = RefinedCause(draft, thresholds().cause);
@@ -153,23 +174,24 @@ void Engine::Impl::OpenImminent(const TrendsByWorkload& trends,
     incident.rule = "imminent";
     incident.page = true;
     memory_.Grew(incident.id, now_ns);
-    Diagnose(incident, processes, now_ns);
+    Diagnose(incident, trends, now_ns);
     RequestEvidence(incident, now_ns);
     Say(incident);
   }
 }
 
-void Engine::Impl::Diagnose(Incident& incident,
-                            const std::vector<ProcessTrend>& trends,
+void Engine::Impl::Diagnose(Incident& incident, const TrendsByWorkload& trends,
                             int64_t now_ns) {
-  DiagnoseTrends(trends, thresholds(), now_ns, incident);
+  const std::vector<ProcessTrend>& mine = Of(trends, incident.workload);
+  DiagnoseTrends(mine, Elsewhere(trends, incident.workload), thresholds(),
+                 now_ns, incident);
   Note(DiagnoseStored(*ports_.reader, thresholds(), now_ns, incident));
   if (incident.state == IncidentState::kPending) {
     incident.cause = RefinedCause(incident, thresholds().cause);
   }
   incident.updated_ns = now_ns;
   // A label: it stays as it was when people were told.
-  for (const ProcessTrend& t : trends) {
+  for (const ProcessTrend& t : mine) {
     if (incident.fired_ns > 0 || !incident.owner.empty()) break;
     incident.owner = t.info.owner;
   }
@@ -183,9 +205,9 @@ void Engine::Impl::RequestEvidence(Incident& incident, int64_t now_ns) {
                       incident));
 }
 
-void Engine::Impl::Advance(Incident& incident,
-                           const std::vector<ProcessTrend>& trends,
+void Engine::Impl::Advance(Incident& incident, const TrendsByWorkload& trends,
                            int64_t now_ns) {
+  const std::vector<ProcessTrend>& mine = Of(trends, incident.workload);
   const IncidentThresholds& t = thresholds().incident;
   const bool due =
       now_ns - memory_.last_refresh_ns(incident.id) >=
@@ -194,12 +216,16 @@ void Engine::Impl::Advance(Incident& incident,
   const PageText before = incident.text;
   const bool silence_changed = announcer_.LookAtSilences(incident, now_ns);
   if (due) Diagnose(incident, trends, now_ns);
-  if (due && incident.stacks.empty() &&
+  // More of it where there is none, or for a while where few samples leave open
+  // which line it is.
+  const bool open = !IsFirstLineSure(incident.stacks) &&
+                    now_ns - incident.opened_ns < Nanos(t.evidence_sure_s);
+  if (due && (incident.stacks.empty() || open) &&
       now_ns - incident.evidence_requested_ns >= Nanos(t.evidence_repeat_s)) {
     RequestEvidence(incident, now_ns);
   }
   const Decision decision = Decide(
-      incident, memory_.FactsOf(incident, trends, thresholds()), t, now_ns);
+      incident, memory_.FactsOf(incident, mine, thresholds()), t, now_ns);
   switch (decision.step) {
     case Step::kStay:
       if (silence_changed || !(before == incident.text)) Say(incident);
@@ -215,8 +241,8 @@ void Engine::Impl::Advance(Incident& incident,
       incident.state = IncidentState::kResolved;
       incident.resolved_ns = now_ns;
       incident.updated_ns = now_ns;
-      incident.resolve_reason = WhyResolved(incident, trends, *ports_.reader,
-                                            now_ns, decision.reason);
+      incident.resolve_reason =
+          WhyResolved(incident, mine, *ports_.reader, now_ns, decision.reason);
       ++resolved_;
       break;
     case Step::kDrop: {
@@ -237,7 +263,7 @@ absl::Status Engine::Impl::Judge(int64_t now_ns) {
   Note(fleet.first_error);
   judgements_ += fleet.processes_judged;
   judged_ = std::move(fleet.standing);
-  const TrendsByWorkload trends = table_.Trends(fleet.workloads);
+  const TrendsByWorkload trends = GatherTrends(fleet.workloads);
   for (const WorkloadJudgement& w : fleet.found) {
     const bool known = book_.FindOpen(w.workload) != nullptr;
     Incident& incident = book_.Open(w.workload, w.cause, now_ns);
@@ -254,15 +280,7 @@ absl::Status Engine::Impl::Judge(int64_t now_ns) {
     incident.window_s = w.window_s;
     incident.bytes_per_s = w.bytes_per_s;
     incident.time_to_limit = w.time_to_limit;
-    std::vector<ProcessTrend> mine;
-    if (const auto at = trends.find(w.workload); at != trends.end()) {
-      mine = at->second;
-      for (ProcessTrend& trend : mine) {
-        const auto j = judged_.find(trend.info.key);
-        if (j != judged_.end()) trend.judged = j->second;
-      }
-    }
-    Diagnose(incident, mine, now_ns);
+    Diagnose(incident, trends, now_ns);
     RequestEvidence(incident, now_ns);
     Say(incident);
   }
@@ -289,13 +307,10 @@ absl::Status Engine::Impl::Tick(int64_t now_ns) {
     fleet_.confirmations.Forget(now_ns - Nanos(kForgetProcesses_s));
     book_.ForgetResolved(now_ns);
   }
-  const TrendsByWorkload trends = GatherTrends();
+  const TrendsByWorkload trends = GatherTrends(book_.OpenWorkloads());
   OpenImminent(trends, now_ns);
   for (const std::string& id : book_.OpenIds()) {
-    Incident* incident = book_.Find(id);
-    const auto at = trends.find(incident->workload);
-    static const std::vector<ProcessTrend> kNone;
-    Advance(*incident, at == trends.end() ? kNone : at->second, now_ns);
+    Advance(*book_.Find(id), trends, now_ns);
   }
   NoteReceipts();
   return std::exchange(first_error_, absl::OkStatus());

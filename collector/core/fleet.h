@@ -25,6 +25,12 @@ struct WorkloadName {
   }
 };
 
+// One service, deployed to the same or to two clusters: a fleet whose regions
+// are clusters of their own has a workload of it in each.
+inline bool SameService(const WorkloadName& a, const WorkloadName& b) {
+  return a.ns == b.ns && a.kind == b.kind && a.name == b.name;
+}
+
 struct ProcessInfo {
   ProcessKey key = 0;
   std::string agent_id, boot_id;
@@ -90,6 +96,7 @@ struct Frame {
   std::string function, file, module;
   int32_t line = 0;
   bool native = false;
+  friend bool operator==(const Frame&, const Frame&) = default;
 };
 
 // Evidence: one ranked row "this code made (or keeps) that much of this type".
@@ -98,12 +105,17 @@ struct StackEvidence {
   std::string type;  // "" when not known at that probe
   int64_t objects = 0;
   int64_t bytes = 0;
-  double share = 0;           // of the profile's objects of that type
+  double share = 0;  // of the profile's objects of that type
+  // Of a sample that was followed ("birth", "native"): how many samples, and
+  // the 95 % interval of the share. samples 0: all were counted.
+  int64_t samples = 0;
+  double share_low = 0, share_high = 1;
   std::vector<Frame> frames;  // innermost first
   int64_t time_ns = 0;
   int64_t window_ns = 0;
   bool net_counts_refused = false;
   std::string note;  // what the figure is and is not, in words
+  friend bool operator==(const StackEvidence&, const StackEvidence&) = default;
 };
 
 // What the agent of a process was asked for.

@@ -106,7 +106,8 @@ static void from_json(const json& j, IncidentState& s) {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Frame, function, file, module,
                                                 line, native)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StackEvidence, kind, type,
-                                                objects, bytes, share, frames,
+                                                objects, bytes, share, samples,
+                                                share_low, share_high, frames,
                                                 time_ns, window_ns,
                                                 net_counts_refused, note)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GrowingType, type, builtin,
@@ -119,13 +120,10 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(EvidenceRequest, process, what,
                                                 outcome, reason, sent_ns,
                                                 finished_ns)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(TrafficCause, attributes,
-                                                bytes_per_request, share, vif,
-                                                condition_index, requests,
-                                                smallest_effect, placebo_share,
-                                                requests_per_s,
-                                                inseparable_from, joint,
-                                                all_have)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    TrafficCause, attributes, bytes_per_request, share, vif, condition_index,
+    requests, smallest_effect, placebo_share, requests_per_s, inseparable_from,
+    joint, all_have)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Traffic, causes,
                                                 unexplained_share, looks, at_ns,
                                                 signal, bytes_of, not_known)
@@ -136,8 +134,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GroupComparison, one, other,
                                                 worse_here, not_told)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Neighbour, workload, pid,
                                                 anon_bytes, worst)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RegionGrowth, region, processes,
-                                                leaking, bytes_per_s,
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RegionGrowth, region, cluster,
+                                                processes, leaking, bytes_per_s,
                                                 bytes_per_request)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GrowthShares, python, free,
                                                 native)

@@ -50,6 +50,8 @@ struct Traffic {
 
 struct RegionGrowth {
   std::string region;
+  // Where it is that of the same service in another cluster; else empty.
+  std::string cluster;
   int32_t processes = 0;  // helpers are not counted
   int32_t leaking = 0;
   Estimate bytes_per_s;                       // mean over its instances

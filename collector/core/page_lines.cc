@@ -23,8 +23,9 @@ std::string Spaced(std::string attributes) {
   return attributes;
 }
 
-std::string RegionName(const std::string& region) {
-  return region.empty() ? "(no region)" : region;
+std::string RegionName(const RegionGrowth& growth) {
+  return (growth.region.empty() ? "(no region)" : growth.region) +
+         (growth.cluster.empty() ? "" : " (cluster " + growth.cluster + ")");
 }
 
 // "; began with version v" when only processes of it leak.
@@ -152,17 +153,16 @@ static std::string RegionLine(const Incident& incident) {
   const double slower = other.bytes_per_s.value;
   if (other.leaking == 0 && other.bytes_per_s.lo > 0) {
     // A rate that is not zero is no "does not", though the rule wants more.
-    line = RegionName(worst.region) + " leaks; " + RegionName(other.region) +
+    line = RegionName(worst) + " leaks; " + RegionName(other) +
            " grows too, but is not judged a leak yet (" +
            FormatRateWithInterval(other.bytes_per_s, "") + ")";
   } else if (other.leaking == 0 || slower <= 0) {
-    line = "only " + RegionName(worst.region) + " leaks, " +
-           RegionName(other.region) + " does not (" +
-           FormatRateWithInterval(other.bytes_per_s, "") + ")";
+    line = "only " + RegionName(worst) + " leaks, " + RegionName(other) +
+           " does not (" + FormatRateWithInterval(other.bytes_per_s, "") + ")";
   } else {
-    line = RegionName(worst.region) + ": " +
+    line = RegionName(worst) + ": " +
            FormatRatio(worst.bytes_per_s.value / slower) + " " +
-           RegionName(other.region) + " in all";
+           RegionName(other) + " in all";
   }
   const auto& c = incident.regions_compared;
   if (c && c->one == worst.region && c->other == other.region) {

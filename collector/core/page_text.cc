@@ -138,12 +138,21 @@ std::string NativeChain(const std::vector<Frame>& frames) {
   return python.empty() ? text : text + " <- " + FrameChain(python);
 }
 
+// " (CI 92-100 %, 96 samples)"
+std::string Sampled(const StackEvidence& row) {
+  if (row.samples == 0) return "";
+  return " (CI " + std::to_string(std::llround(100 * row.share_low)) + "-" +
+         std::to_string(std::llround(100 * row.share_high)) + " %, " +
+         FormatCount(static_cast<double>(row.samples)) + " sample" +
+         (row.samples == 1 ? ")" : "s)");
+}
+
 std::string MadeAt(const Incident& incident) {
   if (incident.stacks.empty()) return NoStacks(incident);
   const StackEvidence& best = incident.stacks.front();
   if (best.kind == "native") {
     return NativeChain(best.frames) + "; " + FormatShare(best.share) +
-           " of the bytes of malloc that stayed";
+           " of the bytes of malloc that stayed" + Sampled(best);
   }
   std::string line = FrameChain(best.frames);
   std::string of = best.type.empty() ? "" : " of " + best.type;
@@ -152,7 +161,8 @@ std::string MadeAt(const Incident& incident) {
             FormatDuration(static_cast<double>(best.window_ns) / 1e9) +
             " window (not followed to what survives)";
   } else if (best.kind == "birth") {
-    line += "; " + FormatShare(best.share) + of + " births that stayed";
+    line += "; " + FormatShare(best.share) + of + " births that stayed" +
+            Sampled(best);
   } else {
     line += "; " + FormatShare(best.share) + of + ", seen by " + best.kind;
   }

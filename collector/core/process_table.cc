@@ -4,6 +4,14 @@
 #include <utility>
 
 namespace plimsoll::collector {
+namespace {
+
+WorkloadName InAnyCluster(WorkloadName name) {
+  name.cluster.clear();
+  return name;
+}
+
+}  // namespace
 
 ProcessTable::ProcessTable(const ImminentThresholds& thresholds)
     : thresholds_(thresholds) {}
@@ -49,16 +57,18 @@ ProcessTrend ProcessTable::TrendOf(const Entry& entry) {
 std::map<WorkloadName, std::vector<ProcessTrend>> ProcessTable::Trends(
     const std::set<WorkloadName>& also) const {
   const std::lock_guard lock(mutex_);
-  std::map<WorkloadName, std::vector<ProcessTrend>> trends;
+  std::set<WorkloadName> services;
   for (const auto& [key, entry] : entries_) {
     if (entry.watch.finding().holds || also.contains(entry.info.workload)) {
-      trends[entry.info.workload];
+      services.insert(InAnyCluster(entry.info.workload));
     }
   }
-  if (trends.empty()) return trends;
+  std::map<WorkloadName, std::vector<ProcessTrend>> trends;
+  if (services.empty()) return trends;
   for (const auto& [key, entry] : entries_) {
-    const auto at = trends.find(entry.info.workload);
-    if (at != trends.end()) at->second.push_back(TrendOf(entry));
+    if (services.contains(InAnyCluster(entry.info.workload))) {
+      trends[entry.info.workload].push_back(TrendOf(entry));
+    }
   }
   return trends;
 }

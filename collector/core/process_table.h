@@ -40,7 +40,8 @@ class ProcessTable {
   void Observe(const ProcessInfo& process, const Observation& observation);
 
   // Trends of all processes of the workloads that have one for which the rule
-  // holds, and of those named. Keyed by workload.
+  // holds, of those named, and of the same services in other clusters. Keyed by
+  // workload.
   std::map<WorkloadName, std::vector<ProcessTrend>> Trends(
       const std::set<WorkloadName>& also) const;
 

@@ -1,6 +1,7 @@
 #include "collector/core/traffic_sources.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -51,6 +52,58 @@ std::set<std::string> LeakingVersions(const Incident& incident) {
   return leaking.size() < all.size() ? leaking : std::set<std::string>();
 }
 
+struct Wanted {
+  ProcessInfo info;
+  const AffectedProcess* affected = nullptr;  // null: of none that is alive
+  bool elsewhere = false;                     // in another cluster
+};
+
+// The incident's own, worst first, then what ended, then other clusters'.
+std::vector<Wanted> WantedOf(const Incident& incident,
+                             const std::vector<ProcessInfo>& infos) {
+  std::vector<Wanted> wanted;
+  std::set<ProcessKey> known;
+  for (const AffectedProcess& p : incident.processes) {
+    known.insert(p.process);
+    if (p.helper) continue;
+    ProcessInfo info;
+    for (const ProcessInfo& each : infos) {
+      if (each.key == p.process) info = each;
+    }
+    info.key = p.process;
+    info.region = p.region;
+    info.version = p.version;
+    wanted.push_back({std::move(info), &p, false});
+  }
+  for (const bool elsewhere : {false, true}) {
+    for (const ProcessInfo& info : infos) {
+      if (known.contains(info.key) ||
+          !SameService(info.workload, incident.workload) ||
+          (info.workload != incident.workload) != elsewhere) {
+        continue;
+      }
+      wanted.push_back({info, nullptr, elsewhere});
+    }
+  }
+  return wanted;
+}
+
+// One of each region in turn, each region in its order: where not all are
+// read, none of the regions is left out.
+std::vector<Wanted> TakeTurns(const std::vector<Wanted>& wanted) {
+  std::map<std::string, size_t> so_far;
+  std::vector<std::pair<size_t, const Wanted*>> turns;
+  for (const Wanted& one : wanted) {
+    turns.emplace_back(so_far[one.info.region]++, &one);
+  }
+  std::stable_sort(
+      turns.begin(), turns.end(),
+      [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Wanted> out;
+  for (const auto& [turn, one] : turns) out.push_back(*one);
+  return out;
+}
+
 // One of the signals beside anonymous memory, or nothing where too few have it.
 absl::StatusOr<TrafficSignal> SignalOf(
     const FleetReader& reader, const std::vector<TrafficProcess>& processes,
@@ -81,37 +134,19 @@ absl::StatusOr<std::vector<TrafficProcess>> ReadTrafficProcesses(
   const int64_t from = WindowFrom(incident, now_ns);
   PLIMSOLL_ASSIGN_OR_RETURN(const auto infos, reader.Processes(from));
   const std::set<std::string> versions = LeakingVersions(incident);
-  std::vector<std::pair<ProcessInfo, const AffectedProcess*>> wanted;
-  for (const AffectedProcess& p : incident.processes) {
-    if (p.helper) continue;
-    ProcessInfo info;
-    for (const ProcessInfo& known : infos) {
-      if (known.key == p.process) info = known;
-    }
-    info.key = p.process;
-    info.region = p.region;
-    info.version = p.version;
-    wanted.emplace_back(std::move(info), &p);
-  }
-  for (const ProcessInfo& info : infos) {
-    const bool known = std::any_of(
-        incident.processes.begin(), incident.processes.end(),
-        [&](const AffectedProcess& p) { return p.process == info.key; });
-    if (!known && info.workload == incident.workload) {
-      wanted.emplace_back(info, nullptr);
-    }
-  }
   std::vector<TrafficProcess> out;
-  for (const auto& [info, affected] : wanted) {
+  for (const Wanted& one : TakeTurns(WantedOf(incident, infos))) {
     if (out.size() >= kMostProcesses) break;
     TrafficProcess process;
+    process.elsewhere = one.elsewhere;
     process.of_leaking_version =
-        versions.empty() || versions.contains(info.version);
-    process.info = info;
-    process.leaking = affected != nullptr && affected->leaking;
-    if (affected != nullptr) process.instance = affected->instance;
+        !one.elsewhere &&
+        (versions.empty() || versions.contains(one.info.version));
+    process.info = one.info;
+    process.leaking = one.affected != nullptr && one.affected->leaking;
+    if (one.affected != nullptr) process.instance = one.affected->instance;
     PLIMSOLL_ASSIGN_OR_RETURN(process.series,
-                              SeriesOf(reader, info, from, now_ns + 1));
+                              SeriesOf(reader, one.info, from, now_ns + 1));
     if (process.series.requests.empty() || process.series.bytes.size() < 3) {
       continue;
     }

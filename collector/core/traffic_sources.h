@@ -21,12 +21,16 @@ struct TrafficProcess {
   bool leaking = false;
   // Its version is one that leaks, or none is told apart by its version.
   bool of_leaking_version = true;
+  // Of the same service in another cluster: there to be compared by region.
+  bool elsewhere = false;
   std::string instance;
   TrafficSeries series;  // its bytes are anonymous memory
 };
 
 // Over the incident's whole window, at most a day: its processes whose requests
-// are counted, and those of the workload that ended meanwhile.
+// are counted, those of the workload that ended meanwhile, and those of the
+// same service in other clusters. Where there are too many, as many of each
+// region.
 absl::StatusOr<std::vector<TrafficProcess>> ReadTrafficProcesses(
     const FleetReader& reader, const Incident& incident, int64_t now_ns);
 

@@ -23,8 +23,9 @@ constexpr size_t kMostStacks = 100;
 constexpr size_t kMostAttributes = 500;
 
 struct Asked {
-  WorkloadName name;
-  std::vector<ProcessInfo> processes;  // all that the store knows of it
+  WorkloadName name;                   // cluster "*": of several
+  std::set<WorkloadName> workloads;    // that are meant
+  std::vector<ProcessInfo> processes;  // all that the store knows of them
   ProcessKey process = 0;              // when a process was asked for instead
 };
 
@@ -41,9 +42,11 @@ absl::StatusOr<int64_t> SpanOf(const Request& request, int64_t otherwise_ns) {
                                     "\" is not a duration such as 10m or 2h");
 }
 
-// By its whole name, or by its last part where that is one workload's.
+// By its whole name, or by its last part where that is one workload's; or,
+// with `in_all_clusters`, one service's.
 absl::StatusOr<Asked> FindWorkload(const ApiPorts& ports,
-                                   const std::string& text) {
+                                   const std::string& text,
+                                   bool in_all_clusters = false) {
   PLIMSOLL_ASSIGN_OR_RETURN(std::vector<ProcessInfo> all,
                             ports.reader->Processes(0));
   std::set<WorkloadName> matches;
@@ -58,7 +61,10 @@ absl::StatusOr<Asked> FindWorkload(const ApiPorts& ports,
     return absl::NotFoundError("no workload \"" + text +
                                "\"; /api/v1/workloads lists them");
   }
-  if (matches.size() > 1) {
+  const bool one_service = std::all_of(
+      matches.begin(), matches.end(),
+      [&](const WorkloadName& m) { return SameService(m, *matches.begin()); });
+  if (matches.size() > 1 && !(in_all_clusters && one_service)) {
     std::string which;
     for (const WorkloadName& name : matches) which += " " + name.ToString();
     return absl::InvalidArgumentError("\"" + text +
@@ -66,8 +72,12 @@ absl::StatusOr<Asked> FindWorkload(const ApiPorts& ports,
   }
   Asked asked;
   asked.name = *matches.begin();
+  if (matches.size() > 1) asked.name.cluster = "*";
+  asked.workloads = std::move(matches);
   for (ProcessInfo& p : all) {
-    if (p.workload == asked.name) asked.processes.push_back(std::move(p));
+    if (asked.workloads.contains(p.workload)) {
+      asked.processes.push_back(std::move(p));
+    }
   }
   // The newest first: what is cut off is what ended long ago.
   std::stable_sort(asked.processes.begin(), asked.processes.end(),
@@ -93,7 +103,8 @@ absl::StatusOr<Asked> FindAsked(const ApiPorts& ports, const Request& request) {
   }
   PLIMSOLL_ASSIGN_OR_RETURN(const ProcessState state,
                             ports.board->Process(number));
-  return Asked{state.info.workload, {state.info}, number};
+  return Asked{
+      state.info.workload, {state.info.workload}, {state.info}, number};
 }
 
 std::vector<ProcessKey> Keys(const std::vector<ProcessInfo>& processes,
@@ -124,6 +135,9 @@ void WriteStack(ProcessKey process, const StackEvidence& stack,
       .Field("objects", stack.objects)
       .Field("bytes", stack.bytes)
       .Field("share", stack.share)
+      .Field("samples", stack.samples)
+      .Field("share_low", stack.share_low)
+      .Field("share_high", stack.share_high)
       .Field("time_unix_s", UnixSeconds(stack.time_ns))
       .Field("window_s", static_cast<double>(stack.window_ns) / 1e9)
       .Field("net_counts_refused", stack.net_counts_refused)
@@ -306,7 +320,8 @@ absl::StatusOr<std::string> AttributesJson(const ApiPorts& ports,
 absl::StatusOr<std::string> CompareJson(const ApiPorts& ports,
                                         const Request& request) {
   PLIMSOLL_ASSIGN_OR_RETURN(
-      const Asked asked, FindWorkload(ports, Parameter(request, "workload")));
+      const Asked asked,
+      FindWorkload(ports, Parameter(request, "workload"), true));
   PLIMSOLL_ASSIGN_OR_RETURN(const int64_t span,
                             SpanOf(request, 60 * kMinuteNs));
   const int64_t now = ports.now_ns();
@@ -317,9 +332,10 @@ absl::StatusOr<std::string> CompareJson(const ApiPorts& ports,
       const SideSpec b,
       ParseSide(Parameter(request, "b"), asked.processes, span, now));
   std::string attributes = Parameter(request, "attributes");
-  if (attributes.empty()) {
+  for (const WorkloadName& workload : asked.workloads) {
+    if (!attributes.empty()) break;
     PLIMSOLL_ASSIGN_OR_RETURN(const auto incident,
-                              OpenIncident(ports, asked.name));
+                              OpenIncident(ports, workload));
     if (incident && !incident->traffic.causes.empty()) {
       attributes = incident->traffic.causes.front().attributes;
     }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "collector/store/store_impl.h"
+#include "plimsoll/base/sampled_share.h"
 
 namespace plimsoll::collector::store {
 namespace {
@@ -41,6 +42,27 @@ const char* Note(const std::string& kind, bool survivors) {
   return "allocated here in the window; how much of it stayed is not known";
 }
 
+// Of what was sampled, by type: these rows stand for the others of it.
+template <typename Weight>
+void AddIntervals(const Weight& weight, std::vector<StackEvidence>& rows) {
+  std::map<std::string, std::vector<StackEvidence*>> by_type;
+  for (StackEvidence& row : rows) {
+    if (row.samples > 0) by_type[row.type].push_back(&row);
+  }
+  for (const auto& [type, mine] : by_type) {
+    std::vector<SampledRow> sampled;
+    for (const StackEvidence* row : mine) {
+      sampled.push_back({weight(*row), row->samples});
+    }
+    const std::vector<ShareInterval> shares = SampledShares(sampled);
+    for (size_t i = 0; i < mine.size(); ++i) {
+      mine[i]->share = shares[i].share;
+      mine[i]->share_low = shares[i].low;
+      mine[i]->share_high = shares[i].high;
+    }
+  }
+}
+
 std::vector<StackEvidence> Parse(const Json& profile,
                                  const StoredDocument& document) {
   std::vector<StackEvidence> rows;
@@ -57,6 +79,9 @@ std::vector<StackEvidence> Parse(const Json& profile,
     row.net_counts_refused = profile.value("net_counts_refused", false);
     row.time_ns = document.time_ns;
     row.window_ns = document.window_ns;
+    if (row.kind == "birth" || row.kind == "native") {
+      row.samples = IntegerAt(count, "allocations");
+    }
     int64_t surviving = IntegerAt(count, "surviving_objects");
     bool survivors = surviving > 0;
     row.objects = survivors ? surviving : IntegerAt(count, "allocations");
@@ -72,8 +97,10 @@ std::vector<StackEvidence> Parse(const Json& profile,
   }
   for (StackEvidence& row : rows) {
     const double all = all_of_type[row.type];
-    row.share = all > 0 ? weight(row) / all : 0;
+    row.share = row.share_low = row.share_high =
+        all > 0 ? weight(row) / all : 0;
   }
+  AddIntervals(weight, rows);
   std::stable_sort(rows.begin(), rows.end(),
                    [&weight](const StackEvidence& a, const StackEvidence& b) {
                      return weight(a) > weight(b);

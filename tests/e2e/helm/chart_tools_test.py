@@ -1,4 +1,5 @@
-"""The chart under other people's rules: kubeconform, helm-unittest, kube-score.
+"""The chart under other people's rules: kubeconform, helm-unittest, kube-score,
+checkov.
 
 tools/chart-tools builds them; without them this skips, or fails under
 PLIMSOLL_REQUIRE_KUBE=1. What is suppressed is named with its reason, and must
@@ -9,6 +10,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
@@ -44,7 +46,8 @@ SUPPRESSED = {
 
 
 def reason_to_skip():
-    for name in ("helm", "kubeconform", "helm-unittest", "kube-score"):
+    for name in ("helm", "kubeconform", "helm-unittest", "kube-score",
+                 "checkov"):
         if not os.access(TOOLS / "bin" / name, os.X_OK):
             return f"no {name} here: tools/chart-tools builds it (needs Go)"
     return ""
@@ -86,6 +89,20 @@ def score(text, *more):
     return found
 
 
+def checkov(text):
+    """The checks that failed: {(object, check): its name}."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory) / "rendered.yaml"
+        path.write_text(text)
+        done = tool("checkov", "--file", path, "--framework", "kubernetes",
+                    "--output", "json", "--compact", "--skip-download")
+    results = json.loads(done.stdout)
+    assert results["summary"]["parsing_errors"] == 0, results["summary"]
+    assert results["summary"]["passed"] > 50, results["summary"]
+    return {(each["resource"], each["check_id"]): each["check_name"]
+            for each in results["results"]["failed_checks"]}
+
+
 class ChartTools(unittest.TestCase):
     maxDiff = None
 
@@ -122,6 +139,15 @@ class ChartTools(unittest.TestCase):
         for example in EXAMPLES:
             found |= {check for _, check in score(render(example))}
         self.assertEqual(set(SUPPRESSED) - found, set())
+
+    def test_checkov_finds_nothing_but_what_is_meant(self):
+        found = {}
+        for example in EXAMPLES:
+            found |= checkov(render(example))
+        self.assertEqual({each: name for each, name in found.items()
+                          if each[1] not in CHECKOV_SUPPRESSED}, {})
+        self.assertEqual(set(CHECKOV_SUPPRESSED) - {check for _, check in found},
+                         set(), "no longer needed")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Plimsoll on a real Kubernetes, as its users deploy it: own images, the chart.
 
 A leaking Deployment under a memory limit, a healthy one, a Job that comes and
-goes; what they are called is made up anew each time (PLIMSOLL_E2E_SEED repeats
-a run). The agent has the chart's capabilities and no others. On the way the API
-server is away for a minute and the collector's pod is killed. At the end nothing
-is left. The tests are one story and run in the order of their names.
+goes, the chart's drill; what they are called is made up anew each time
+(PLIMSOLL_E2E_SEED repeats a run). The agent has the chart's capabilities and no
+others. On the way the API server is away for a minute, the collector's pod is
+killed, and the chart is updated. At the end nothing is left. The tests are one
+story and run in the order of their names.
 
 Takes some ten minutes. Skips where the cluster was not built, or fails under
 PLIMSOLL_REQUIRE_KUBE=1.
@@ -12,11 +13,7 @@ PLIMSOLL_REQUIRE_KUBE=1.
 import json
 import os
 import pathlib
-import random
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
@@ -24,122 +21,22 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 import cluster as kube  # noqa: E402
 import host  # noqa: E402
 import line  # noqa: E402
-import made_up_service  # noqa: E402
 import workloads  # noqa: E402
+from cluster_case import NAMESPACE, SINK_PORT, ClusterCase  # noqa: E402
 from page_names import assert_names  # noqa: E402
 
 SKIPPED = 77  # CTest's SKIP_RETURN_CODE
-MIB = 1 << 20
-LEAK_BYTES_PER_S = 1.0 * MIB
 LIMIT_MIB = 300
 PAGE_WITHIN_S = 290
 OOM_WITHIN_S = 400
 API_AWAY_S = 60
-NAMESPACE = "plimsoll"
 REGION = "eu-west-3"  # the node's label
 CAPABILITIES = 0x1C000080004  # BPF PERFMON SYS_PTRACE DAC_READ_SEARCH C_RESTORE
-SINK_PORT = 9099
 OWNER = "team-blue"
 
 
-class OnKubernetes(unittest.TestCase):
-    maxDiff = None
-
-    @classmethod
-    def setUpClass(cls):
-        seed = int(os.environ.get("PLIMSOLL_E2E_SEED",
-                                  random.SystemRandom().randrange(1 << 32)))
-        print(f"PLIMSOLL_E2E_SEED={seed}", flush=True)
-        cls.leaker = made_up_service.make_up(seed, LEAK_BYTES_PER_S)
-        cls.healthy = made_up_service.make_up(seed + 1, LEAK_BYTES_PER_S)
-        print(cls.leaker, flush=True)
-        cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="plimsoll-kube-"))
-        cls.before = {"settings": host.settings(), "bpf": host.bpf_objects(),
-                      "mounts": host.mounts(), "cgroups": host.cgroups()}
-        cls.cluster = kube.Cluster(cls.directory / "cluster")
-        cls.sink = None
-        cls.addClassCleanup(cls.clean_up)
-        cls.start()
-
-    @classmethod
-    def start(cls):
-        done = subprocess.run(
-            [line.SOURCE / "tools/image/build", "--tag", "test",
-             cls.directory / "images"], capture_output=True, text=True,
-            check=False, env={**os.environ, "PLIMSOLL_BIN_DIR": str(line.BIN)})
-        assert done.returncode == 0, done.stderr[-2000:]
-        cls.cluster.start()
-        cls.cluster.import_images(
-            cls.directory / "images/plimsoll-agent.tar",
-            cls.directory / "images/plimsoll-collector.tar",
-            kube.CACHE / "images/python.tar")
-        cls.pages = cls.directory / "pages"
-        cls.pages.write_text("")
-        cls.sink = subprocess.Popen(
-            [cls.cluster.directory / "inside", sys.executable, "-B",
-             pathlib.Path(__file__).with_name("sink.py"), kube.NODE_IP,
-             str(SINK_PORT), cls.pages], stdin=subprocess.DEVNULL)
-        state = cls.directory / "state"
-        state.mkdir()
-        for each in (workloads.namespace(NAMESPACE, **{
-                         "pod-security.kubernetes.io/enforce": "privileged"}),
-                     workloads.namespace(workloads.NAMESPACE),
-                     workloads.local_volume("state", state, "node1")):
-            cls.cluster.apply(each)
-
-    @classmethod
-    def clean_up(cls):
-        if cls.sink is not None:
-            cls.sink.kill()
-            cls.sink.wait()
-        cls.cluster.stop()
-        shutil.rmtree(cls.directory, ignore_errors=True)
-
-    # -- What the tests ask for.
-
-    def pods(self, namespace, selector):
-        found = self.cluster.get("pods", "-n", namespace, "-l", selector)
-        return found["items"] if found else []
-
-    def pod(self, namespace, selector):
-        [pod] = self.pods(namespace, selector)
-        return pod
-
-    def collector(self, path):
-        pods = self.pods(NAMESPACE, "app.kubernetes.io/component=collector")
-        address = pods[0]["status"].get("podIP") if pods else None
-        return self.cluster.http_json(f"{address}:7070", path) if address else None
-
-    def processes(self, name):
-        found = self.collector("/api/v1/processes?all=1") or {"processes": []}
-        return [each for each in found["processes"] if each["name"] == name]
-
-    def metrics(self, component, port):
-        pod = self.pod(NAMESPACE, f"app.kubernetes.io/component={component}")
-        text = self.cluster.http(f"{pod['status']['podIP']}:{port}", "/metrics")
-        return dict(row.rsplit(" ", 1) for row in (text or "").splitlines()
-                    if row and not row.startswith("#"))
-
-    def posted(self, status="firing"):
-        rows = [json.loads(row) for row in self.pages.read_text().splitlines()]
-        return [row["body"] for row in rows if row["body"]["status"] == status]
-
-    def samples(self, process):
-        found = self.collector(
-            f"/api/v1/processes/{process['key']}/series?metric=rss_bytes")
-        return {at: value for at, value in found["samples"]}
-
-    def wait_for(self, what, seconds, condition):
-        try:
-            return line.wait_for(what, seconds, condition)
-        except AssertionError as error:
-            logs = "\n".join(self.cluster.kubectl(
-                "logs", "-n", NAMESPACE, "-l",
-                f"app.kubernetes.io/component={component}", "--tail=20",
-                check=False) for component in ("agent", "collector"))
-            raise AssertionError(f"{error}\n{logs}") from error
-
-    # -- The story.
+class OnKubernetes(ClusterCase):
+    """The story, in the order of the names."""
 
     def test_01_the_chart_installs_and_is_ready(self):
         began = time.monotonic()
@@ -150,7 +47,9 @@ class OnKubernetes(unittest.TestCase):
                 "collector.insecureListen=true",
                 f"collector.webhooks={{http://{kube.NODE_IP}:{SINK_PORT}/}}",
                 "agent.config.memory_period=5s", "agent.config.headers_period=10s",
-                "agent.config.census_period=10s"]))
+                "agent.config.census_period=10s", "drill.enabled=true",
+                "drill.image=" + workloads.IMAGE,
+                "drill.python=/usr/bin/python3"]))
         print(f"helm install --wait took {time.monotonic() - began:.1f} s",
               flush=True)
 
@@ -316,11 +215,49 @@ class OnKubernetes(unittest.TestCase):
             if not p["exited"] and p["pod"]])
         self.assertEqual(follower[0]["pod"], self.process["pod"])
 
-    def test_10_nobody_else_was_paged(self):
-        self.assertEqual({page["commonLabels"]["workload"]
-                          for page in self.posted()}, {self.leaker.workload})
+    def test_10_an_update_of_the_chart_loses_no_sample(self):
+        """Agent and collector are both replaced, at once."""
+        process = self.processes(self.healthy.workload)[0]
+        before = self.samples(process)
+        pods = {each: self.pod(NAMESPACE, f"app.kubernetes.io/component={each}")
+                ["metadata"]["uid"] for each in ("agent", "collector")}
+        began = time.time()
+        self.cluster.helm(
+            "upgrade", "plimsoll", line.SOURCE / "helm/plimsoll", "--namespace",
+            NAMESPACE, "--reuse-values", "--wait", "--timeout", "3m", "--set",
+            "agent.podLabels.round=two,collector.podLabels.round=two,"
+            "drill.enabled=false")
+        print(f"helm upgrade --wait took {time.time() - began:.1f} s", flush=True)
+        for each, uid in pods.items():
+            [pod] = self.wait_for(f"the new {each} alone", 60, lambda e=each: (
+                lambda found: found if len(found) == 1 else None)(self.pods(
+                    NAMESPACE, f"app.kubernetes.io/component={e}")))
+            self.assertNotEqual(pod["metadata"]["uid"], uid, each)
+        updated = time.time()
+        # The new agent is the one before: it is the same process still.
+        self.wait_for("samples after the update", 120, lambda: max(
+            self.samples(process), default=0) > updated + 20)
+        after = self.samples(process)
+        self.assertEqual({at: value for at, value in before.items()
+                          if after.get(at) != value}, {})
+        times = sorted(at for at in after if at > began - 30)
+        gaps = [b - a for a, b in zip(times, times[1:])]
+        print(f"longest gap between samples: {max(gaps):.1f} s", flush=True)
+        self.assertLess(max(gaps), 30)
 
-    def test_11_uninstalled_it_leaves_nothing(self):
+    def test_11_the_drill_was_paged_and_nobody_else(self):
+        drill = "plimsoll-drill-1"
+        self.wait_for("page of the drill", 240, lambda: [
+            page for page in self.posted()
+            if page["commonLabels"]["workload"] == drill])
+        paged = {page["commonLabels"]["workload"]: page
+                 for page in self.posted()}
+        self.assertEqual(set(paged), {self.leaker.workload, drill})
+        self.assertEqual(paged[drill]["commonLabels"]["kind"], "Job")
+        self.assertTrue(paged[drill]["commonAnnotations"]["what"].startswith(
+            "plimsoll_drill.Leaked "), paged[drill])
+
+    def test_12_uninstalled_it_leaves_nothing(self):
         keeper = (self.cluster.directory / "keeper.pid").read_text().strip()
         pods = [self.pod(NAMESPACE, f"app.kubernetes.io/component={each}")
                 ["metadata"]["uid"] for each in ("agent", "collector")]
@@ -340,7 +277,7 @@ class OnKubernetes(unittest.TestCase):
             found = self.cluster.get(kind, "-l", "app.kubernetes.io/name=plimsoll")
             self.assertEqual(found["items"], [])
 
-    def test_12_the_machine_is_as_it_was(self):
+    def test_13_the_machine_is_as_it_was(self):
         self.assertEqual(host.settings(), self.before["settings"],
                          "while the cluster still runs")
         self.sink.kill()

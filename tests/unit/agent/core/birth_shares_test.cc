@@ -35,33 +35,5 @@ TEST(WeighBirths, WithoutGrowthNothingIsClaimed) {
   EXPECT_TRUE(WeighBirths({}, std::vector<ObjectsAt>{{0, 0}, {9, 9}}).empty());
 }
 
-TEST(ShareOf, HasWilsonsInterval) {
-  // 94 of 94: 95 % lower bound 0.9607 (Wilson, computed independently).
-  const std::vector<double> weights(94, 2.5);
-  const ShareInterval all = ShareOf(weights, std::vector<bool>(94, true));
-  EXPECT_DOUBLE_EQ(all.share, 1);
-  EXPECT_NEAR(all.low, 0.9607, 1e-4);
-  EXPECT_DOUBLE_EQ(all.high, 1);
-  const ShareInterval none = ShareOf(weights, std::vector<bool>(94, false));
-  EXPECT_NEAR(none.high, 0.0393, 1e-4);
-}
-
-TEST(ShareOf, UnequalWeightsWidenIt) {
-  std::vector<bool> of(20, false);
-  of[0] = true;
-  std::vector<double> weights(20, 1);
-  const ShareInterval equal = ShareOf(weights, of);
-  weights[0] = 10;
-  const ShareInterval unequal = ShareOf(weights, of);
-  EXPECT_GT(unequal.high - unequal.low, equal.high - equal.low);
-  EXPECT_NEAR(unequal.share, 10.0 / 29, 1e-12);
-}
-
-TEST(ShareOf, NoSamplesSayNothing) {
-  const ShareInterval nothing = ShareOf({}, {});
-  EXPECT_DOUBLE_EQ(nothing.low, 0);
-  EXPECT_DOUBLE_EQ(nothing.high, 1);
-}
-
 }  // namespace
 }  // namespace plimsoll::core

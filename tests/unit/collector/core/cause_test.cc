@@ -108,7 +108,7 @@ TEST(ByHand, ThePageOfACommandSaysSo) {
   i.cause = Verdict::kPythonObject;
   i.processes[0].by_hand = "on a terminal";
   i.processes[0].node = "web-3";
-  i.regions = {RegionGrowth{"", 1, 1, {1, 1, 1}, {}}};
+  i.regions = {RegionGrowth{"", "", 1, 1, {1, 1, 1}, {}}};
   const PageText page = WritePage(i, "http://c");
   EXPECT_EQ(page.traffic,
             "no requests: it counts none, and was started by hand");

@@ -24,7 +24,7 @@ ProcessTrend Judged(double rule_s, double judged_s) {
 // It was the longest that any rule had looked at, whoever made the slope.
 TEST(Diagnosis, TheWindowIsThatOfTheSlope) {
   Incident incident;
-  DiagnoseTrends({Judged(12000, 3600)}, Thresholds{}, kNow, incident);
+  DiagnoseTrends({Judged(12000, 3600)}, {}, Thresholds{}, kNow, incident);
   EXPECT_EQ(incident.window_s, 3600);
   EXPECT_EQ(incident.bytes_per_s.value, 1000);
 }
@@ -33,12 +33,12 @@ TEST(Diagnosis, AnIntervalThatMayMissSaysWhy) {
   ProcessTrend trend = Judged(12000, 3600);
   trend.judged->model_limited = "it is young";
   Incident incident;
-  DiagnoseTrends({trend}, Thresholds{}, kNow, incident);
+  DiagnoseTrends({trend}, {}, Thresholds{}, kNow, incident);
   EXPECT_EQ(incident.model_limited, "it is young");
   // The imminent rule's own slope is another.
   trend.finding.holds = true;
   trend.finding.bytes_per_s = {2000, 1500, 2500};
-  DiagnoseTrends({trend}, Thresholds{}, kNow, incident);
+  DiagnoseTrends({trend}, {}, Thresholds{}, kNow, incident);
   EXPECT_EQ(incident.model_limited, "");
 }
 

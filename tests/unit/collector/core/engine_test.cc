@@ -70,6 +70,34 @@ TEST_F(EngineTest, FiresWithoutEvidenceAfterABoundedWaitAndSaysSo) {
               HasSubstr("not known yet: a window was asked for"));
 }
 
+// Five of nine births at one line: more are asked for, as long as they leave
+// open which line makes most of it.
+TEST_F(EngineTest, FewBirthsThatLeaveTheLineOpenAskForMore) {
+  for (const bool sure : {false, true}) {
+    now_ = kStartNs;
+    events_.clear();
+    requester_.asked.clear();
+    store_.records.clear();
+    Restart();
+    AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(15));
+    AddStack(1, 1);
+    StackEvidence& first = fleet_.stacks[1].front();
+    first.kind = "birth";
+    first.objects = first.samples = sure ? 90 : 5;
+    fleet_.stacks[1].push_back(first);
+    fleet_.stacks[1].back().frames[0].line = 11;
+    fleet_.stacks[1].back().objects = fleet_.stacks[1].back().samples = 4;
+    while (engine_->Incidents().empty()) {
+      ASSERT_LT(now_, kStartNs + 600 * kSecond);
+      ASSERT_TRUE(PlayOne().ok());
+    }
+    const size_t asked = requester_.asked.size();
+    PlayUntil((now_ - kStartNs) / kSecond + 330);
+    EXPECT_EQ(requester_.asked.size(), sure ? asked : asked + 1);
+    fleet_.stacks.clear();
+  }
+}
+
 TEST_F(EngineTest, AnAgentThatCannotBeAskedIsSaidAndDoesNotDelay) {
   requester_.answer = absl::UnavailableError("agent node-1 is not connected");
   AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(20));

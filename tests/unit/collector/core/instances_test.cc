@@ -66,7 +66,7 @@ Incident Diagnosed(const std::vector<Made>& processes) {
   for (const Made& p : processes) trends.push_back(TrendOf(p));
   Incident incident;
   incident.workload = trends.front().info.workload;
-  DiagnoseTrends(trends, Thresholds{}, kNow, incident);
+  DiagnoseTrends(trends, {}, Thresholds{}, kNow, incident);
   return incident;
 }
 
@@ -117,7 +117,7 @@ TEST(Instances, AMasterWithoutALimitIsKnownByItsChildren) {
     trends.back().finding.limit_bytes = 0;
   }
   Incident i;
-  DiagnoseTrends(trends, Thresholds{}, kNow, i);
+  DiagnoseTrends(trends, {}, Thresholds{}, kNow, i);
   EXPECT_EQ(i.instance_kind, "process");
   EXPECT_EQ(i.workload_processes, 2);
   EXPECT_NE(TitleOf(i).find("on 2 of 2 processes"), std::string::npos)
@@ -158,7 +158,7 @@ TEST(Instances, AProcessWithoutASlopeYetKeepsTheOneItHad) {
   again.recent_bytes_per_s.reset();
   again.finding.holds = false;
   again.types.clear();
-  DiagnoseTrends({again}, Thresholds{}, kNow, i);
+  DiagnoseTrends({again}, {}, Thresholds{}, kNow, i);
   EXPECT_NEAR(i.bytes_per_s.value / kMiBPerMin, 12.4, 0.01);
   EXPECT_EQ(i.leaking_instances, 1);
 }

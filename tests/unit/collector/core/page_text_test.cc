@@ -43,9 +43,9 @@ void AddTrafficAndRegions(Incident& i) {
   i.traffic.causes = {cause};
   i.traffic.unexplained_share = 0.16;
   i.traffic.looks = 80;
-  RegionGrowth worst{"ap-southeast-1", 2, 2, Rate(12.4, 11.6, 13.1), {}};
+  RegionGrowth worst{"ap-southeast-1", "", 2, 2, Rate(12.4, 11.6, 13.1), {}};
   worst.bytes_per_request = Estimate{1.6 * kMiB, 1.5 * kMiB, 1.8 * kMiB};
-  RegionGrowth other{"eu-west-3", 1, 1, Rate(4.0, 3.3, 4.7), {}};
+  RegionGrowth other{"eu-west-3", "", 1, 1, Rate(4.0, 3.3, 4.7), {}};
   other.bytes_per_request = Estimate{1.6 * kMiB, 1.3 * kMiB, 1.9 * kMiB};
   i.regions = {worst, other};
   i.regions_compared =
@@ -168,6 +168,11 @@ TEST(PageText, BirthsThatWereFollowedAreSaidToHaveStayed) {
             "routing/vehicles.py:118 load <- routing/plan.py:31 candidates <- "
             "srv/app.py:44 route; 97.0 % of routing.vehicles.FloatingVehicle "
             "births that stayed");
+  i.stacks[0].samples = 96;
+  i.stacks[0].share_low = 0.912;
+  i.stacks[0].share_high = 0.9893;
+  EXPECT_THAT(WritePage(i, "").made_at,
+              HasSubstr("births that stayed (CI 91-99 %, 96 samples)"));
 }
 
 TEST(PageText, NativeGrowthNamesTheExtensionAndThePythonThatCalledIt) {

@@ -94,7 +94,8 @@ class ApiTest : public ::testing::Test {
     cause.attributes = "city=singapore";
     cause.requests_per_s = 0.1;
     i.traffic.causes = {cause};
-    i.regions = {{"ap", 2, 2, {}, Estimate{1, 0, 2}}, {"eu", 2, 0, {}, {}}};
+    i.regions = {{"ap", "", 2, 2, {}, Estimate{1, 0, 2}},
+                 {"eu", "prod-eu", 2, 0, {}, {}}};
     incidents_ = {i};
     stack.time_ns = kNow - kSecond;
     fleet_.stacks[1] = {stack};
@@ -236,6 +237,28 @@ TEST_F(ApiTest, RegionsThatDifferByCodeAre) {
   EXPECT_NEAR(c["ratio_per_request"]["value"].get<double>(), 3, 0.05);
   EXPECT_THAT(c["words"].get<std::string>(),
               HasSubstr("the code or its data differ"));
+}
+
+TEST_F(ApiTest, AServiceInTwoClustersIsComparedByRegionOrCluster) {
+  for (const ProcessKey key : {3, 4}) {
+    fleet_.processes[key].workload.cluster = "prod-eu";
+  }
+  for (const char* sides : {"a=ap&b=eu", "a=cluster%3Dprod&b=cluster%3Dprod-eu",
+                            "a=region%3Dap&b=cluster%3Dprod-eu"}) {
+    const Json c =
+        GetJson("/api/v1/compare?workload=routing-api&" + std::string(sides));
+    EXPECT_EQ(c["workload"], "*/routing/Deployment/routing-api");
+    EXPECT_NEAR(c["ratio"]["value"].get<double>(), 3, 0.05);
+    EXPECT_EQ(c["attributes"], "city=singapore") << "of the open incident";
+    EXPECT_EQ(c["a"]["processes"], 2);
+    EXPECT_EQ(c["b"]["processes"], 2);
+  }
+  // A whole name is one cluster's.
+  const Response one = Get(std::string("/api/v1/compare?a=ap&b=eu&") + kW);
+  EXPECT_EQ(one.status, 400);
+  EXPECT_THAT(one.body, HasSubstr("regions: ap"));
+  EXPECT_THAT(Get("/api/v1/types?workload=routing-api").body,
+              HasSubstr("is one of several"));
 }
 
 TEST_F(ApiTest, SidesAreTimesRegionsAndVersions) {

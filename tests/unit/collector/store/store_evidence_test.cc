@@ -35,5 +35,28 @@ TEST(StoreEvidence, ANumberThatIsNoIntegerCountsForNothing) {
   EXPECT_EQ(rows[0].frames[0].line, 0);
 }
 
+// One line had a fifth of the requests and, of nine samples, more than half.
+TEST(StoreEvidence, SharesOfFollowedBirthsHaveAnInterval) {
+  const auto rows = Parse(
+      R"({"kind":"birth","stacks":[)"
+      R"({"type":"t","surviving_objects":400,"allocations":4,"frames":[]},)"
+      R"({"type":"t","surviving_objects":500,"allocations":5,"frames":[]}]})");
+  ASSERT_THAT(rows, SizeIs(2));
+  EXPECT_EQ(rows[0].samples, 5);
+  EXPECT_NEAR(rows[0].share, 0.556, 1e-3);
+  // Wilson, 5 of 9, computed independently.
+  EXPECT_NEAR(rows[0].share_low, 0.2667, 1e-3);
+  EXPECT_NEAR(rows[0].share_high, 0.8112, 1e-3);
+}
+
+TEST(StoreEvidence, WhatIsCountedHasNone) {
+  const auto rows = Parse(R"({"kind":"window","stacks":[)"
+                          R"({"type":"t","allocations":4,"frames":[]}]})");
+  ASSERT_THAT(rows, SizeIs(1));
+  EXPECT_EQ(rows[0].samples, 0);
+  EXPECT_EQ(rows[0].share_low, 1);
+  EXPECT_EQ(rows[0].share_high, 1);
+}
+
 }  // namespace
 }  // namespace plimsoll::collector::store
