@@ -43,6 +43,21 @@ SUPPRESSED = {
     "statefulset-has-servicename":
         "one replica, reached by its Service",
 }
+# The same of checkov, whatever the object.
+CHECKOV_SUPPRESSED = {
+    "CKV_K8S_9": "the agent serves nobody: once started it is ready",
+    "CKV_K8S_11": "a limit of CPU throttles; the agent keeps its own budget",
+    "CKV_K8S_15": "images are named by version; where the tag moves, values set"
+                  " Always",
+    "CKV_K8S_17": "the agent is there to see the node's processes",
+    "CKV_K8S_23": "the agent is root by need: other users' processes",
+    "CKV_K8S_25": "five capabilities in place of privileged",
+    "CKV_K8S_31": "some runtimes' default profile refuses bpf(2) even with the"
+                  " capabilities; values say RuntimeDefault where it does not",
+    "CKV_K8S_38": "the agent watches the pods of its node",
+    "CKV_K8S_40": "the same as 23",
+    "CKV_K8S_43": "a digest is of a registry, which the user chooses",
+}
 
 
 def reason_to_skip():
