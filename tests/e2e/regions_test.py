@@ -2,7 +2,8 @@
 
 The same code leaks the same bytes per request in both; in one region three times
 as many requests are of the kind that leaks. The collector must say both: which
-region leaks faster in all, and that at equal mix they leak alike. Each node is a
+region leaks faster in all, and that at equal mix they leak alike. Each region is
+a cluster of its own, by its name; each node is a
 PID namespace with an agent of its own, which sees only what runs there; without
 BPF, since that would see the other node's too. The region is the agent's, as in
 a cluster whose nodes carry it.
@@ -15,6 +16,7 @@ import os
 import pathlib
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -100,7 +102,7 @@ class Regions(unittest.TestCase):
             "PLIMSOLL_AGENT_LISTEN": f"127.0.0.1:{port}",
             "PLIMSOLL_AGENT_STATE_DIR": str(cls.directory / f"agent-{region}"),
             "PLIMSOLL_AGENT_NODE": f"node-{region}",
-            "PLIMSOLL_AGENT_CLUSTER": "production",
+            "PLIMSOLL_AGENT_CLUSTER": f"production-{region}",
             "PLIMSOLL_AGENT_REGION": region}
         for key, value in PERIODS.items():
             environment[f"PLIMSOLL_AGENT_{key.upper()}"] = value
@@ -134,6 +136,7 @@ class Regions(unittest.TestCase):
             for incident in document.get("incidents", []):
                 regions = incident["regions"]
                 if (incident["workload"]["name"] == cls.service.workload
+                        and incident["workload"]["cluster"].endswith(FASTER)
                         and len(regions) == 2
                         and all(each["bytes_per_request"] for each in regions)):
                     return incident
@@ -191,8 +194,22 @@ class Regions(unittest.TestCase):
     def test_the_page_says_both(self):
         where = self.incident["text"]["where"]
         self.assertTrue(where.startswith(f"{FASTER}: "), where)
-        self.assertIn(f"x {SLOWER} in all", where)
+        self.assertIn(f"x {SLOWER} (cluster production-{SLOWER}) in all", where)
         self.assertIn("the mix differs, not the code", where)
+
+    def test_people_compare_the_regions_by_the_service_alone(self):
+        done = subprocess.run(
+            [line.BIN / "plimsoll", "compare", FASTER, SLOWER, "--workload",
+             self.service.workload, "--for", "2m", "--collector",
+             self.collector, "--json"], capture_output=True, text=True,
+            check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = json.loads(done.stdout)
+        print(found["words"], flush=True)
+        self.assertEqual(found["a"]["processes"], 1)
+        self.assertEqual(found["b"]["processes"], 1)
+        self.assertGreater(found["ratio"]["value"], 2)
+        self.assertLess(found["ratio_per_request"]["value"], 1.5)
 
 
 if __name__ == "__main__":

@@ -99,9 +99,11 @@ class ClusterCase(unittest.TestCase):
         return dict(row.rsplit(" ", 1) for row in (text or "").splitlines()
                     if row and not row.startswith("#"))
 
-    def posted(self, status="firing"):
+    def posted(self, workload=None):
+        """The pages so far, of all workloads or of one."""
         rows = [json.loads(row) for row in self.pages.read_text().splitlines()]
-        return [row["body"] for row in rows if row["body"]["status"] == status]
+        return [row["body"] for row in rows if row["body"]["status"] == "firing"
+                and workload in (None, row["body"]["commonLabels"]["workload"])]
 
     def samples(self, process):
         found = self.collector(
