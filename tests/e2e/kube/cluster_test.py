@@ -7,7 +7,7 @@ others. On the way the API server is away for a minute, the collector's pod is
 killed, and the chart is updated. At the end nothing is left. The tests are one
 story and run in the order of their names.
 
-Takes some ten minutes. Skips where the cluster was not built, or fails under
+Takes some seven minutes. Skips where the cluster was not built, or fails under
 PLIMSOLL_REQUIRE_KUBE=1.
 """
 import json
@@ -144,6 +144,17 @@ class OnKubernetes(ClusterCase):
             "process of the second Job", 90,
             lambda: [p for p in self.processes("after") if p["pod"]])
         self.assertEqual(process["kind"], "Job")
+
+    def test_06a_a_pod_that_asks_for_it_is_asked_for_its_counters(self):
+        self.cluster.apply(workloads.counted("counted", "oslo", 9102))
+
+        def attributes():
+            found = self.collector("/api/v1/attributes?workload=counted&for=5m")
+            return {each["attributes"]: each["requests"]
+                    for each in (found or {}).get("attributes", [])
+                    if each["requests"] > 20}
+        found = self.wait_for("counters of the pod", 90, attributes)
+        self.assertEqual(set(found), {"city=oslo"})
 
     def test_07_the_page_names_pod_workload_version_region_type_and_line(self):
         left = PAGE_WITHIN_S - (time.monotonic() - self.started)

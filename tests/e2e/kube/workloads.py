@@ -16,6 +16,30 @@ while time.monotonic() < end:
     time.sleep(0.01)
 """
 
+# Answers each request with its own count of them, as /metrics would.
+COUNTED = """
+import http.server, threading, time
+served = 0
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = ("# TYPE shop_requests counter\\n"
+                "shop_requests_total{{city=\\"{city}\\"}} %d\\n" % served).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+def work():
+    global served
+    while True:
+        served += 1
+        time.sleep(0.1)
+threading.Thread(target=work, daemon=True).start()
+http.server.HTTPServer(("", {port}), Handler).serve_forever()
+"""
+
 
 def namespace(name, **labels):
     return {"apiVersion": "v1", "kind": "Namespace",
@@ -92,3 +116,18 @@ def job(name, seconds):
                     "name": "app", "image": IMAGE, "imagePullPolicy": "Never",
                     "command": ["/usr/bin/python3", "-B", "-c",
                                 JOB.format(seconds=seconds)]}]}}}}
+
+
+def counted(name, city, port):
+    """A Deployment that asks, by its annotations, to be asked for its counters."""
+    labels = {"app": name}
+    return {"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            "spec": {"selector": {"matchLabels": labels}, "template": {
+                "metadata": {"labels": labels, "annotations": {
+                    "prometheus.io/scrape": "true",
+                    "prometheus.io/port": str(port)}},
+                "spec": {"terminationGracePeriodSeconds": 1, "containers": [{
+                    "name": "app", "image": IMAGE, "imagePullPolicy": "Never",
+                    "command": ["/usr/bin/python3", "-B", "-c",
+                                COUNTED.format(city=city, port=port)]}]}}}}
