@@ -102,6 +102,16 @@ const Key kKeys[] = {
     {.name = "pagerduty_key_files", .list = &Config::pagerduty_key_files},
     {.name = "pagerduty_url", .text = &Config::pagerduty_url},
     {.name = "slack_url_files", .list = &Config::slack_url_files},
+    {.name = "requests_prometheus", .text = &Config::requests_prometheus},
+    {.name = "requests_query", .text = &Config::requests_query},
+    {.name = "requests_token_file", .text = &Config::requests_token_file},
+    {.name = "requests_period",
+     .parse =
+         [](const std::string& text, Config* config) {
+           auto value = ParseDuration(text);
+           if (value.ok()) config->requests_period_ns = *value;
+           return value.status();
+         }},
     {.name = "external_url", .text = &Config::external_url},
     {.name = "runbook_url", .text = &Config::runbook_url},
 };
@@ -229,6 +239,8 @@ absl::Status CheckProofs(const Config& config) {
   return absl::OkStatus();
 }
 
+constexpr int64_t kLeastRequestsPeriodNs = 1'000'000'000;
+
 absl::Status Check(const Config& config) {
   PLIMSOLL_RETURN_IF_ERROR(CheckProofs(config));
   const bool insecure = config.insecure_listen;
@@ -242,6 +254,15 @@ absl::Status Check(const Config& config) {
                   insecure || !config.http_token_file.empty(),
                   "without http_token_file anyone who reaches it could read"));
   if (config.state_dir.empty()) return Invalid("state_dir is empty");
+  if (config.requests_prometheus.empty() != config.requests_query.empty()) {
+    return Invalid(
+        "requests_prometheus and requests_query go together, such as "
+        "http://prometheus:9090 and sum by (namespace, pod, city, outcome) "
+        "(http_requests_total)");
+  }
+  if (config.requests_period_ns < kLeastRequestsPeriodNs) {
+    return Invalid("requests_period is below the least, 1s");
+  }
   return absl::OkStatus();
 }
 

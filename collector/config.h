@@ -40,6 +40,10 @@ struct Config {
   // environment: a PagerDuty routing key, a Slack incoming webhook's URL.
   std::vector<std::string> pagerduty_key_files, slack_url_files;
   std::string pagerduty_url = "https://events.pagerduty.com/v2/enqueue";
+  // A Prometheus that knows how many requests each pod has served: an instant
+  // vector with the labels namespace and pod, whose others are attributes.
+  std::string requests_prometheus, requests_query, requests_token_file;
+  int64_t requests_period_ns = int64_t{30} * 1'000'000'000;
   std::string external_url;  // in pages; default: http://<http_listen>
   // In pages; {workload}, {namespace}, {cluster}, {owner} and {cause} are
   // filled in. Default: <external_url>/runbook

@@ -37,6 +37,7 @@
 #include "collector/core/loss_counter.h"
 #include "collector/core/ports.h"
 #include "collector/core/refusal_counter.h"
+#include "collector/core/request_source_status.h"
 #include "collector/http/http_server.h"
 
 namespace plimsoll::collector::http {
@@ -52,6 +53,7 @@ struct ApiPorts {
   std::function<std::vector<std::string>()> connected_agents;
   std::function<std::vector<TargetStatus>()> notifiers;
   std::function<std::vector<SilenceSourceStatus>()> silence_sources;
+  std::function<std::vector<RequestSourceStatus>()> request_sources;
   std::function<absl::Status()> ready;
   std::function<int64_t()> now_ns;
   std::string version;

@@ -83,6 +83,20 @@ void WriteTargets(const ApiPorts& ports, JsonWriter* json) {
         .Field("last_error", source.last_error)
         .EndObject();
   }
+  json->EndArray().Key("request_sources").BeginArray();
+  for (const RequestSourceStatus& source : ports.request_sources()) {
+    json->BeginObject()
+        .Field("source", source.source)
+        .Field("looks", source.looks)
+        .Field("failures", source.failures)
+        .Field("processes", source.processes)
+        .Field("series", source.series)
+        .Field("unmatched", source.unmatched)
+        .Field("without_pod", source.without_pod)
+        .Field("unusable", source.unusable)
+        .Field("last_error", source.last_error)
+        .EndObject();
+  }
   json->EndArray();
 }
 

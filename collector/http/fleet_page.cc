@@ -171,6 +171,15 @@ void WriteNotifiers(const ApiPorts& ports, Html* html) {
                                 : "") +
                            ".");
   }
+  for (const RequestSourceStatus& source : ports.request_sources()) {
+    html->Element("p",
+                  "Requests from " + source.source + ": " +
+                      (source.last_error.empty()
+                           ? std::to_string(source.series) + " counts, for " +
+                                 std::to_string(source.processes) + " processes"
+                           : "cannot be read: " + source.last_error) +
+                      ".");
+  }
 }
 
 absl::Status WriteNodes(const ApiPorts& ports, int64_t now_ns, Html* html) {

@@ -59,7 +59,7 @@ std::unique_ptr<HttpNotifier> MakeAlertmanagerNotifier(
   for (std::string url : options.urls) {
     while (!url.empty() && url.back() == '/') url.pop_back();
     addresses.push_back(
-        {"alertmanager " + ShownUrl(url), url + "/api/v2/alerts", ""});
+        {"alertmanager " + net::ShownUrl(url), url + "/api/v2/alerts", ""});
   }
   return std::make_unique<Fanout>(DeliveryStyle::kAlertmanager,
                                   std::move(addresses), options, clocks,
@@ -70,7 +70,7 @@ std::unique_ptr<HttpNotifier> MakeWebhookNotifier(
     const NotifierOptions& options, const Clocks& clocks, LossCounter* losses) {
   std::vector<TargetAddress> addresses;
   for (const std::string& url : options.urls) {
-    addresses.push_back({"webhook " + ShownUrl(url), url, ""});
+    addresses.push_back({"webhook " + net::ShownUrl(url), url, ""});
   }
   return std::make_unique<Fanout>(DeliveryStyle::kWebhook, std::move(addresses),
                                   options, clocks, losses);

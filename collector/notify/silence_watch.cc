@@ -7,7 +7,7 @@
 #include <chrono>
 #include <utility>
 
-#include "collector/notify/http_exchange.h"
+#include "collector/net/http_exchange.h"
 
 namespace plimsoll::collector::notify {
 namespace {
@@ -20,7 +20,7 @@ SilenceWatch::SilenceWatch(SilenceWatchOptions options)
     : options_(std::move(options)) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
   for (const std::string& url : options_.urls) {
-    replicas_.emplace_back().status.url = ShownUrl(url);
+    replicas_.emplace_back().status.url = net::ShownUrl(url);
   }
   thread_ = std::thread([this] { Run(); });
 }
@@ -35,7 +35,7 @@ SilenceWatch::~SilenceWatch() {
 }
 
 void SilenceWatch::Run() {
-  HttpExchange http(options_.request_timeout_ns, &stopping_);
+  net::HttpExchange http(options_.request_timeout_ns, &stopping_);
   while (!stopping_) {
     for (size_t i = 0; i < options_.urls.size() && !stopping_; ++i) {
       Look(i, http);
@@ -46,16 +46,17 @@ void SilenceWatch::Run() {
   }
 }
 
-void SilenceWatch::Look(size_t index, HttpExchange& http) {
+void SilenceWatch::Look(size_t index, net::HttpExchange& http) {
   std::string url = options_.urls[index];
   while (!url.empty() && url.back() == '/') url.pop_back();
   url += "/api/v2/silences";
   absl::StatusOr<Silences> found = absl::UnknownError("");
-  auto answer = http.Get(url, ShownUrl(url), kMostBytes);
+  auto answer = http.Get(url, net::ShownUrl(url), kMostBytes);
   if (!answer.ok()) {
     found = answer.status();
   } else if (answer->code != 200) {
-    const absl::Status status = StatusOfAnswer("GET " + ShownUrl(url), *answer);
+    const absl::Status status =
+        net::StatusOfAnswer("GET " + net::ShownUrl(url), *answer);
     found = status.ok()
                 ? absl::UnavailableError("HTTP " + std::to_string(answer->code))
                 : status;

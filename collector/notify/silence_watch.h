@@ -17,6 +17,10 @@
 #include "collector/core/incident_ports.h"
 #include "collector/notify/silences.h"
 
+namespace plimsoll::collector::net {
+class HttpExchange;
+}
+
 namespace plimsoll::collector::notify {
 
 struct SilenceWatchOptions {
@@ -47,7 +51,7 @@ class SilenceWatch : public SilenceReader {
     bool looked = false;
   };
   void Run();
-  void Look(size_t index, class HttpExchange& http);
+  void Look(size_t index, net::HttpExchange& http);
 
   const SilenceWatchOptions options_;
   std::atomic<bool> stopping_{false};

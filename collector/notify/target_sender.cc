@@ -107,10 +107,10 @@ absl::Status TargetSender::Send(const std::vector<Notification>& due,
       break;
   }
   if (url.empty()) url = std::move(secret);
-  PLIMSOLL_ASSIGN_OR_RETURN(const HttpAnswer answer,
+  PLIMSOLL_ASSIGN_OR_RETURN(const net::HttpAnswer answer,
                             http_.PostJson(url, address_.shown, body));
   *retry_after_ns = answer.retry_after_ns;
-  return StatusOfAnswer("POST " + address_.shown, answer);
+  return net::StatusOfAnswer("POST " + address_.shown, answer);
 }
 
 void TargetSender::Account(const std::vector<Notification>& due,

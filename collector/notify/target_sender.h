@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "collector/net/http_exchange.h"
 #include "collector/notify/delivery.h"
-#include "collector/notify/http_exchange.h"
 #include "collector/notify/notifiers.h"
 
 namespace plimsoll::collector::notify {
@@ -56,7 +56,7 @@ class TargetSender {
   std::vector<Receipt> receipts_;  // guarded by mutex_
   int64_t not_before_ns_ = 0;      // guarded by mutex_; steady
   std::atomic<bool> stopping_{false};
-  HttpExchange http_;  // of the thread
+  net::HttpExchange http_;  // of the thread
   std::thread thread_;
 };
 

@@ -107,6 +107,10 @@ class Store final : public FleetReader,
       ProcessKey process) const override;
   std::optional<double> NodeAvailableBytes(
       const std::string& agent_id) const override;
+  // Unix time less the boot clock, as it was fixed when this boot of an agent's
+  // node was first seen; nothing if it was not.
+  std::optional<int64_t> BootOffsetNs(const std::string& agent_id,
+                                      const std::string& boot_id) const;
 
   absl::StatusOr<std::vector<AgentState>> Agents() const override;
   absl::StatusOr<ProcessState> Process(ProcessKey process) const override;

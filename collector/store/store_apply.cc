@@ -258,7 +258,8 @@ void Store::Impl::Commit(const BatchPlan& plan, int64_t received_ns) {
     part.process->seen_since_rollover = true;
     state.info.first_seen_ns = std::min(state.info.first_seen_ns, part.time_ns);
     state.info.last_seen_ns = std::max(state.info.last_seen_ns, part.time_ns);
-    state.info.exited = part.snapshot->exited;
+    // For good: counts of its requests may come after its end.
+    state.info.exited |= part.snapshot->exited;
     state.oom_killed |= part.snapshot->oom_killed;
     if (part.snapshot->typed_share) {
       state.typed_share = part.snapshot->typed_share;

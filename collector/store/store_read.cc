@@ -250,6 +250,14 @@ std::optional<double> Store::NodeAvailableBytes(
   return std::nullopt;
 }
 
+std::optional<int64_t> Store::BootOffsetNs(const std::string& agent_id,
+                                           const std::string& boot_id) const {
+  std::shared_lock<std::shared_mutex> lock(impl_->head_mutex_);
+  const auto boot = impl_->head_.boots.find(PairText(agent_id, boot_id));
+  if (boot == impl_->head_.boots.end()) return std::nullopt;
+  return boot->second.offset_ns;
+}
+
 absl::StatusOr<std::vector<StoredDocument>> Store::Evidence(
     ProcessKey process, const std::string& kind, int64_t from_ns, int64_t to_ns,
     int limit) const {

@@ -39,13 +39,17 @@ struct Exception {
   std::string_view target;  // prefix of what it includes
   std::string_view reason;
 };
-constexpr std::array<Exception, 3> kExceptions = {{
+constexpr std::array<Exception, 5> kExceptions = {{
     {"agent/inspector/", "agent/heap/",
      "the sandboxed child is where the heap parser runs"},
     {"agent/inspector/", "agent/python/",
      "the sandboxed child is where ELF files and layouts are parsed"},
     {"agent/inspector/", "agent/native/",
      "the sandboxed child is where unwind tables are parsed"},
+    {"collector/notify/", "collector/net/",
+     "notifiers and sources speak HTTP by one client"},
+    {"collector/requests/", "collector/net/",
+     "notifiers and sources speak HTTP by one client"},
 }};
 
 bool IsExcepted(std::string_view directory, std::string_view target) {

@@ -164,7 +164,7 @@ class Line:
                  lambda: get_json(url + "/api/v2/status"), self.check_alive)
         return url
 
-    def start_collector(self, name, alertmanager=""):
+    def start_collector(self, name, alertmanager="", more=None):
         grpc, http = free_ports(2)
         url = f"http://127.0.0.1:{http}"
         environment = {
@@ -173,6 +173,7 @@ class Line:
             "PLIMSOLL_COLLECTOR_STATE_DIR": str(self.directory / name)}
         if alertmanager:
             environment["PLIMSOLL_COLLECTOR_ALERTMANAGERS"] = alertmanager
+        environment.update(more or {})
         self.start(name, [BIN / "plimsoll-collector"], environment)
         wait_for(name, 30,
                  lambda: get_json(url + "/api/v1/workloads") is not None,

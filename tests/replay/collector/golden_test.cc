@@ -70,6 +70,7 @@ class GoldenTest : public ::testing::TestWithParam<bool> {
     ports.connected_agents = [] { return std::vector<std::string>{"agent-1"}; };
     ports.notifiers = [] { return std::vector<TargetStatus>(); };
     ports.silence_sources = [] { return std::vector<SilenceSourceStatus>(); };
+    ports.request_sources = [] { return std::vector<RequestSourceStatus>(); };
     ports.ready = [] { return absl::OkStatus(); };
     ports.now_ns = [] { return kGoldenUnixNs + kSecond; };
     ports.version = "test";

@@ -143,6 +143,12 @@ class ApiTest : public ::testing::Test {
     ports.notifiers = [] {
       return std::vector<TargetStatus>{{"slack /f", 1, 2, 0, "HTTP 500"}};
     };
+    ports.request_sources = [] {
+      RequestSourceStatus source;
+      source.source = "prometheus http://p:9090";
+      source.series = 12;
+      return std::vector<RequestSourceStatus>{source};
+    };
     ports.silence_sources = [] {
       return std::vector<SilenceSourceStatus>{{"http://am", 3, 0, 1, 0, ""}};
     };

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "collector/notify/http_exchange.h"
+#include "collector/net/http_exchange.h"
 #include "collector/notify/pagerduty.h"
 #include "collector/notify/slack.h"
 #include "collector/notify/text_bounds.h"
@@ -134,9 +134,10 @@ TEST(Messages, BoundedCutsBetweenCharacters) {
 }
 
 TEST(Messages, AShownUrlHoldsNoSecret) {
-  EXPECT_EQ(ShownUrl("https://u:p@host:9/a/b?token=x#y"), "https://host:9/a/b");
-  EXPECT_EQ(ShownUrl("http://127.0.0.1:9093"), "http://127.0.0.1:9093");
-  EXPECT_EQ(ShownUrl("http://host/a@b"), "http://host/a@b");
+  EXPECT_EQ(net::ShownUrl("https://u:p@host:9/a/b?token=x#y"),
+            "https://host:9/a/b");
+  EXPECT_EQ(net::ShownUrl("http://127.0.0.1:9093"), "http://127.0.0.1:9093");
+  EXPECT_EQ(net::ShownUrl("http://host/a@b"), "http://host/a@b");
 }
 
 }  // namespace

@@ -1,11 +1,11 @@
-#include "collector/notify/http_exchange.h"
+#include "collector/net/http_exchange.h"
 
 #include <curl/curl.h>
 
 #include <algorithm>
 #include <utility>
 
-namespace plimsoll::collector::notify {
+namespace plimsoll::collector::net {
 namespace {
 
 constexpr size_t kMostOfMessage = 300;
@@ -60,7 +60,14 @@ HttpExchange::~HttpExchange() = default;
 absl::StatusOr<HttpAnswer> HttpExchange::Get(const std::string& url,
                                              const std::string& shown,
                                              size_t most_bytes) {
-  if (handle_->curl != nullptr) curl_easy_reset(handle_->curl);
+  if (handle_->curl != nullptr) {
+    curl_easy_reset(handle_->curl);
+    if (!bearer_.empty()) {
+      curl_easy_setopt(handle_->curl, CURLOPT_HTTPAUTH,
+                       static_cast<long>(CURLAUTH_BEARER));
+      curl_easy_setopt(handle_->curl, CURLOPT_XOAUTH2_BEARER, bearer_.c_str());
+    }
+  }
   handle_->body = {.text = "", .most = most_bytes, .cut = false};
   return Perform(url, "GET " + shown);
 }
@@ -144,4 +151,4 @@ std::string ShownUrl(const std::string& url) {
   return shown;
 }
 
-}  // namespace plimsoll::collector::notify
+}  // namespace plimsoll::collector::net

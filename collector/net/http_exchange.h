@@ -6,19 +6,20 @@
 // Errors name the other side as `shown`, as its URL may hold a secret:
 // kUnavailable where there was no answer, kInvalidArgument where the URL is
 // none, kResourceExhausted where the answer is longer than `most_bytes`.
-#ifndef PLIMSOLL_COLLECTOR_NOTIFY_HTTP_EXCHANGE_H_
-#define PLIMSOLL_COLLECTOR_NOTIFY_HTTP_EXCHANGE_H_
+#ifndef PLIMSOLL_COLLECTOR_NET_HTTP_EXCHANGE_H_
+#define PLIMSOLL_COLLECTOR_NET_HTTP_EXCHANGE_H_
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace plimsoll::collector::notify {
+namespace plimsoll::collector::net {
 
 struct HttpAnswer {
   long code = 0;
@@ -33,6 +34,9 @@ class HttpExchange {
   HttpExchange(const HttpExchange&) = delete;
   HttpExchange& operator=(const HttpExchange&) = delete;
 
+  // Shown with each GET from here on; "": none.
+  void SetBearer(std::string token) { bearer_ = std::move(token); }
+
   absl::StatusOr<HttpAnswer> Get(const std::string& url,
                                  const std::string& shown, size_t most_bytes);
   // The answer's first 300 bytes are kept: an error message.
@@ -44,6 +48,7 @@ class HttpExchange {
   struct Handle;
   absl::StatusOr<HttpAnswer> Perform(const std::string& url,
                                      const std::string& shown);
+  std::string bearer_;
   const int64_t timeout_ns_;
   const std::atomic<bool>* const stop_;
   std::unique_ptr<Handle> handle_;
@@ -56,6 +61,6 @@ absl::Status StatusOfAnswer(const std::string& shown, const HttpAnswer& answer);
 // Without the user, password and query that a URL may hold.
 std::string ShownUrl(const std::string& url);
 
-}  // namespace plimsoll::collector::notify
+}  // namespace plimsoll::collector::net
 
-#endif  // PLIMSOLL_COLLECTOR_NOTIFY_HTTP_EXCHANGE_H_
+#endif  // PLIMSOLL_COLLECTOR_NET_HTTP_EXCHANGE_H_

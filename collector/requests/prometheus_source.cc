@@ -1,0 +1,122 @@
+#include "collector/requests/prometheus_source.h"
+
+#include <curl/curl.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <cstdio>
+#include <utility>
+
+#include "collector/net/http_exchange.h"
+#include "collector/requests/prometheus_vector.h"
+#include "plimsoll/base/secret_file.h"
+#include "plimsoll/base/status_macros.h"
+
+namespace plimsoll::collector::requests {
+namespace {
+
+constexpr size_t kMostBytes = 16 << 20;
+
+std::string Escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       (c >= '0' && c <= '9') || c == '_' || c == ':';
+    if (plain) {
+      out += c;
+      continue;
+    }
+    char hex[4];
+    std::snprintf(hex, sizeof hex, "%%%02X", static_cast<unsigned char>(c));
+    out += hex;
+  }
+  return out;
+}
+
+std::string QueryUrl(const PrometheusSourceOptions& options) {
+  std::string url = options.url;
+  while (!url.empty() && url.back() == '/') url.pop_back();
+  return url + "/api/v1/query?query=" + Escaped(options.query);
+}
+
+}  // namespace
+
+PrometheusSource::PrometheusSource(PrometheusSourceOptions options)
+    : options_(std::move(options)) {
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  status_.source = "prometheus " + net::ShownUrl(options_.url);
+  thread_ = std::thread([this] { Run(); });
+}
+
+PrometheusSource::~PrometheusSource() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void PrometheusSource::Run() {
+  net::HttpExchange http(options_.request_timeout_ns, &stopping_);
+  while (!stopping_) {
+    const absl::Status status = Look(http);
+    if (!stopping_) Note(status);
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::nanoseconds(options_.period_ns),
+                      [this] { return stopping_.load(); });
+  }
+}
+
+absl::Status PrometheusSource::Look(net::HttpExchange& http) {
+  std::string token;
+  if (!options_.token_file.empty()) {
+    PLIMSOLL_ASSIGN_OR_RETURN(token, ReadSecretFile(options_.token_file));
+  }
+  http.SetBearer(token);
+  const std::string url = QueryUrl(options_);
+  PLIMSOLL_ASSIGN_OR_RETURN(const net::HttpAnswer answer,
+                            http.Get(url, net::ShownUrl(url), kMostBytes));
+  const int64_t now_ns = options_.unix_now_ns();
+  // Its errors come with 400 and 422, and with words in the body.
+  absl::StatusOr<PodCounts> found = ReadPodCounts(answer.body);
+  if (!found.ok() && answer.code != 200 &&
+      !absl::IsUnavailable(found.status())) {
+    return net::StatusOfAnswer("GET " + net::ShownUrl(url), answer);
+  }
+  PLIMSOLL_RETURN_IF_ERROR(found.status());
+  const std::vector<ProcessRequests> served =
+      ledger_.Take(found->counts, options_.processes());
+  {
+    const std::lock_guard lock(mutex_);
+    status_.processes = static_cast<int64_t>(served.size());
+    status_.series = static_cast<int64_t>(found->counts.size());
+    status_.unmatched = ledger_.unmatched();
+    status_.without_pod = found->without_pod;
+    status_.unusable = found->unusable;
+  }
+  return options_.deliver(served, now_ns);
+}
+
+void PrometheusSource::Note(const absl::Status& status) {
+  const std::lock_guard lock(mutex_);
+  ++status_.looks;
+  const bool was_good = status_.last_error.empty();
+  status_.last_error = status.ok() ? "" : std::string(status.message());
+  if (status.ok()) {
+    if (!was_good) spdlog::info("requests are read again {}", status_.source);
+    return;
+  }
+  ++status_.failures;
+  if (was_good) {
+    spdlog::warn("requests cannot be read {} error=\"{}\"", status_.source,
+                 status_.last_error);
+  }
+}
+
+RequestSourceStatus PrometheusSource::Status() const {
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+}  // namespace plimsoll::collector::requests

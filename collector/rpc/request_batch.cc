@@ -1,0 +1,62 @@
+#include "collector/rpc/request_batch.h"
+
+#include <map>
+
+#include "plimsoll/v1/stream.pb.h"
+
+namespace plimsoll::collector::rpc {
+namespace {
+
+constexpr char kMetric[] = "requests";
+
+class Strings {
+ public:
+  explicit Strings(v1::Batch& batch) : batch_(batch) { batch_.add_strings(""); }
+  uint32_t Intern(const std::string& text) {
+    const auto [at, is_new] =
+        places_.try_emplace(text, static_cast<uint32_t>(batch_.strings_size()));
+    if (is_new) batch_.add_strings(text);
+    return at->second;
+  }
+
+ private:
+  v1::Batch& batch_;
+  std::map<std::string, uint32_t> places_;
+};
+
+}  // namespace
+
+std::string EncodeRequestBatch(const RequestBatch& from) {
+  v1::NodeMessage message;
+  v1::Batch& batch = *message.mutable_batch();
+  batch.set_seq(from.seq);
+  batch.set_boot_id(from.boot_id);
+  batch.set_boottime_ns(from.boottime_ns);
+  batch.set_wall_offset_ns(from.wall_offset_ns);
+  Strings strings(batch);
+  for (const ProcessRequests& served : from.processes) {
+    v1::Snapshot& snapshot = *batch.add_snapshots();
+    v1::ProcessId& id = *snapshot.mutable_process();
+    id.set_boot_id(from.boot_id);
+    id.set_pid(served.process.pid);
+    id.set_start_ticks(served.process.start_ticks);
+    id.set_exec_seq(served.process.exec_seq);
+    snapshot.set_boottime_ns(from.boottime_ns);
+    v1::RequestCounts& requests = *snapshot.mutable_requests();
+    requests.set_source(from.source);
+    requests.set_reliable(true);
+    for (const auto& [attributes, value] : served.counts) {
+      v1::RequestCount& count = *requests.add_counts();
+      count.set_metric_str(strings.Intern(kMetric));
+      count.set_value(value);
+      for (const auto& [key, text] : attributes) {
+        v1::Attribute& attribute = *count.add_attributes();
+        attribute.set_key_str(strings.Intern(key));
+        attribute.set_value_str(strings.Intern(text));
+      }
+    }
+  }
+  return message.SerializeAsString();
+}
+
+}  // namespace plimsoll::collector::rpc
