@@ -112,6 +112,11 @@ const Key kKeys[] = {
            if (value.ok()) config->requests_period_ns = *value;
            return value.status();
          }},
+    {.name = "otlp_grpc_listen", .text = &Config::otlp_grpc_listen},
+    {.name = "otlp_http_listen", .text = &Config::otlp_http_listen},
+    {.name = "otlp_token_file", .text = &Config::otlp_token_file},
+    {.name = "otlp_metrics", .list = &Config::otlp_metrics},
+    {.name = "otlp_attributes", .list = &Config::otlp_attributes},
     {.name = "external_url", .text = &Config::external_url},
     {.name = "runbook_url", .text = &Config::runbook_url},
 };
@@ -259,6 +264,15 @@ absl::Status Check(const Config& config) {
         "requests_prometheus and requests_query go together, such as "
         "http://prometheus:9090 and sum by (namespace, pod, city, outcome) "
         "(http_requests_total)");
+  }
+  for (const auto& [key, listen] :
+       {std::pair("otlp_grpc_listen", config.otlp_grpc_listen),
+        std::pair("otlp_http_listen", config.otlp_http_listen)}) {
+    if (listen.empty()) continue;
+    PLIMSOLL_RETURN_IF_ERROR(
+        CheckListen(key, listen, insecure || !config.otlp_token_file.empty(),
+                    "without otlp_token_file anyone who reaches it could "
+                    "count requests"));
   }
   if (config.requests_period_ns < kLeastRequestsPeriodNs) {
     return Invalid("requests_period is below the least, 1s");

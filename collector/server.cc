@@ -28,8 +28,7 @@
 #include "collector/notify/notifiers.h"
 #include "collector/notify/silence_watch.h"
 #include "collector/observe.h"
-#include "collector/request_feed.h"
-#include "collector/requests/prometheus_source.h"
+#include "collector/request_sources.h"
 #include "collector/rpc/batch_decoder.h"
 #include "collector/rpc/fleet_service.h"
 #include "collector/store/store.h"
@@ -76,8 +75,7 @@ class Server::Impl {
   std::vector<std::unique_ptr<notify::HttpNotifier>> notifiers_;
   std::unique_ptr<notify::SilenceWatch> silences_;  // null: none to ask
   std::unique_ptr<rpc::FleetServer> fleet_;
-  std::unique_ptr<RequestFeed> feed_;
-  std::unique_ptr<requests::PrometheusSource> requests_;  // null: none to ask
+  std::unique_ptr<RequestSources> requests_;
   std::unique_ptr<http::Api> api_;
   std::unique_ptr<http::HttpServer> http_;
 
@@ -87,7 +85,6 @@ class Server::Impl {
   absl::Status CheckSecrets() const;
   void MakeNotifiers();
   absl::Status StartAnalysis();
-  void StartRequests();
   absl::Status StartHttp();
   void RunTimer();
   void RunEvery(const char* what, const std::function<absl::Status()>& work);
@@ -214,22 +211,6 @@ absl::Status Server::Impl::StartAnalysis() {
   return absl::OkStatus();
 }
 
-void Server::Impl::StartRequests() {
-  if (config_.requests_prometheus.empty()) return;
-  feed_ = std::make_unique<RequestFeed>(store_.get(), "prometheus");
-  requests::PrometheusSourceOptions options;
-  options.url = config_.requests_prometheus;
-  options.query = config_.requests_query;
-  options.token_file = config_.requests_token_file;
-  options.period_ns = config_.requests_period_ns;
-  options.unix_now_ns = UnixNow;
-  options.processes = [this] { return feed_->Wanting(UnixNow()); };
-  options.deliver = [this](const auto& served, int64_t unix_ns) {
-    return feed_->Deliver(served, unix_ns);
-  };
-  requests_ = std::make_unique<requests::PrometheusSource>(std::move(options));
-}
-
 absl::Status Server::Impl::StartHttp() {
   http::ApiPorts ports;
   ports.reader = store_.get();
@@ -252,11 +233,7 @@ absl::Status Server::Impl::StartHttp() {
     return silences_ == nullptr ? std::vector<SilenceSourceStatus>()
                                 : silences_->Status();
   };
-  ports.request_sources = [this] {
-    return requests_ == nullptr
-               ? std::vector<RequestSourceStatus>()
-               : std::vector<RequestSourceStatus>{requests_->Status()};
-  };
+  ports.request_sources = [this] { return requests_->Status(); };
   ports.ready = [this] { return Ready(); };
   ports.now_ns = UnixNow;
   ports.version = kVersion;
@@ -286,7 +263,9 @@ absl::Status Server::Impl::Start() {
   PLIMSOLL_RETURN_IF_ERROR(OpenStore());
   PLIMSOLL_RETURN_IF_ERROR(StartFleet());
   PLIMSOLL_RETURN_IF_ERROR(StartAnalysis());
-  StartRequests();
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      requests_,
+      RequestSources::Start(config_, store_.get(), &refusals_, UnixNow));
   PLIMSOLL_RETURN_IF_ERROR(StartHttp());
   timer_ = std::thread([this] { RunTimer(); });
   spdlog::info("collector up store={}/fleet.db", config_.state_dir);
@@ -362,7 +341,7 @@ void Server::Impl::Stop() {
   if (fleet_ != nullptr) fleet_->Stop();
   if (timer_.joinable()) timer_.join();
   if (http_ != nullptr) http_->Stop();
-  requests_.reset();  // whose thread tells the analysis
+  requests_.reset();  // whose threads tell the analysis
   if (store_ == nullptr) return;
   if (absl::Status status = store_->Rollover(); !status.ok()) {
     // Nothing is lost: the journal has it.

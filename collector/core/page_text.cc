@@ -143,7 +143,7 @@ std::string Sampled(const StackEvidence& row) {
   if (row.samples == 0) return "";
   return " (CI " + std::to_string(std::llround(100 * row.share_low)) + "-" +
          std::to_string(std::llround(100 * row.share_high)) + " %, " +
-         FormatCount(static_cast<double>(row.samples)) + " sample" +
+         std::to_string(row.samples) + " sample" +
          (row.samples == 1 ? ")" : "s)");
 }
 

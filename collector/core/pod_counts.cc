@@ -6,7 +6,9 @@
 namespace plimsoll::collector {
 namespace {
 
-constexpr int64_t kLooksKept = 20;  // a source that fails for a while
+// A source that fails for a while, or a service that exports seldom.
+constexpr int64_t kKeptNs = int64_t{1800} * 1'000'000'000;
+constexpr size_t kMostCounters = 200'000;
 
 constexpr size_t kMostSets = 500;  // of attributes, of a process
 
@@ -23,9 +25,13 @@ bool Fits(const PodCount& count, const ProcessInfo& process) {
          (count.container.empty() || count.container == process.container);
 }
 
-std::string KeyOf(const PodCount& count) {
-  std::string key = count.cluster + "\n" + count.ns + "\n" + count.pod + "\n" +
-                    count.container;
+std::string PodOf(const PodCount& count) {
+  return count.cluster + "\n" + count.ns + "\n" + count.pod + "\n" +
+         count.container;
+}
+
+std::string CounterOf(const PodCount& count) {
+  std::string key = count.series;
   for (const auto& [name, value] : count.attributes) {
     key += "\n" + name + "\t" + value;
   }
@@ -52,7 +58,7 @@ std::vector<const ProcessInfo*> Serving(
 
 std::vector<ProcessRequests> PodCountLedger::Take(
     const std::vector<PodCount>& counts,
-    const std::vector<ProcessInfo>& processes) {
+    const std::vector<ProcessInfo>& processes, int64_t now_ns) {
   ++look_;
   unmatched_ = 0;
   std::map<std::string, std::vector<const ProcessInfo*>> pods;
@@ -64,46 +70,50 @@ std::vector<ProcessRequests> PodCountLedger::Take(
     const std::vector<const ProcessInfo*> serving =
         pod == pods.end() ? std::vector<const ProcessInfo*>()
                           : Serving(count, pod->second);
-    if (serving.empty()) {
+    if (serving.empty() || counters_ >= kMostCounters) {
       ++unmatched_;
       continue;
     }
-    const auto [at, is_new] =
-        seen_.try_emplace(KeyOf(count), Seen{count.value, look_});
-    // What was counted before the first look is nobody's; a counter that is
-    // lower has begun anew.
-    const double step = is_new ? 0
-                        : count.value < at->second.value
-                            ? count.value
-                            : count.value - at->second.value;
-    at->second = {count.value, look_};
+    Pod& seen =
+        pods_.try_emplace(PodOf(count), Pod{{}, look_, 0}).first->second;
+    seen.at_ns = now_ns;
+    const auto [at, is_new] = seen.counters.try_emplace(CounterOf(count), 0);
+    counters_ += is_new ? 1 : 0;
+    // A counter that is lower has begun anew.
+    const double since =
+        count.value < at->second ? count.value : count.value - at->second;
+    const bool nobodys = is_new && seen.first_look == look_;
+    const double step = count.is_step ? count.value : nobodys ? 0 : since;
+    at->second = count.value;
     for (const ProcessInfo* process : serving) {
-      ProcessRequests& served = served_[process->key];
-      served.process = *process;
-      const bool room = served.counts.size() < kMostSets ||
-                        served.counts.contains(count.attributes);
-      served.counts[room ? count.attributes : OtherSets()] +=
+      Served& served = served_[process->key];
+      auto& sums = served.requests.counts;
+      served.requests.process = *process;
+      served.at_ns = now_ns;
+      served.look = look_;
+      const bool room =
+          sums.size() < kMostSets || sums.contains(count.attributes);
+      sums[room ? count.attributes : OtherSets()] +=
           step / static_cast<double>(serving.size());
-      last_look_[process->key] = look_;
     }
   }
   std::vector<ProcessRequests> out;
   for (const auto& [key, served] : served_) {
-    if (last_look_[key] == look_) out.push_back(served);
+    if (served.look == look_) out.push_back(served.requests);
   }
-  Forget();
+  Forget(now_ns);
   return out;
 }
 
-void PodCountLedger::Forget() {
-  const int64_t oldest = look_ - kLooksKept;
-  std::erase_if(seen_,
-                [&](const auto& one) { return one.second.look < oldest; });
-  std::erase_if(last_look_, [&](const auto& one) {
-    if (one.second >= oldest) return false;
-    served_.erase(one.first);
+void PodCountLedger::Forget(int64_t now_ns) {
+  const int64_t oldest = now_ns - kKeptNs;
+  std::erase_if(pods_, [&](const auto& pod) {
+    if (pod.second.at_ns >= oldest) return false;
+    counters_ -= pod.second.counters.size();
     return true;
   });
+  std::erase_if(served_,
+                [&](const auto& one) { return one.second.at_ns < oldest; });
 }
 
 }  // namespace plimsoll::collector

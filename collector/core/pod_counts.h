@@ -3,9 +3,10 @@
 // several processes of it serve, each has an equal part, and a prefork master
 // none.
 //
-// The counts of a pod are cumulative and may begin anew (a restart); those of a
-// process begin at 0 where it is first seen, and take each step of its pod.
-// One thread.
+// The counts of a pod are cumulative and may begin anew (a restart). What it
+// had served before its first look is nobody's; a counter that comes later
+// began between two looks. Those of a process take each step of its pod. One
+// thread.
 #ifndef PLIMSOLL_COLLECTOR_CORE_POD_COUNTS_H_
 #define PLIMSOLL_COLLECTOR_CORE_POD_COUNTS_H_
 
@@ -23,7 +24,11 @@ struct PodCount {
   std::string ns, pod;
   // Keys sorted: {{"city", "oslo"}, {"outcome", "ok"}}.
   std::map<std::string, std::string> attributes;
+  // What tells it from other counters of the same pod and attributes; "": it is
+  // the only one.
+  std::string series;
   double value = 0;
+  bool is_step = false;  // since the one before, not since a beginning
 };
 
 struct ProcessRequests {
@@ -33,25 +38,32 @@ struct ProcessRequests {
 
 class PodCountLedger {
  public:
-  // Takes one look at the counts. `processes`: those that live and whose
-  // requests nobody else counts. Gives all of them that serve, with their
-  // counters so far.
+  // Takes one look at the counts, of some pods or all. `processes`: those that
+  // live and whose requests nobody else counts. Gives those of them that these
+  // pods' counts are of, with their counters so far.
   std::vector<ProcessRequests> Take(const std::vector<PodCount>& counts,
-                                    const std::vector<ProcessInfo>& processes);
+                                    const std::vector<ProcessInfo>& processes,
+                                    int64_t now_ns);
 
   // Counts, of the last look, of pods that have no such process.
   int64_t unmatched() const { return unmatched_; }
 
  private:
-  struct Seen {
-    double value = 0;
+  struct Pod {
+    std::map<std::string, double> counters;  // by attributes and series
+    int64_t first_look = 0;
+    int64_t at_ns = 0;
+  };
+  struct Served {
+    ProcessRequests requests;
+    int64_t at_ns = 0;
     int64_t look = 0;
   };
-  void Forget();
+  void Forget(int64_t now_ns);
 
-  std::map<std::string, Seen> seen_;  // by pod, container and attributes
-  std::map<ProcessKey, ProcessRequests> served_;
-  std::map<ProcessKey, int64_t> last_look_;  // of served_
+  std::map<std::string, Pod> pods_;  // by cluster, namespace, name, container
+  size_t counters_ = 0;              // of all pods
+  std::map<ProcessKey, Served> served_;
   int64_t look_ = 0;
   int64_t unmatched_ = 0;
 };

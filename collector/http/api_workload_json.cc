@@ -284,8 +284,10 @@ absl::StatusOr<std::string> AttributesJson(const ApiPorts& ports,
                                 ports.reader->Read(key, name, from, to));
       if (!samples.empty()) series[name.label] = std::move(samples);
     }
+    const std::vector<int64_t> looks = LooksOf(series);
     for (const auto& [label, samples] : series) {
-      const double count = RequestsWith({{label, samples}}, label, from, to);
+      const CountCurve curve(samples, looks);
+      const double count = curve.At(to) - curve.At(from);
       counts[label] += count;
       all += count;
     }

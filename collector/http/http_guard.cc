@@ -19,16 +19,6 @@ void Count(RefusalCounter* refusals, Refusal refusal) {
   if (refusals != nullptr) refusals->Count(refusal);
 }
 
-// Takes as long for a wrong guess as for a right one.
-bool IsSame(std::string_view a, std::string_view b) {
-  unsigned difference = a.size() == b.size() ? 0 : 1;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const char other = b.empty() ? '\0' : b[i % b.size()];
-    difference |= static_cast<unsigned char>(a[i] ^ other);
-  }
-  return difference == 0;
-}
-
 // Removes `prefix`, whatever its case, from the front of `text`.
 bool ConsumeScheme(std::string_view prefix, std::string_view* text) {
   if (text->size() < prefix.size()) return false;
@@ -96,10 +86,10 @@ Handler GuardByToken(std::string token_file, RefusalCounter* refusals,
       spdlog::error("nobody may ask error=\"{}\"",
                     std::string(token.status().message()));
       return {503, "application/json",
-              "{\"error\":\"the collector cannot read its http_token_file\"}\n",
-              ""};
+              "{\"error\":\"the collector cannot read its token file\"}\n", ""};
     }
-    if (IsSame(TokenOf(request.authorization), *token)) return inner(request);
+    if (IsSameSecret(TokenOf(request.authorization), *token))
+      return inner(request);
     Count(refusals, Refusal::kHttpUnauthorized);
     return {401, "application/json",
             "{\"error\":\"a token is wanted: Authorization: Bearer TOKEN, or "

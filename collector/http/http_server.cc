@@ -88,14 +88,21 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void Serve() {
-    const auto& message = parser_->get();
+    auto& message = parser_->get();
     Request request;
+    request.body = std::move(message.body());
     auto method = message.method_string();
     request.method.assign(method.data(), method.size());
     std::string target(message.target().data(), message.target().size());
     is_head_ = request.method == "HEAD";
     const auto authorization = message[bhttp::field::authorization];
     request.authorization.assign(authorization.data(), authorization.size());
+    const auto header = [&](bhttp::field field) {
+      const auto value = message[field];
+      return std::string(value.data(), value.size());
+    };
+    request.content_type = header(bhttp::field::content_type);
+    request.content_encoding = header(bhttp::field::content_encoding);
     request.address = address_;
     if (!ParseTarget(target, &request)) {
       shared_->Count(Refusal::kHttpMalformed);

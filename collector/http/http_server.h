@@ -25,6 +25,8 @@ struct Request {
   std::map<std::string, std::string> query;
   std::string authorization;  // the header, "" without
   std::string address;        // of the peer
+  std::string content_type, content_encoding;  // the headers, "" without
+  std::string body;
 };
 
 struct Response {

@@ -86,7 +86,7 @@ absl::Status PrometheusSource::Look(net::HttpExchange& http) {
   }
   PLIMSOLL_RETURN_IF_ERROR(found.status());
   const std::vector<ProcessRequests> served =
-      ledger_.Take(found->counts, options_.processes());
+      ledger_.Take(found->counts, options_.processes(), now_ns);
   {
     const std::lock_guard lock(mutex_);
     status_.processes = static_cast<int64_t>(served.size());

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -38,6 +39,16 @@ inline absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
     return absl::PermissionDeniedError("no token is in " + path);
   }
   return secret;
+}
+
+// Takes as long for a wrong guess as for a right one.
+inline bool IsSameSecret(std::string_view guess, std::string_view secret) {
+  unsigned difference = guess.size() == secret.size() ? 0 : 1;
+  for (size_t i = 0; i < guess.size(); ++i) {
+    const char other = secret.empty() ? '\0' : secret[i % secret.size()];
+    difference |= static_cast<unsigned char>(guess[i] ^ other);
+  }
+  return difference == 0;
 }
 
 }  // namespace plimsoll

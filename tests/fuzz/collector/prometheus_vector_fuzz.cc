@@ -18,8 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   process.workload.ns = "shop";
   process.pod = "web-1";
   PodCountLedger ledger;
-  (void)ledger.Take(found->counts, {process});
-  for (const auto& served : ledger.Take(found->counts, {process})) {
+  (void)ledger.Take(found->counts, {process}, 1);
+  for (const auto& served : ledger.Take(found->counts, {process}, 2)) {
     for (const auto& [attributes, value] : served.counts) {
       if (value < 0) __builtin_trap();
     }

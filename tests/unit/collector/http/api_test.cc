@@ -289,6 +289,20 @@ TEST_F(ApiTest, SidesAreTimesRegionsAndVersions) {
       HasSubstr("9d: no process was seen there and then"));
 }
 
+// Found with OpenTelemetry's SDK: a city that came later lost what it had been
+// served before it was first looked at.
+TEST_F(ApiTest, AttributesThatComeLaterBeganAtZero) {
+  fleet_.Put(1, {metric::kRequests, "city=lima"}, kNow - 60 * kSecond, 30);
+  fleet_.Put(1, {metric::kRequests, "city=lima"}, kNow - 45 * kSecond, 42);
+  const Json requests = GetJson(std::string("/api/v1/attributes?for=1h&") + kW);
+  for (const Json& row : requests["attributes"]) {
+    if (row["attributes"] != "city=lima") continue;
+    EXPECT_EQ(row["requests"].get<double>(), 42);
+    return;
+  }
+  FAIL() << requests.dump();
+}
+
 TEST_F(ApiTest, TypesAndAttributesAddUp) {
   const Json types =
       GetJson(std::string("/api/v1/types?for=10m&") + kW)["types"];

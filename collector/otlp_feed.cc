@@ -1,0 +1,77 @@
+#include "collector/otlp_feed.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "plimsoll/base/status_macros.h"
+
+namespace plimsoll::collector {
+namespace {
+
+// Hundreds of services export each minute; which processes there are is asked
+// for less often.
+constexpr int64_t kAskAgainNs = 3'000'000'000;
+constexpr size_t kMostPods = 100'000;
+
+}  // namespace
+
+OtlpFeed::OtlpFeed(store::Store* store, rpc::OtlpRules rules,
+                   std::function<int64_t()> unix_now_ns)
+    : rules_(std::move(rules)),
+      unix_now_ns_(std::move(unix_now_ns)),
+      feed_(store, "otlp") {
+  status_.source = "otlp";
+}
+
+std::vector<PodCount> OtlpFeed::OfFirstMetric(
+    std::vector<rpc::OtlpCount> counts) {
+  if (metrics_.size() > kMostPods) metrics_.clear();
+  for (const rpc::OtlpCount& one : counts) {
+    const auto [at, is_new] =
+        metrics_.try_emplace(one.count.ns + "\n" + one.count.pod, one.metric);
+    at->second = std::min(at->second, one.metric);
+  }
+  std::vector<PodCount> out;
+  for (rpc::OtlpCount& one : counts) {
+    if (metrics_[one.count.ns + "\n" + one.count.pod] != one.metric) continue;
+    // Counters of two metrics are two, whatever their attributes.
+    one.count.series += std::to_string(one.metric);
+    out.push_back(std::move(one.count));
+  }
+  return out;
+}
+
+absl::Status OtlpFeed::Take(std::string_view bytes) {
+  auto found = rpc::DecodeOtlp(bytes, rules_);
+  const std::lock_guard lock(mutex_);
+  ++status_.looks;
+  if (!found.ok()) {
+    ++status_.failures;
+    status_.last_error = std::string(found.status().message());
+    return found.status();
+  }
+  const int64_t now_ns = unix_now_ns_();
+  if (now_ns - wanting_at_ns_ >= kAskAgainNs || now_ns < wanting_at_ns_) {
+    wanting_ = feed_.Wanting(now_ns);
+    wanting_at_ns_ = now_ns;
+  }
+  status_.series = static_cast<int64_t>(found->counts.size());
+  status_.without_pod = found->without_pod;
+  status_.unusable = found->unusable;
+  const std::vector<ProcessRequests> served =
+      ledger_.Take(OfFirstMetric(std::move(found->counts)), wanting_, now_ns);
+  status_.processes = static_cast<int64_t>(served.size());
+  status_.unmatched = ledger_.unmatched();
+  const absl::Status stored = feed_.Deliver(served, now_ns);
+  status_.last_error = stored.ok() ? "" : std::string(stored.message());
+  if (stored.ok()) return absl::OkStatus();
+  ++status_.failures;
+  return absl::UnavailableError(stored.message());
+}
+
+RequestSourceStatus OtlpFeed::Status() const {
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+}  // namespace plimsoll::collector
