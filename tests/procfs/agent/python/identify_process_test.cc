@@ -28,7 +28,7 @@ using ::testing::HasSubstr;
 // Prints "name value" lines, then "ready", and waits. pthread_self by ctypes
 // equals threading.get_ident() on Linux.
 constexpr char kTruth[] = R"(
-import sys, threading, gc
+import sys, threading, gc, sysconfig
 def p(*a):
     sys.stdout.write(' '.join(map(str, a)) + '\n')
     sys.stdout.flush()
@@ -36,6 +36,7 @@ p('version', '%d.%d.%d' % sys.version_info[:3])
 if sys.version_info[0] == 2:
     p('ready')
     sys.stdin.readline()
+p('free_threaded', int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))))
 class Vessel(object):
     class Mast(object): pass
 u1 = 'plain'; u2 = '\u20ac rate'; u4 = '\U0001f6a2 ship'
@@ -109,6 +110,12 @@ TEST_P(IdentifyProcessTest, LayoutsAreWhatTheInterpreterSays) {
     EXPECT_THAT(std::string(python.status().message()),
                 ::testing::AnyOf(HasSubstr("older than 3.7"),
                                  HasSubstr("Python 2"), HasSubstr("3.16")));
+    return;
+  }
+  if (truth["free_threaded"] == "1") {
+    ASSERT_EQ(python.status().code(), absl::StatusCode::kUnimplemented);
+    EXPECT_THAT(std::string(python.status().message()),
+                HasSubstr("free-threaded"));
     return;
   }
   ASSERT_TRUE(python.ok()) << python.status();
