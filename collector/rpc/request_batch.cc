@@ -26,24 +26,24 @@ class Strings {
 
 }  // namespace
 
-std::string EncodeRequestBatch(const RequestBatch& from) {
+std::string EncodeRequestBatch(const RequestBatch& batch) {
   v1::NodeMessage message;
-  v1::Batch& batch = *message.mutable_batch();
-  batch.set_seq(from.seq);
-  batch.set_boot_id(from.boot_id);
-  batch.set_boottime_ns(from.boottime_ns);
-  batch.set_wall_offset_ns(from.wall_offset_ns);
-  Strings strings(batch);
-  for (const ProcessRequests& served : from.processes) {
-    v1::Snapshot& snapshot = *batch.add_snapshots();
+  v1::Batch& out = *message.mutable_batch();
+  out.set_seq(batch.seq);
+  out.set_boot_id(batch.boot_id);
+  out.set_boottime_ns(batch.boottime_ns);
+  out.set_wall_offset_ns(batch.wall_offset_ns);
+  Strings strings(out);
+  for (const ProcessRequests& served : batch.processes) {
+    v1::Snapshot& snapshot = *out.add_snapshots();
     v1::ProcessId& id = *snapshot.mutable_process();
-    id.set_boot_id(from.boot_id);
+    id.set_boot_id(batch.boot_id);
     id.set_pid(served.process.pid);
     id.set_start_ticks(served.process.start_ticks);
     id.set_exec_seq(served.process.exec_seq);
-    snapshot.set_boottime_ns(from.boottime_ns);
+    snapshot.set_boottime_ns(batch.boottime_ns);
     v1::RequestCounts& requests = *snapshot.mutable_requests();
-    requests.set_source(from.source);
+    requests.set_source(batch.source);
     requests.set_reliable(true);
     for (const auto& [attributes, value] : served.counts) {
       v1::RequestCount& count = *requests.add_counts();
