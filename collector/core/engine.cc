@@ -216,12 +216,14 @@ void Engine::Impl::Advance(Incident& incident, const TrendsByWorkload& trends,
   const PageText before = incident.text;
   const bool silence_changed = announcer_.LookAtSilences(incident, now_ns);
   if (due) Diagnose(incident, trends, now_ns);
-  // More of it where there is none, or for a while where few samples leave open
-  // which line it is.
+  // More of it where there is none, where it is of another type than what
+  // leaks, or for a while where few samples leave open which line it is.
   const bool open = !IsFirstLineSure(incident.stacks) &&
                     now_ns - incident.opened_ns < Nanos(t.evidence_sure_s);
-  if (due && (incident.stacks.empty() || open) &&
-      now_ns - incident.evidence_requested_ns >= Nanos(t.evidence_repeat_s)) {
+  const bool beside = IsBesideTheLeak(incident);
+  const double pause_s = beside ? t.evidence_again_s : t.evidence_repeat_s;
+  if (due && (incident.stacks.empty() || open || beside) &&
+      now_ns - incident.evidence_requested_ns >= Nanos(pause_s)) {
     RequestEvidence(incident, now_ns);
   }
   const Decision decision = Decide(

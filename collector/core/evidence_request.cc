@@ -7,6 +7,8 @@ namespace plimsoll::collector {
 namespace {
 
 constexpr size_t kMostTypes = 3;
+// A type with less of the growth than this is not what leaks.
+constexpr double kLeastShare = 0.1;
 
 }  // namespace
 
@@ -49,6 +51,16 @@ absl::Status AskForEvidence(EvidenceRequester* requester, int64_t duration_ns,
         requester->RequestWindow(sibling->process, types, duration_ns));
   }
   return first;
+}
+
+bool IsBesideTheLeak(const Incident& incident) {
+  if (incident.stacks.empty() || incident.types.empty()) return false;
+  const std::string& type = incident.stacks.front().type;
+  if (type.empty() || type == incident.types.front().type) return false;
+  for (const GrowingType& t : incident.types) {
+    if (t.type == type) return t.share < kLeastShare;
+  }
+  return true;
 }
 
 }  // namespace plimsoll::collector

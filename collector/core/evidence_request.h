@@ -16,6 +16,11 @@ namespace plimsoll::collector {
 absl::Status AskForEvidence(EvidenceRequester* requester, int64_t duration_ns,
                             int64_t now_ns, Incident& incident);
 
+// Whether the best evidence is of a type that makes little of the growth: at
+// its opening an incident may have ranked its types otherwise, and what was
+// asked for then says nothing of where the leak is made.
+bool IsBesideTheLeak(const Incident& incident);
+
 }  // namespace plimsoll::collector
 
 #endif  // PLIMSOLL_COLLECTOR_CORE_EVIDENCE_REQUEST_H_

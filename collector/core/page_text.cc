@@ -5,6 +5,7 @@
 #include <set>
 
 #include "collector/core/cause.h"
+#include "collector/core/evidence_request.h"
 #include "collector/core/format.h"
 #include "collector/core/page_actions.h"
 #include "collector/core/page_lines.h"
@@ -155,6 +156,10 @@ std::string MadeAt(const Incident& incident) {
            " of the bytes of malloc that stayed" + Sampled(best);
   }
   std::string line = FrameChain(best.frames);
+  if (IsBesideTheLeak(incident)) {
+    line = "not known yet for " + incident.types.front().type + "; of " +
+           best.type + ", which grows too: " + line;
+  }
   std::string of = best.type.empty() ? "" : " of " + best.type;
   if (best.kind == "window") {
     line += "; " + FormatShare(best.share) + of + " allocations in a " +

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "collector/core/evidence_request.h"
 #include "collector/core/imminent_watch.h"
 #include "tests/unit/collector/core/engine_fixture.h"
 
@@ -96,6 +97,31 @@ TEST_F(EngineTest, FewBirthsThatLeaveTheLineOpenAskForMore) {
     EXPECT_EQ(requester_.asked.size(), sure ? asked : asked + 1);
     fleet_.stacks.clear();
   }
+}
+
+TEST_F(EngineTest, EvidenceOfATypeBesideTheLeakIsAskedForAgainSoon) {
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(15));
+  double cells = 1000;
+  for (auto& [at, event] : events_) {
+    if (!event.second.has_census) continue;
+    cells += 90;
+    event.second.types.push_back({"app.Cell", cells, 64 * cells});
+  }
+  while (engine_->Incidents().empty()) {
+    ASSERT_LT(now_, kStartNs + 600 * kSecond);
+    ASSERT_TRUE(PlayOne().ok());
+  }
+  AddStack(1, (now_ - kStartNs) / kSecond);
+  fleet_.stacks[1].front().type = "app.Cell";
+  const size_t asked = requester_.asked.size();
+  PlayUntil((now_ - kStartNs) / kSecond + 130);
+  const Incident beside = engine_->Incidents()[0];
+  ASSERT_TRUE(IsBesideTheLeak(beside)) << beside.text.made_at;
+  EXPECT_EQ(requester_.asked.size(), asked + 1);
+  AddStack(1, (now_ - kStartNs) / kSecond);
+  PlayUntil((now_ - kStartNs) / kSecond + 120);
+  EXPECT_FALSE(IsBesideTheLeak(engine_->Incidents()[0]));
+  EXPECT_LE(requester_.asked.size(), asked + 2);
 }
 
 TEST_F(EngineTest, AnAgentThatCannotBeAskedIsSaidAndDoesNotDelay) {

@@ -175,6 +175,25 @@ TEST(PageText, BirthsThatWereFollowedAreSaidToHaveStayed) {
               HasSubstr("births that stayed (CI 91-99 %, 96 samples)"));
 }
 
+// Orders' cursors leaked, and the page named the line of a router's cells, 3 %
+// of the growth: these were first when the window was asked for.
+TEST(PageText, ALineOfAnotherTypeIsNotGivenForTheLeaks) {
+  Incident i = Full();
+  GrowingType cell;
+  cell.type = "cell";
+  cell.share = 0.03;
+  i.types.push_back(cell);
+  i.stacks[0].type = "cell";
+  i.stacks[0].kind = "birth";
+  EXPECT_THAT(WritePage(i, "").made_at,
+              ::testing::StartsWith(
+                  "not known yet for routing.vehicles.FloatingVehicle; of "
+                  "cell, which grows too: routing/vehicles.py:118 load"));
+  i.types.back().share = 0.4;
+  EXPECT_THAT(WritePage(i, "").made_at,
+              ::testing::StartsWith("routing/vehicles.py:118 load"));
+}
+
 TEST(PageText, NativeGrowthNamesTheExtensionAndThePythonThatCalledIt) {
   Incident i = Full();
   i.cause = Verdict::kNative;
