@@ -39,7 +39,8 @@ class LiveBytes : public ::testing::TestWithParam<std::string> {
 
   void ExpectKinds(bool exact);
   void ExpectNoneAreLeft(const core::HeapCensus& before,
-                         const std::map<std::string, std::string>& facts);
+                         const std::map<std::string, std::string>& facts,
+                         bool exact);
 
   absl::StatusOr<core::HeapCensus> Census() {
     const auto maps = procfs::ProcRoot().ReadMaps(target_->pid());
@@ -96,7 +97,7 @@ void LiveBytes::ExpectKinds(bool exact) {
     std::cout << "\n";
   }
   EXPECT_EQ(kinds, 17);
-  ExpectNoneAreLeft(*before, facts);
+  ExpectNoneAreLeft(*before, facts, exact);
   // The debug hooks fill what is not written yet.
   EXPECT_LE(after->implausible_claims,
             python_.allocator == "pymalloc" ? 0 : 100);
@@ -113,15 +114,18 @@ void LiveBytes::ExpectKinds(bool exact) {
 // What the types keep in free lists for the next one is not alive.
 void LiveBytes::ExpectNoneAreLeft(
     const core::HeapCensus& before,
-    const std::map<std::string, std::string>& facts) {
+    const std::map<std::string, std::string>& facts, bool exact) {
   ASSERT_TRUE(target_->WriteLine("go") && target_->Next());
   const auto dropped = Census();
   ASSERT_TRUE(dropped.ok()) << dropped.status();
+  // As above: in chunks of malloc what was freed may look alive until it is
+  // written over (3 of 41,815 strings were seen to go so).
+  const double slack = exact ? 2 : 5;
   for (const auto& [key, value] : facts) {
     if (!key.starts_with("count:")) continue;
     const std::string type = key.substr(6);
     EXPECT_NEAR(static_cast<double>(Row(*dropped, type).objects),
-                static_cast<double>(Row(before, type).objects), 2)
+                static_cast<double>(Row(before, type).objects), slack)
         << type << ": " << value << " were made and dropped";
   }
 }
