@@ -125,7 +125,7 @@ struct IncidentThresholds {
   // The length of the window that is asked for.
   double evidence_window_s = 2;
   double evidence_repeat_s = 300;
-  double evidence_again_s = 60;  // where it was of another type
+  double evidence_again_s = 60;   // where it was of another type
   double evidence_sure_s = 3600;  // so long after its opening
   // How often a firing incident's text is made anew.
   double refresh_s = 30;

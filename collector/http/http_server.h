@@ -23,8 +23,8 @@ struct Request {
   std::string method;  // "GET"
   std::string path;    // decoded, without the query
   std::map<std::string, std::string> query;
-  std::string authorization;  // the header, "" without
-  std::string address;        // of the peer
+  std::string authorization;                   // the header, "" without
+  std::string address;                         // of the peer
   std::string content_type, content_encoding;  // the headers, "" without
   std::string body;
 };
