@@ -1,6 +1,7 @@
 #include "collector/otlp_feed.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "plimsoll/base/status_macros.h"
@@ -12,6 +13,14 @@ namespace {
 // for less often.
 constexpr int64_t kAskAgainNs = 3'000'000'000;
 constexpr size_t kMostPods = 100'000;
+// Of all exporters together.
+constexpr Rate kBytes = {.per_s = 8 << 20, .burst = 64 << 20};
+
+int64_t MonotonicNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 }  // namespace
 
@@ -19,6 +28,7 @@ OtlpFeed::OtlpFeed(store::Store* store, rpc::OtlpRules rules,
                    std::function<int64_t()> unix_now_ns)
     : rules_(std::move(rules)),
       unix_now_ns_(std::move(unix_now_ns)),
+      bytes_(kBytes, MonotonicNs()),
       feed_(store, "otlp") {
   status_.source = "otlp";
 }
@@ -42,6 +52,16 @@ std::vector<PodCount> OtlpFeed::OfFirstMetric(
 }
 
 absl::Status OtlpFeed::Take(std::string_view bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    const int64_t now_ns = MonotonicNs();
+    if (bytes_.WaitNs(now_ns) > 0) {
+      ++status_.looks, ++status_.failures;
+      status_.last_error = "more than 8 MiB/s are exported; send it again";
+      return absl::UnavailableError(status_.last_error);
+    }
+    bytes_.Take(static_cast<double>(bytes.size()), now_ns);
+  }
   auto found = rpc::DecodeOtlp(bytes, rules_);
   const std::lock_guard lock(mutex_);
   ++status_.looks;

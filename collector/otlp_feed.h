@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "collector/core/pod_counts.h"
 #include "collector/core/request_source_status.h"
+#include "collector/core/token_bucket.h"
 #include "collector/request_feed.h"
 #include "collector/rpc/otlp_decoder.h"
 
@@ -26,7 +27,8 @@ class OtlpFeed {
            std::function<int64_t()> unix_now_ns);
 
   // One export. kInvalidArgument: bytes that do not parse. kUnavailable: the
-  // store refuses writes.
+  // store refuses writes, or more comes than all exporters together may send;
+  // then it is to be sent again.
   absl::Status Take(std::string_view bytes);
 
   RequestSourceStatus Status() const;
@@ -37,6 +39,7 @@ class OtlpFeed {
   const rpc::OtlpRules rules_;
   const std::function<int64_t()> unix_now_ns_;
   mutable std::mutex mutex_;  // guards what follows
+  TokenBucket bytes_;
   RequestFeed feed_;
   PodCountLedger ledger_;
   RequestSourceStatus status_;

@@ -181,17 +181,31 @@ class ByOtlp(unittest.TestCase):
                 return row.split()[-1]
         return 0
 
+    def post(self, body, kind):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.http}/v1/metrics", body,
+            {"Content-Type": kind, "Authorization": f"Bearer {TOKEN}"})
+        with self.assertRaises(urllib.error.HTTPError) as raised:
+            urllib.request.urlopen(request, timeout=5)
+        with raised.exception as answer:
+            return answer.code, answer.read()
+
+    def test_more_than_may_be_exported_is_to_be_sent_again(self):
+        body = b"\xff" * (4 << 20)
+        codes = []
+        while 503 not in codes and len(codes) < 80:
+            codes.append(self.post(body, "application/x-protobuf")[0])
+        self.assertEqual(codes[-1], 503)
+        self.assertEqual(set(codes[:-1]), {400})
+        self.assertGreaterEqual(len(codes), 16, "64 MiB at once")
+        self.assertIn("send it again", self.source()["last_error"])
+
     def test_what_is_no_export_is_refused_in_words(self):
         for body, kind, code in ((b"\xff\xff", "application/x-protobuf", 400),
                                  (b"{}", "application/json", 415)):
-            request = urllib.request.Request(
-                f"http://127.0.0.1:{self.http}/v1/metrics", body,
-                {"Content-Type": kind, "Authorization": f"Bearer {TOKEN}"})
-            with self.assertRaises(urllib.error.HTTPError) as raised:
-                urllib.request.urlopen(request, timeout=5)
-            with raised.exception as answer:
-                self.assertEqual(answer.code, code)
-                self.assertIn(b"error", answer.read())
+            got, text = self.post(body, kind)
+            self.assertEqual(got, code)
+            self.assertIn(b"error", text)
 
 
 OPENTELEMETRY = None
