@@ -168,7 +168,7 @@ class Containers(ContainerNode):
         # Within a second of the page it is on record that it was delivered; a
         # collector that dies before says it again, as the same alert.
         self.wait_for("record of the page", 20, lambda: any(
-            each["page_delivered"]
+            each["told"]
             for each in self.ask("/api/v1/incidents")["incidents"]))
         before = self.samples(self.process)
         posts = len(self.posted())
