@@ -17,8 +17,8 @@ StackEvidence Row(const std::string& kind, int line, int64_t samples,
   return row;
 }
 
-// A gateway: of the nine samples of its first profile five were of a line that
-// has a fifth of the requests. Its next profiles put that right.
+// A gateway: of nine samples of a first profile five may be of a line that
+// has a fifth of the requests; its next profiles put that right.
 TEST(PooledStacks, ProfilesOfOneLeakAddUp) {
   const auto rows =
       PoolFollowed({Row("birth", 21, 5, 500), Row("birth", 11, 4, 400),

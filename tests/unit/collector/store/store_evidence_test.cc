@@ -35,7 +35,7 @@ TEST(StoreEvidence, ANumberThatIsNoIntegerCountsForNothing) {
   EXPECT_EQ(rows[0].frames[0].line, 0);
 }
 
-// One line had a fifth of the requests and, of nine samples, more than half.
+// A line with a fifth of the requests may have five of nine samples.
 TEST(StoreEvidence, SharesOfFollowedBirthsHaveAnInterval) {
   const auto rows = Parse(
       R"({"kind":"birth","stacks":[)"
