@@ -9,9 +9,6 @@
 namespace plimsoll::collector {
 namespace {
 
-// Hundreds of services export each minute; which processes there are is asked
-// for less often.
-constexpr int64_t kAskAgainNs = 3'000'000'000;
 constexpr size_t kMostPods = 100'000;
 // Of all exporters together.
 constexpr Rate kBytes = {.per_s = 8 << 20, .burst = 64 << 20};
@@ -71,15 +68,12 @@ absl::Status OtlpFeed::Take(std::string_view bytes) {
     return found.status();
   }
   const int64_t now_ns = unix_now_ns_();
-  if (now_ns - wanting_at_ns_ >= kAskAgainNs || now_ns < wanting_at_ns_) {
-    wanting_ = feed_.Wanting(now_ns);
-    wanting_at_ns_ = now_ns;
-  }
   status_.series = static_cast<int64_t>(found->counts.size());
   status_.without_pod = found->without_pod;
   status_.unusable = found->unusable;
+  const std::vector<PodCount> counts = OfFirstMetric(std::move(found->counts));
   const std::vector<ProcessRequests> served =
-      ledger_.Take(OfFirstMetric(std::move(found->counts)), wanting_, now_ns);
+      ledger_.Take(counts, feed_.Wanting(PodsOf(counts), now_ns), now_ns);
   status_.processes = static_cast<int64_t>(served.size());
   status_.unmatched = ledger_.unmatched();
   const absl::Status stored = feed_.Deliver(served, now_ns);

@@ -45,8 +45,6 @@ class OtlpFeed {
   RequestSourceStatus status_;
   // By pod: the place in the rules of the metric that counts.
   std::map<std::string, size_t> metrics_;
-  std::vector<ProcessInfo> wanting_;
-  int64_t wanting_at_ns_ = 0;
 };
 
 }  // namespace plimsoll::collector

@@ -16,6 +16,7 @@ constexpr int64_t kSecond = 1'000'000'000;
 // An agent measures memory more often than this, and counts requests too.
 constexpr int64_t kMeasuredNs = 120 * kSecond;
 constexpr int64_t kCountedNs = 300 * kSecond;
+constexpr int64_t kListAgainNs = 3 * kSecond;
 
 // Whether its agent counts its requests: the newest counts are not ours.
 bool IsCounted(const ProcessState& state, const std::string& source,
@@ -33,18 +34,33 @@ bool IsCounted(const ProcessState& state, const std::string& source,
 
 }  // namespace
 
-std::vector<ProcessInfo> RequestFeed::Wanting(int64_t now_ns) const {
+std::vector<ProcessInfo> RequestFeed::Wanting(const std::set<std::string>& pods,
+                                              int64_t now_ns) {
+  if (now_ns - listed_at_ns_ >= kListAgainNs || now_ns < listed_at_ns_) {
+    by_pod_.clear();
+    listed_at_ns_ = now_ns;
+    const auto all = store_->Processes(now_ns - kMeasuredNs);
+    if (!all.ok()) return {};
+    for (const ProcessInfo& process : *all) {
+      if (process.exited || process.pod.empty() || process.pid == 0) continue;
+      by_pod_[process.pod].push_back(process);
+    }
+  }
   std::vector<ProcessInfo> out;
-  const auto processes = store_->Processes(now_ns - kMeasuredNs);
-  if (!processes.ok()) return out;
-  for (const ProcessInfo& process : *processes) {
-    if (process.exited || process.pod.empty() || process.pid == 0) continue;
-    const auto state = store_->Process(process.key);
-    if (!state.ok() || IsCounted(*state, source_, now_ns)) continue;
-    // Our own counts make it seen; that it lives its memory says.
-    const auto memory = store_->Read(process.key, {metric::kAnon, ""},
-                                     now_ns - kMeasuredNs, now_ns + kSecond);
-    if (memory.ok() && !memory->empty()) out.push_back(process);
+  for (const std::string& pod : pods) {
+    const auto known = by_pod_.find(pod);
+    if (known == by_pod_.end()) continue;
+    for (const ProcessInfo& process : known->second) {
+      const auto state = store_->Process(process.key);
+      if (!state.ok() || state->info.exited ||
+          IsCounted(*state, source_, now_ns)) {
+        continue;
+      }
+      // Our own counts make it seen; that it lives its memory says.
+      const auto memory = store_->Read(process.key, {metric::kAnon, ""},
+                                       now_ns - kMeasuredNs, now_ns + kSecond);
+      if (memory.ok() && !memory->empty()) out.push_back(process);
+    }
   }
   return out;
 }

@@ -5,7 +5,10 @@
 #define PLIMSOLL_COLLECTOR_REQUEST_FEED_H_
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -20,8 +23,10 @@ class RequestFeed {
   RequestFeed(store::Store* store, std::string source)
       : store_(store), source_(std::move(source)) {}
 
-  // Those of pods that are measured now and whose requests no agent counts.
-  std::vector<ProcessInfo> Wanting(int64_t now_ns) const;
+  // Of these pods, by name, the processes that are measured now and whose
+  // requests no agent counts.
+  std::vector<ProcessInfo> Wanting(const std::set<std::string>& pods,
+                                   int64_t now_ns);
 
   // Stores them as of `unix_ns`; what was measured is not touched. The first
   // error of an agent's batch; the others are stored.
@@ -32,6 +37,10 @@ class RequestFeed {
   store::Store* const store_;
   const std::string source_;
   uint64_t last_seq_ = 0;
+  // Hundreds of services export each minute: who there is is listed once in a
+  // while, and only what is asked for is looked into.
+  std::map<std::string, std::vector<ProcessInfo>> by_pod_;
+  int64_t listed_at_ns_ = 0;
 };
 
 }  // namespace plimsoll::collector

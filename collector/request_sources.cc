@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,7 +59,9 @@ void RequestSources::Impl::StartPrometheus() {
   options.token_file = config_.requests_token_file;
   options.period_ns = config_.requests_period_ns;
   options.unix_now_ns = unix_now_ns_;
-  options.processes = [this] { return feed_->Wanting(unix_now_ns_()); };
+  options.processes = [this](const std::set<std::string>& pods) {
+    return feed_->Wanting(pods, unix_now_ns_());
+  };
   options.deliver = [this](const auto& served, int64_t unix_ns) {
     return feed_->Deliver(served, unix_ns);
   };

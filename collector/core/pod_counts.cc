@@ -56,6 +56,12 @@ std::vector<const ProcessInfo*> Serving(
 
 }  // namespace
 
+std::set<std::string> PodsOf(const std::vector<PodCount>& counts) {
+  std::set<std::string> pods;
+  for (const PodCount& count : counts) pods.insert(count.pod);
+  return pods;
+}
+
 std::vector<ProcessRequests> PodCountLedger::Take(
     const std::vector<PodCount>& counts,
     const std::vector<ProcessInfo>& processes, int64_t now_ns) {

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ struct ProcessRequests {
   ProcessInfo process;
   std::map<std::map<std::string, std::string>, double> counts;
 };
+
+// The names of their pods.
+std::set<std::string> PodsOf(const std::vector<PodCount>& counts);
 
 class PodCountLedger {
  public:

@@ -85,8 +85,8 @@ absl::Status PrometheusSource::Look(net::HttpExchange& http) {
     return net::StatusOfAnswer("GET " + net::ShownUrl(url), answer);
   }
   PLIMSOLL_RETURN_IF_ERROR(found.status());
-  const std::vector<ProcessRequests> served =
-      ledger_.Take(found->counts, options_.processes(), now_ns);
+  const std::vector<ProcessRequests> served = ledger_.Take(
+      found->counts, options_.processes(PodsOf(found->counts)), now_ns);
   {
     const std::lock_guard lock(mutex_);
     status_.processes = static_cast<int64_t>(served.size());

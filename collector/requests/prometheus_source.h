@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -33,8 +34,9 @@ struct PrometheusSourceOptions {
   int64_t period_ns = 30'000'000'000;
   int64_t request_timeout_ns = 10'000'000'000;
   std::function<int64_t()> unix_now_ns;
-  // Processes that live and whose requests no agent counts.
-  std::function<std::vector<ProcessInfo>()> processes;
+  // Of pods, by name: processes that live and whose requests no agent counts.
+  std::function<std::vector<ProcessInfo>(const std::set<std::string>& pods)>
+      processes;
   // Called after each look, on the source's thread.
   std::function<absl::Status(const std::vector<ProcessRequests>&,
                              int64_t unix_ns)>
