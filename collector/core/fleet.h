@@ -68,6 +68,7 @@ struct SeriesName {
 // Metric names. Bytes and counts of one process; cumulative ones end in _total.
 namespace metric {
 inline constexpr char kRss[] = "rss_bytes";
+// Anonymous memory, swapped out or not: what is swapped out has not shrunk.
 inline constexpr char kAnon[] = "anon_bytes";
 inline constexpr char kSwap[] = "swap_bytes";
 inline constexpr char kThreads[] = "threads";
@@ -89,7 +90,9 @@ inline constexpr char kTypeObjects[] = "type_objects";     // label: type name
 inline constexpr char kTypeObjectsError[] = "type_objects_error";
 inline constexpr char kTypeBytes[] = "type_bytes";  // label: type name
 inline constexpr char kNodeAvailable[] = "node_mem_available_bytes";
+inline constexpr char kNodeSwapFree[] = "node_swap_free_bytes";
 inline constexpr char kRequests[] = "requests_total";  // label: k=v,k=v
+inline constexpr char kGauge[] = "request_gauge";      // label: as in gauges.h
 }  // namespace metric
 
 struct Frame {

@@ -120,7 +120,9 @@ struct Incident {
   std::string model_limited;
   std::optional<TimeToLimit> time_to_limit;  // of the first to die
   bool limit_of_node = false;                // its limit is its node's memory
-  std::vector<AffectedProcess> processes;    // worst first
+  // Where that has swap left: until the node has nothing else.
+  std::optional<TimeToLimit> time_to_swap;
+  std::vector<AffectedProcess> processes;  // worst first
   // Seen alive in all, helpers not counted.
   int32_t workload_processes = 0;
   int32_t workload_instances = 0;

@@ -12,11 +12,23 @@ namespace {
 constexpr int64_t kAliveNs = int64_t{60} * 1'000'000'000;
 constexpr size_t kMostNamed = 2;
 
+// Growth takes memory first and then swap, at the same pace.
+void ForecastSwapping(const FleetReader& reader, const std::string& agent_id,
+                      Incident& incident) {
+  const double left = reader.NodeAvailableBytes(agent_id).value_or(0);
+  const double swap = reader.NodeSwapFreeBytes(agent_id).value_or(0);
+  if (!incident.time_to_limit || swap <= 0 || swap >= left) return;
+  const double share = (left - swap) / left;
+  incident.time_to_swap = TimeToLimit{incident.time_to_limit->lo_s * share,
+                                      incident.time_to_limit->hi_s * share};
+}
+
 }  // namespace
 
 absl::Status ReadNeighbours(const FleetReader& reader, int64_t now_ns,
                             Incident& incident) {
   incident.neighbours.clear();
+  incident.time_to_swap.reset();
   if (!incident.limit_of_node || incident.processes.empty()) {
     return absl::OkStatus();
   }
@@ -27,6 +39,7 @@ absl::Status ReadNeighbours(const FleetReader& reader, int64_t now_ns,
       std::find_if(all.begin(), all.end(),
                    [&](const ProcessInfo& info) { return info.key == worst; });
   if (mine == all.end()) return absl::OkStatus();
+  ForecastSwapping(reader, mine->agent_id, incident);
   std::vector<Neighbour> found;
   for (const ProcessInfo& info : all) {
     if (info.agent_id != mine->agent_id || info.exited || info.pid == 0) {

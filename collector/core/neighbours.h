@@ -13,8 +13,9 @@
 
 namespace plimsoll::collector {
 
-// Fills Incident::neighbours, largest first, the worst process among them;
-// empties it where a limit is set. The first error of the reader is returned.
+// Fills Incident::neighbours, largest first, the worst process among them, and
+// Incident::time_to_swap; empties both where a limit is set. The first error of
+// the reader is returned.
 absl::Status ReadNeighbours(const FleetReader& reader, int64_t now_ns,
                             Incident& incident);
 

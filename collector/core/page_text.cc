@@ -202,9 +202,13 @@ std::string TimeLeft(const Incident& incident) {
     return "no memory limit is set, so time to OOM is not known, on ";
   }
   const std::string time = FormatTimeToLimit(*incident.time_to_limit);
-  return incident.limit_of_node
-             ? "no limit is set: OOM of the node in " + time + ", on "
-             : "OOM in " + time + " on ";
+  if (!incident.limit_of_node) return "OOM in " + time + " on ";
+  const std::string swap = incident.time_to_swap
+                               ? "the node swaps in " +
+                                     FormatTimeToLimit(*incident.time_to_swap) +
+                                     ", "
+                               : "";
+  return "no limit is set: " + swap + "OOM of the node in " + time + ", on ";
 }
 
 std::string Title(const Incident& incident) {

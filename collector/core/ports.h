@@ -36,8 +36,11 @@ class FleetReader {
   // The newest command to the agent of the process; nothing if there is none.
   virtual absl::StatusOr<std::optional<CommandState>> NewestCommand(
       ProcessKey process) const = 0;
-  // MemAvailable of the node of an agent, the newest; nothing if not known.
+  // What the node of an agent has left before it kills, MemAvailable and free
+  // swap, and the swap in it; the newest, nothing if not known.
   virtual std::optional<double> NodeAvailableBytes(
+      const std::string& agent_id) const = 0;
+  virtual std::optional<double> NodeSwapFreeBytes(
       const std::string& agent_id) const = 0;
 };
 

@@ -76,7 +76,7 @@ void DecodeNode(const v1::NodeSample& node, NodeBatch* out) {
   };
   put("node_mem_total_bytes", node.mem_total_bytes());
   put(metric::kNodeAvailable, node.mem_available_bytes());
-  put("node_swap_free_bytes", node.swap_free_bytes());
+  put(metric::kNodeSwapFree, node.swap_free_bytes());
   put("node_oom_kills_total", node.oom_kills());
   put("agent_rss_bytes", node.agent_rss_bytes());
   put("agent_cpu_ns_total", node.agent_cpu_ns());

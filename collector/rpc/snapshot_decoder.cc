@@ -44,7 +44,7 @@ absl::Status DecodeMemory(const v1::MemorySample& memory, NodeSnapshot* out) {
   AddLatest("memory", out->boottime_ns, std::move(json), out);
   Values values(out);
   values.Put(metric::kRss, memory.rss_bytes());
-  values.Put(metric::kAnon, memory.anon_bytes());
+  values.Put(metric::kAnon, memory.anon_bytes() + memory.swap_bytes());
   values.Put("file_bytes", memory.file_bytes());
   values.Put("shmem_bytes", memory.shmem_bytes());
   values.Put(metric::kSwap, memory.swap_bytes());

@@ -105,6 +105,8 @@ class Store final : public FleetReader,
   absl::StatusOr<CensusShares> Census(ProcessKey process) const override;
   absl::StatusOr<std::optional<CommandState>> NewestCommand(
       ProcessKey process) const override;
+  std::optional<double> NodeSwapFreeBytes(
+      const std::string& agent_id) const override;
   std::optional<double> NodeAvailableBytes(
       const std::string& agent_id) const override;
   // Unix time less the boot clock, as it was fixed when this boot of an agent's

@@ -92,6 +92,9 @@ class Store::Impl {
                                                        int64_t from_ns,
                                                        int64_t to_ns,
                                                        int limit) const;
+  // Of the newest sample of an agent's node.
+  std::optional<double> NodeFigure(const std::string& agent_id,
+                                   std::string_view name) const;
 
   StoreOptions options_;
   StorePorts ports_;

@@ -239,15 +239,27 @@ absl::StatusOr<CensusShares> Store::Census(ProcessKey process) const {
   return shares;
 }
 
-std::optional<double> Store::NodeAvailableBytes(
-    const std::string& agent_id) const {
-  std::shared_lock<std::shared_mutex> lock(impl_->head_mutex_);
-  auto agent = impl_->head_.agents.find(agent_id);
-  if (agent == impl_->head_.agents.end()) return std::nullopt;
+std::optional<double> Store::Impl::NodeFigure(const std::string& agent_id,
+                                              std::string_view name) const {
+  std::shared_lock<std::shared_mutex> lock(head_mutex_);
+  const auto agent = head_.agents.find(agent_id);
+  if (agent == head_.agents.end()) return std::nullopt;
   for (const auto& [metric, value] : agent->second.state.figures) {
-    if (metric == metric::kNodeAvailable && value > 0) return value;
+    if (metric == name) return value;
   }
   return std::nullopt;
+}
+
+std::optional<double> Store::NodeSwapFreeBytes(
+    const std::string& agent_id) const {
+  return impl_->NodeFigure(agent_id, metric::kNodeSwapFree);
+}
+
+std::optional<double> Store::NodeAvailableBytes(
+    const std::string& agent_id) const {
+  const auto memory = impl_->NodeFigure(agent_id, metric::kNodeAvailable);
+  if (!memory || *memory <= 0) return std::nullopt;
+  return *memory + NodeSwapFreeBytes(agent_id).value_or(0);
 }
 
 std::optional<int64_t> Store::BootOffsetNs(const std::string& agent_id,

@@ -145,6 +145,7 @@ inline v1::Batch GoldenBatch(uint64_t seq) {
   node->set_boottime_ns(kGoldenBoottimeNs);
   node->set_mem_total_bytes(8'000'000'000);
   node->set_mem_available_bytes(3'000'000'000);
+  node->set_swap_free_bytes(1'000'000'000);
   node->set_attach_rung("uprobe_multi");
   return batch;
 }

@@ -264,6 +264,10 @@ absl::StatusOr<std::optional<CommandState>> Recording::NewestCommand(
     ProcessKey) const {
   return std::optional<CommandState>();
 }
+std::optional<double> Recording::NodeSwapFreeBytes(const std::string&) const {
+  return std::nullopt;
+}
+
 std::optional<double> Recording::NodeAvailableBytes(const std::string&) const {
   return std::nullopt;
 }

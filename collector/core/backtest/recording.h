@@ -69,6 +69,7 @@ class Recording : public FleetReader {
   absl::StatusOr<std::optional<CommandState>> NewestCommand(
       ProcessKey) const override;
   std::optional<double> NodeAvailableBytes(const std::string&) const override;
+  std::optional<double> NodeSwapFreeBytes(const std::string&) const override;
 
  private:
   void Thin();

@@ -301,7 +301,9 @@ TEST_F(StoreTest, TheSharesOfACensusAreTwoFigures) {
   ASSERT_TRUE(census->examined && census->typed);
   EXPECT_DOUBLE_EQ(*census->examined, 0.994);
   EXPECT_DOUBLE_EQ(*census->typed, 0.994 * 0.99);
-  EXPECT_EQ(store->NodeAvailableBytes("agent-1"), 3e9);
+  // 1 GB of it swap.
+  EXPECT_EQ(store->NodeSwapFreeBytes("agent-1"), 1e9);
+  EXPECT_EQ(store->NodeAvailableBytes("agent-1"), 4e9);
   EXPECT_EQ(store->NodeAvailableBytes("agent-2"), std::nullopt);
 }
 

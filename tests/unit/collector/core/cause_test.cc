@@ -116,6 +116,33 @@ TEST(ByHand, ThePageOfACommandSaysSo) {
   EXPECT_THAT(page.do_now, StartsWith("freeze pid 4711 on web-3 (kill -STOP"));
 }
 
+TEST(Neighbours, ANodeSwapsBeforeItDies) {
+  FakeFleet fleet;
+  ProcessInfo info;
+  info.key = 7;
+  info.pid = 107;
+  Observation o;
+  o.time_ns = kStartNs;
+  o.anon_bytes = 10 * kMiB;
+  fleet.Add(info, o);
+  fleet.node_available = 400 * kMiB;  // a quarter of it memory
+  fleet.node_swap_free = 300 * kMiB;
+  Incident i = Growing("_io.BytesIO", 0.9);
+  i.limit_of_node = true;
+  i.time_to_limit = TimeToLimit{1200, 2400};
+  ASSERT_TRUE(ReadNeighbours(fleet, kStartNs, i).ok());
+  ASSERT_TRUE(i.time_to_swap);
+  EXPECT_DOUBLE_EQ(i.time_to_swap->lo_s, 300);
+  EXPECT_DOUBLE_EQ(i.time_to_swap->hi_s, 600);
+  EXPECT_THAT(WritePage(i, "http://c").title,
+              HasSubstr("no limit is set: the node swaps in 5-10 min, OOM of "
+                        "the node in 20-40 min, on "));
+  EXPECT_EQ(DecodeIncident(EncodeIncident(i))->time_to_swap, i.time_to_swap);
+  i.limit_of_node = false;
+  ASSERT_TRUE(ReadNeighbours(fleet, kStartNs, i).ok());
+  EXPECT_FALSE(i.time_to_swap);
+}
+
 // Where no limit is set the node dies, and its other processes with it.
 TEST(Neighbours, TheOneThatEatsTheNodeIsNamedAmongTheOthers) {
   FakeFleet fleet;
@@ -148,6 +175,7 @@ TEST(Neighbours, TheOneThatEatsTheNodeIsNamedAmongTheOthers) {
       NeighbourWords(i),
       "the largest of 4 Python processes there: 381 MiB (then gateway 120 "
       "MiB, orders 90.1 MiB)");
+  EXPECT_FALSE(i.time_to_swap) << "the node has none";
   EXPECT_EQ(DecodeIncident(EncodeIncident(i))->neighbours, i.neighbours);
   i.processes[0].process = 9;
   ASSERT_TRUE(ReadNeighbours(fleet, now, i).ok());

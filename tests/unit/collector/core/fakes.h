@@ -88,6 +88,9 @@ class FakeFleet : public FleetReader {
     if (at == commands.end()) return std::optional<CommandState>();
     return std::optional<CommandState>(at->second);
   }
+  std::optional<double> NodeSwapFreeBytes(const std::string&) const override {
+    return node_swap_free;
+  }
   std::optional<double> NodeAvailableBytes(const std::string&) const override {
     return node_available;
   }
@@ -97,7 +100,7 @@ class FakeFleet : public FleetReader {
   std::map<ProcessKey, std::vector<StackEvidence>> stacks;
   std::map<ProcessKey, CommandState> commands;
   CensusShares census{0.994, 0.97};
-  std::optional<double> node_available;
+  std::optional<double> node_available, node_swap_free;
   absl::Status fail;
 };
 
