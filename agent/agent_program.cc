@@ -270,7 +270,8 @@ absl::Status AgentProgram::StartAgent() {
   ports.pods = pod_watch_ ? &pods_ : nullptr;
   requests_ = std::make_unique<RequestWorker>(
       proc_,
-      workload::RequestFilter{config_.request_labels, config_.request_metrics},
+      workload::RequestFilter{config_.request_labels, config_.request_metrics,
+                              config_.request_gauges},
       config_.cpu_budget * kRequestsShare,
       [this](std::function<void()> work) { loop_->Post(std::move(work)); });
   ports.requests = requests_.get();

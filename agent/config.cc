@@ -220,6 +220,11 @@ const Key kKeys[] = {
        c.request_metrics = v;
        return absl::OkStatus();
      }},
+    {"request_gauges", true,
+     [](Config& c, const auto& v) {
+       c.request_gauges = v;
+       return absl::OkStatus();
+     }},
     {"request_rules", true,
      [](Config& c, const auto& v) {
        return SetRules(v, procfs::ParseRequestRule, c.request_rules);

@@ -51,6 +51,7 @@ struct Config {
   std::vector<std::string> request_labels = {"city", "outcome", "endpoint",
                                              "method", "status"};
   std::vector<std::string> request_metrics;  // empty: *requests(_total)
+  std::vector<std::string> request_gauges;   // empty: those with such a label
   // Whether pods that ask for it by prometheus.io/scrape are asked for their
   // request counters, and where else they may be asked for: the first that
   // fits.

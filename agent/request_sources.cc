@@ -27,7 +27,8 @@ RequestSources::RequestSources(const Config& config, procfs::ProcRoot proc,
       port_(port),
       clock_(clock),
       ticks_per_second_(ticks_per_second),
-      files_({config.request_labels, config.request_metrics}) {}
+      files_({config.request_labels, config.request_metrics,
+              config.request_gauges}) {}
 
 absl::Status RequestSources::ReadFiles(const core::ProcessId& id,
                                        WatchedProcess& process,
@@ -49,7 +50,7 @@ absl::Status RequestSources::ReadFiles(const core::ProcessId& id,
     process.request_files.clear();
     return requests.status();
   }
-  if (requests->other_count > 0) ++process.losses["label_limit"];
+  if (requests->capped) ++process.losses["label_limit"];
   snapshot.requests = *std::move(requests);
   process.SetTier(Tier::kRequests, true, "", snapshot.requests->source);
   return absl::OkStatus();
@@ -171,7 +172,7 @@ void RequestSources::Take(const core::ProcessId& id,
     answer->counts.reliable = false;
     answer->counts.unreliable_reason = std::string(asked.last.message());
   }
-  if (answer->counts.other_count > 0) ++asked.losses["label_limit"];
+  if (answer->counts.capped) ++asked.losses["label_limit"];
   snapshot.requests = std::move(answer->counts);
   answers_.push_back(std::move(snapshot));
 }

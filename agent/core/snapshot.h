@@ -33,7 +33,8 @@ struct GcSample {
   std::string source;            // "usdt", "uprobe", "generation_stats"
 };
 
-// Cumulative request counts of one process.
+// Cumulative requests of one process with the same attributes; or a gauge:
+// state that is large or small now, such as the vehicles of a city.
 struct RequestCount {
   std::string metric;
   std::vector<std::pair<std::string, std::string>> attributes;
@@ -44,7 +45,8 @@ struct RequestCount {
 struct RequestCounts {
   std::string source;  // "prometheus-multiprocess", ...
   std::vector<RequestCount> counts;
-  double other_count = 0;
+  double other_count = 0;  // requests
+  bool capped = false;     // values were added up, or gauges left out
   bool reliable = true;
   std::string unreliable_reason;
 };

@@ -92,8 +92,8 @@ std::string CounterContinuity::CheckLevels(const core::RequestAnswer& answer) {
   bool fell = false;
   std::string jump;
   for (const core::RequestCount& count : answer.counts.counts) {
-    // What is summed as the rest changes with what is in it.
-    if (HasOther(count)) continue;
+    // What is summed as the rest changes with what is in it; gauges fall.
+    if (count.gauge || HasOther(count)) continue;
     const uint64_t key = absl::Hash<std::pair<
         std::string, std::vector<std::pair<std::string, std::string>>>>{}(
         {count.metric, count.attributes});

@@ -148,13 +148,19 @@ std::string_view TextParser::TakeSample(std::string_view line) {
   ++text_.samples;
   if (!std::isfinite(value) || value < 0) return "";
   TakeEvidence(name_, value);
-  if (!filter_.Wants(name_.name) || !IsCounter(name_.name)) return "";
-  core::RequestCount& count = text_.counts.emplace_back();
+  core::RequestCount count;
+  count.gauge = TypeOf(name_.name) == "gauge";
+  if (!count.gauge && (!filter_.Wants(name_.name) || !IsCounter(name_.name))) {
+    return "";
+  }
   count.metric = name_.name;
   count.value = value;
   for (MetricLabel& label : name_.labels) {
     count.attributes.emplace_back(std::move(label.name),
                                   std::move(label.value));
+  }
+  if (!count.gauge || filter_.WantsGauge(count)) {
+    text_.counts.push_back(std::move(count));
   }
   return "";
 }
@@ -196,7 +202,7 @@ absl::StatusOr<MetricsText> ParseMetricsText(std::string_view text,
     if (parser.full()) {
       return absl::OutOfRangeError("its metrics have over " +
                                    std::to_string(kMostCounters) +
-                                   " request counters");
+                                   " request counters and gauges");
     }
     if (end == std::string_view::npos) break;
     text.remove_prefix(end + 1);

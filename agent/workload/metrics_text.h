@@ -1,8 +1,8 @@
 // Parser of what a process answers to GET /metrics: Prometheus' text formats
 // 0.0.4 and 1.0.0 and OpenMetrics 1.0, of which the Content-Type says one. Only
-// request counters are kept. Pure; any thread; the text is the target's, so
-// every line and their number are bounded, and one bad line refuses it whole:
-// what is half understood would be counted wrongly.
+// request counters and wanted gauges are kept. Pure; any thread; the text is
+// the target's, so every line and their number are bounded, and one bad line
+// refuses it whole: what is half understood would be counted wrongly.
 #ifndef PLIMSOLL_AGENT_WORKLOAD_METRICS_TEXT_H_
 #define PLIMSOLL_AGENT_WORKLOAD_METRICS_TEXT_H_
 

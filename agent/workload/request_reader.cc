@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string_view>
@@ -21,13 +23,19 @@ namespace {
 constexpr size_t kMaxFileBytes = 8 << 20;
 constexpr size_t kMaxFiles = 16;
 
-// "/run/metrics/counter_17.db" -> true for 17: only counters are requests, and
-// only those of this process (a fresh fork still maps its parent's file).
-bool IsCounterOf(std::string_view path, int32_t pid) {
+enum class FileKind : uint8_t { kOther, kCounter, kGauge };
+
+// "/run/metrics/counter_17.db" and "gauge_livesum_17.db" for 17: only those of
+// this process (a fresh fork still maps its parent's file). Whatever the mode
+// of a gauge, its file holds this process' own value.
+FileKind KindFor(std::string_view path, int32_t pid) {
   size_t slash = path.rfind('/');
   std::string_view name =
       slash == std::string_view::npos ? path : path.substr(slash + 1);
-  return name == "counter_" + std::to_string(pid) + ".db";
+  const std::string end = "_" + std::to_string(pid) + ".db";
+  if (name == "counter" + end) return FileKind::kCounter;
+  return name.starts_with("gauge_") && name.ends_with(end) ? FileKind::kGauge
+                                                           : FileKind::kOther;
 }
 
 absl::StatusOr<std::string> ReadRegularFile(const std::string& root,
@@ -70,22 +78,23 @@ std::vector<std::string> MappedDatabases(
 
 absl::StatusOr<core::RequestCounts> RequestReader::Read(
     const RequestSource& source, int64_t* bad_files) const {
-  std::set<std::string> paths;
+  std::map<std::string, FileKind> paths;
   for (const std::string& file : source.files) {
-    if (IsCounterOf(file, source.namespace_pid) && file.starts_with('/') &&
+    const FileKind kind = KindFor(file, source.namespace_pid);
+    if (kind != FileKind::kOther && file.starts_with('/') &&
         paths.size() < kMaxFiles) {
-      paths.insert(file);
+      paths[file] = kind;
     }
   }
   if (paths.empty() && source.directory.starts_with('/')) {
-    paths.insert(source.directory + "/counter_" +
-                 std::to_string(source.namespace_pid) + ".db");
+    paths[source.directory + "/counter_" +
+          std::to_string(source.namespace_pid) + ".db"] = FileKind::kCounter;
   }
   std::vector<core::RequestCount> counts;
   absl::Status problem = absl::NotFoundError(
       "no counter file of prometheus_client's multiprocess mode");
   bool any = false;
-  for (const std::string& path : paths) {
+  for (const auto& [path, kind] : paths) {
     auto bytes = ReadRegularFile(source.root, path);
     if (absl::IsNotFound(bytes.status())) continue;
     auto parsed =
@@ -98,6 +107,9 @@ absl::StatusOr<core::RequestCounts> RequestReader::Read(
       continue;
     }
     any = true;
+    for (core::RequestCount& count : *parsed) {
+      count.gauge = kind == FileKind::kGauge;
+    }
     std::move(parsed->begin(), parsed->end(), std::back_inserter(counts));
   }
   if (!any) return problem;

@@ -1,5 +1,6 @@
-// RequestReader counts the requests of one process from outside: the files
-// that prometheus_client's multiprocess mode maps into it. Loop thread only.
+// RequestReader counts the requests of one process from outside, and reads its
+// gauges: the files that prometheus_client's multiprocess mode maps into it.
+// Loop thread only.
 #ifndef PLIMSOLL_AGENT_WORKLOAD_REQUEST_READER_H_
 #define PLIMSOLL_AGENT_WORKLOAD_REQUEST_READER_H_
 

@@ -19,9 +19,13 @@ constexpr int64_t kSecond = 1'000'000'000;
 constexpr double kRenewAfter = 0.02;
 constexpr int64_t kRenewAtLeastNs = 20 * kSecond;
 
+bool Explains(const Traffic& traffic) {
+  return !traffic.causes.empty() || !traffic.states.empty();
+}
+
 bool IsFresh(const Incident& incident, int64_t now_ns) {
   const int64_t made = incident.traffic.at_ns;
-  if (made == 0 || incident.traffic.causes.empty()) {
+  if (made == 0 || !Explains(incident.traffic)) {
     return made != 0 && now_ns - made < kRenewAtLeastNs;
   }
   const double window = std::max(
@@ -40,7 +44,7 @@ Traffic Attribute(const std::vector<TrafficSignal>& signals,
   for (const TrafficSignal& signal : signals) {
     Traffic traffic = AttributeTraffic(signal.series, thresholds);
     traffic.signal = traffic.bytes_of = signal.name;
-    if (!traffic.causes.empty()) {
+    if (Explains(traffic)) {
       for (size_t i = signals.size(); i > 0; --i) {
         if (signals[i - 1].name == signal.name) break;
         if (Restate(signals[i - 1].series, thresholds, traffic)) {
@@ -94,6 +98,9 @@ void ShareOfRate(const std::vector<TrafficProcess>& processes, int64_t now_ns,
           1.0, cause.bytes_per_request.value * *cause.requests_per_s / rate);
     }
     unexplained -= cause.share;
+  }
+  for (const StateCause& state : incident.traffic.states) {
+    unexplained -= state.share;
   }
   incident.traffic.unexplained_share = std::max(0.0, unexplained);
 }

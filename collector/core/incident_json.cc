@@ -124,7 +124,10 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     TrafficCause, attributes, bytes_per_request, share, vif, condition_index,
     requests, smallest_effect, placebo_share, requests_per_s, inseparable_from,
     joint, all_have)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Traffic, causes,
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StateCause, gauge, attributes,
+                                                bytes_per_unit, share, from, to,
+                                                placebo_share, inseparable_from)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Traffic, causes, states,
                                                 unexplained_share, looks, at_ns,
                                                 signal, bytes_of, not_known)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GroupComparison, one, other,

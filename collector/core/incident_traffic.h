@@ -36,8 +36,23 @@ struct TrafficCause {
   friend bool operator==(const TrafficCause&, const TrafficCause&) = default;
 };
 
+// Growth that goes with a gauge which the service keeps: what it holds is
+// large, and nothing says that requests lose it.
+struct StateCause {
+  std::string gauge;       // "vehicles"
+  std::string attributes;  // "city=singapore"; "": all of it
+  Estimate bytes_per_unit;
+  double share = 0;          // of the growth
+  double from = 0, to = 0;   // the gauge, over all processes looked at
+  double placebo_share = 0;  // as above
+  // Requests or gauges that do as well in its place, as they are shown.
+  std::vector<std::string> inseparable_from;
+  friend bool operator==(const StateCause&, const StateCause&) = default;
+};
+
 struct Traffic {
   std::vector<TrafficCause> causes;
+  std::vector<StateCause> states;
   double unexplained_share = 1;
   int64_t looks = 0;  // increments that the estimate stands on
   int64_t at_ns = 0;  // when it was made

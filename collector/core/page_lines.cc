@@ -23,6 +23,23 @@ std::string Spaced(std::string attributes) {
   return attributes;
 }
 
+// "it goes with gauge vehicles with city=lima, 2.0 KiB per unit (...), 98 % of
+// growth, while that rose from 1,000 to 40,000: ..."
+std::string StateWords(const StateCause& s) {
+  std::string words = "it goes with gauge " + s.gauge;
+  if (!s.attributes.empty()) words += " with " + Spaced(s.attributes);
+  words += ", " + FormatBytes(s.bytes_per_unit.value) + " per unit (" +
+           FormatByteInterval(s.bytes_per_unit) + "), " + FormatShare(s.share) +
+           " of the growth, while that rose from " + FormatCount(s.from) +
+           " to " + FormatCount(s.to) +
+           ": what it holds is large, which is no leak per request";
+  if (!s.inseparable_from.empty()) {
+    words += "; cannot be separated from " +
+             Spaced(Join(s.inseparable_from, " or "));
+  }
+  return words;
+}
+
 std::string RegionName(const RegionGrowth& growth) {
   return (growth.region.empty() ? "(no region)" : growth.region) +
          (growth.cluster.empty() ? "" : " (cluster " + growth.cluster + ")");
@@ -94,7 +111,7 @@ std::string TrafficLine(const Incident& incident) {
       !ByHand(incident).empty()) {
     return "no requests: it counts none, and was started by hand";
   }
-  if (traffic.causes.empty()) {
+  if (traffic.causes.empty() && traffic.states.empty()) {
     return "not known yet: " + (traffic.not_known.empty() ? "no request counts"
                                                           : traffic.not_known);
   }
@@ -117,6 +134,7 @@ std::string TrafficLine(const Incident& incident) {
     }
     parts.push_back(part);
   }
+  for (const StateCause& s : traffic.states) parts.push_back(StateWords(s));
   std::string line = Join(parts, "; ");
   if (traffic.bytes_of.starts_with("live ")) {
     line += " (of " + traffic.bytes_of + ")";
@@ -125,7 +143,7 @@ std::string TrafficLine(const Incident& incident) {
     line += "; " + FormatShare(std::min(1.0, traffic.unexplained_share)) +
             " not explained by the attributes";
   }
-  return line;
+  return traffic.causes.empty() ? "no requests explain it: " + line : line;
 }
 
 // What is compared: regions and versions; or who started it.

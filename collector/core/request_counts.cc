@@ -75,12 +75,16 @@ CountCurve::CountCurve(const std::vector<Sample>& samples,
 }
 
 double CountCurve::At(int64_t time_ns) const {
-  if (steps_.empty()) return 0;
+  return LinearAt(steps_, time_ns);
+}
+
+double LinearAt(const std::vector<Sample>& samples, int64_t time_ns) {
+  if (samples.empty()) return 0;
   const auto after = std::lower_bound(
-      steps_.begin(), steps_.end(), time_ns,
+      samples.begin(), samples.end(), time_ns,
       [](const Sample& s, int64_t t) { return s.time_ns < t; });
-  if (after == steps_.begin()) return after->value;
-  if (after == steps_.end()) return steps_.back().value;
+  if (after == samples.begin()) return after->value;
+  if (after == samples.end()) return samples.back().value;
   const Sample& before = *(after - 1);
   const double part = static_cast<double>(time_ns - before.time_ns) /
                       static_cast<double>(after->time_ns - before.time_ns);

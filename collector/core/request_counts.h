@@ -25,6 +25,10 @@ bool IsParent(const std::string& parent, const std::string& child);
 // "city,outcome" of "city=singapore,outcome=exception".
 std::string KeysOf(const std::string& name);
 
+// Linear between samples, which are in time order; the first and the last value
+// outside, 0 where there are none.
+double LinearAt(const std::vector<Sample>& samples, int64_t time_ns);
+
 // One label set's count at any time: linear between looks, which is what is
 // expected of arrivals whose number is known; its first and last value outside.
 // A count that falls began anew at zero, as in Prometheus' rate(). A set that

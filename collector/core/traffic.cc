@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "collector/core/format.h"
+#include "collector/core/gauges.h"
 #include "collector/core/traffic_checks.h"
 #include "collector/core/traffic_design.h"
 #include "collector/core/traffic_estimate.h"
@@ -117,7 +118,7 @@ Group GroupOf(const TrafficDesign& design, const Search& search, size_t which,
   for (const Index rival : search.found.rivals[which]) {
     const std::string& other = design.names[static_cast<size_t>(rival)];
     // Of the same requests: it was chosen as the simplest of them.
-    const bool nested = IsParent(other, name) || IsParent(name, other);
+    const bool nested = IsPartOf(other, name) || IsPartOf(name, other);
     if (!nested && std::find(group.others.begin(), group.others.end(), rival) ==
                        group.others.end()) {
       group.others.push_back(rival);
@@ -131,11 +132,27 @@ Group GroupOf(const TrafficDesign& design, const Search& search, size_t which,
     return std::find(chosen.begin(), chosen.end(), other) != chosen.end();
   });
   group.joint =
-      !group.others.empty() &&
+      !group.others.empty() && !IsGauge(name) &&
       std::all_of(group.others.begin(), group.others.end(), [&](Index other) {
         return KeysOf(design.names[static_cast<size_t>(other)]) == KeysOf(name);
       });
   return group;
+}
+
+// All but the estimate.
+StateCause StateOf(const TrafficDesign& design, size_t column,
+                   const Group& group) {
+  GaugeName gauge = ParseGaugeName(design.names[column]);
+  StateCause state;
+  state.gauge = std::move(gauge.metric);
+  state.attributes = std::move(gauge.attributes);
+  state.from = design.first_levels[column];
+  state.to = state.from + design.requests[column];
+  for (const Index other : group.others) {
+    state.inseparable_from.push_back(
+        ShownName(design.names[static_cast<size_t>(other)]));
+  }
+  return state;
 }
 
 // The causes of a fit that matter, largest share first.
@@ -166,10 +183,21 @@ void AddCauses(const TrafficDesign& design, const Search& search,
     if (share < thresholds.min_leak_share || placebo > thresholds.max_placebo) {
       continue;
     }
-    TrafficCause cause;
-    cause.attributes = design.names[static_cast<size_t>(fit.columns[i])];
+    const size_t column = static_cast<size_t>(fit.columns[i]);
     const double half = wide * estimate.standard_error(at);
-    cause.bytes_per_request = {beta, std::max(0.0, beta - half), beta + half};
+    const Estimate each = {beta, std::max(0.0, beta - half), beta + half};
+    out.unexplained_share -= std::min(1.0, share);
+    if (IsGauge(design.names[column])) {
+      StateCause state = StateOf(design, column, groups[i]);
+      state.bytes_per_unit = each;
+      state.share = std::min(1.0, share);
+      state.placebo_share = placebo;
+      out.states.push_back(std::move(state));
+      continue;
+    }
+    TrafficCause cause;
+    cause.attributes = design.names[column];
+    cause.bytes_per_request = each;
     cause.share = std::min(1.0, share);
     cause.vif = groups[i].separability.vif;
     cause.condition_index = groups[i].separability.condition_index;
@@ -180,17 +208,17 @@ void AddCauses(const TrafficDesign& design, const Search& search,
     cause.joint = groups[i].joint;
     if (cause.attributes.empty()) cause.all_have = design.all_have;
     for (const Index other : groups[i].others) {
-      const std::string& name = design.names[static_cast<size_t>(other)];
-      cause.inseparable_from.push_back(name.empty() ? "any request" : name);
+      cause.inseparable_from.push_back(
+          ShownName(design.names[static_cast<size_t>(other)]));
     }
-    out.unexplained_share -= cause.share;
     out.causes.push_back(std::move(cause));
   }
   out.unexplained_share = std::max(0.0, out.unexplained_share);
-  std::stable_sort(out.causes.begin(), out.causes.end(),
-                   [](const TrafficCause& a, const TrafficCause& b) {
-                     return a.share > b.share;
-                   });
+  const auto larger = [](const auto& a, const auto& b) {
+    return a.share > b.share;
+  };
+  std::stable_sort(out.causes.begin(), out.causes.end(), larger);
+  std::stable_sort(out.states.begin(), out.states.end(), larger);
 }
 
 // What share of the leak a value of one attribute must cause to show: the
@@ -200,7 +228,9 @@ double SmallestShare(const TrafficDesign& design, const Search& search) {
   std::vector<double> shares;
   for (size_t j = 0; j < design.names.size(); ++j) {
     const Index column = static_cast<Index>(j);
-    if (SplitLabel(design.names[j]).size() != 1) continue;
+    if (SplitLabel(design.names[j]).size() != 1 || IsGauge(design.names[j])) {
+      continue;
+    }
     const double vif = SeparabilityOf(design, search.white, column, 1e9).vif;
     shares.push_back(SmallestEffect(search.white, column, sigma, vif) *
                      design.requests[j] / design.growth_bytes);
@@ -271,9 +301,12 @@ Traffic AttributeTraffic(const std::vector<TrafficSeries>& processes,
   AddCauses(design, search, thresholds, out);
   if (out.unexplained_share > thresholds.max_unexplained) {
     out.causes.clear();
+    out.states.clear();
     out.unexplained_share = 1;
   }
-  if (out.causes.empty()) out.not_known = WhyNoCause(design, search);
+  if (out.causes.empty() && out.states.empty()) {
+    out.not_known = WhyNoCause(design, search);
+  }
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "collector/core/gauges.h"
 #include "collector/core/robust_slope.h"
 #include "collector/core/traffic_levels.h"
 
@@ -84,9 +85,9 @@ double Growth(const std::vector<Level>& levels) {
   return per_step * static_cast<double>(n - 1);
 }
 
-// Counts of one label set at the levels' moments.
-Eigen::VectorXd CountsAt(const CountCurve& curve,
-                         const std::vector<Level>& levels) {
+// Counts of one label set, or its gauge, at the levels' moments.
+template <typename Curve>
+Eigen::VectorXd CountsAt(const Curve& curve, const std::vector<Level>& levels) {
   Eigen::VectorXd counts(static_cast<Index>(levels.size()));
   for (size_t i = 0; i < levels.size(); ++i) {
     double sum = 0;
@@ -110,7 +111,7 @@ Eigen::VectorXd AgesOf(const std::vector<Level>& levels, int64_t start_ns) {
 
 struct Column {
   std::string name;
-  double requests = 0;
+  double requests = 0, first_level = 0;
   std::vector<Eigen::VectorXd> rows;  // by process; empty: no such requests
 };
 
@@ -131,18 +132,23 @@ double Signature(const Column& column) {
   return sum;
 }
 
-// Frequent enough, simplest first, none the same as a simpler one. `all_have`:
-// the attributes that are the same as any request.
+// Requests must be frequent enough; a gauge must have risen.
+bool Matters(const Column& column, double any,
+             const TrafficThresholds& thresholds) {
+  if (IsGauge(column.name)) return column.requests > 0;
+  return column.requests >= thresholds.min_request_share * any &&
+         column.requests >= thresholds.min_requests;
+}
+
+// Those that matter, simplest first, none the same as a simpler one.
+// `all_have`: the attributes that are the same as any request.
 std::vector<Column> Choose(std::map<std::string, Column> all,
                            const TrafficThresholds& thresholds,
                            std::vector<std::string>& all_have) {
   const double any = all[""].requests;
   std::vector<Column> order;
   for (auto& [name, column] : all) {
-    if (column.requests >= thresholds.min_request_share * any &&
-        column.requests >= thresholds.min_requests) {
-      order.push_back(std::move(column));
-    }
+    if (Matters(column, any, thresholds)) order.push_back(std::move(column));
   }
   std::stable_sort(order.begin(), order.end(),
                    [](const Column& a, const Column& b) {
@@ -161,7 +167,8 @@ std::vector<Column> Choose(std::map<std::string, Column> all,
       same = same || std::abs(at->second - signature) < slack;
     }
     if (same) {
-      const bool every = std::abs(column.requests - any) <= slack;
+      const bool every =
+          std::abs(column.requests - any) <= slack && !IsGauge(column.name);
       if (every && Keys(column.name) == 1) all_have.push_back(column.name);
       continue;
     }
@@ -171,33 +178,55 @@ std::vector<Column> Choose(std::map<std::string, Column> all,
   return kept;
 }
 
-// The requests of each attribute and pair, between the levels of each process.
+// Columns by name while they are added up.
+class ColumnSums {
+ public:
+  explicit ColumnSums(size_t processes) : processes_(processes) {}
+  void Add(const std::vector<std::string>& names, size_t process,
+           const Eigen::VectorXd& counts) {
+    const Index n = counts.size() - 1;
+    const Eigen::VectorXd steps = counts.tail(n) - counts.head(n);
+    for (const std::string& name : names) {
+      Column& column = columns_[name];
+      column.name = name;
+      column.rows.resize(processes_);
+      Eigen::VectorXd& rows = column.rows[process];
+      if (rows.size() == 0) rows = Eigen::VectorXd::Zero(n);
+      rows += steps;
+      column.requests += steps.sum();
+      if (IsGauge(name)) column.first_level += counts(0);
+    }
+  }
+  std::map<std::string, Column> Take() { return std::move(columns_); }
+
+ private:
+  const size_t processes_;
+  std::map<std::string, Column> columns_;
+};
+
+// The requests of each attribute and pair, and the gauges, between the levels
+// of each process.
 std::map<std::string, Column> AllColumns(
     const std::vector<TrafficSeries>& processes,
     const std::vector<size_t>& whose,
-    const std::vector<std::vector<int64_t>>& looks,
     const std::vector<std::vector<Level>>& levels) {
-  std::map<std::string, Column> columns;
+  ColumnSums sums(levels.size());
   for (size_t p = 0; p < levels.size(); ++p) {
-    const Index n = static_cast<Index>(levels[p].size()) - 1;
-    for (const auto& [label, samples] : processes[whose[p]].requests) {
+    const TrafficSeries& process = processes[whose[p]];
+    const std::vector<int64_t> looks = LooksOf(process.requests);
+    for (const auto& [label, samples] : process.requests) {
       if (samples.empty()) continue;
-      const Eigen::VectorXd counts =
-          CountsAt(CountCurve(samples, looks[p]), levels[p]);
-      const Eigen::VectorXd steps = counts.tail(n) - counts.head(n);
-      for (const std::string& name : NamesOf(label)) {
-        Column& column = columns[name];
-        column.name = name;
-        column.rows.resize(levels.size());
-        if (column.rows[p].size() == 0) {
-          column.rows[p] = Eigen::VectorXd::Zero(n);
-        }
-        column.rows[p] += steps;
-        column.requests += steps.sum();
-      }
+      sums.Add(NamesOf(label), p,
+               CountsAt(CountCurve(samples, looks), levels[p]));
+    }
+    const std::vector<int64_t> gauge_looks = LooksOf(process.gauges);
+    for (const auto& [name, samples] : process.gauges) {
+      if (samples.empty()) continue;
+      sums.Add(NamesOfGauge(name), p,
+               CountsAt(GaugeCurve(samples, gauge_looks), levels[p]));
     }
   }
-  return columns;
+  return sums.Take();
 }
 
 ProcessRows RowsOfProcess(const std::vector<Level>& levels,
@@ -227,28 +256,27 @@ ProcessRows RowsOfProcess(const std::vector<Level>& levels,
 TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
                                  const TrafficThresholds& thresholds) {
   TrafficDesign design;
-  std::vector<std::vector<int64_t>> looks;
   std::vector<std::vector<Sample>> memory;
   for (size_t p = 0; p < processes.size(); ++p) {
-    std::vector<int64_t> mine = LooksOf(processes[p].requests);
-    design.counted += mine.empty() ? 0 : 1;
-    std::vector<Sample> samples = Usable(processes[p], mine);
+    std::vector<int64_t> looks = LooksOf(processes[p].requests);
+    if (looks.empty()) looks = LooksOf(processes[p].gauges);
+    design.counted += looks.empty() ? 0 : 1;
+    std::vector<Sample> samples = Usable(processes[p], looks);
     if (samples.size() < kFewestLevels) continue;
     design.whose.push_back(p);
-    looks.push_back(std::move(mine));
     memory.push_back(std::move(samples));
   }
   if (memory.empty()) return design;
   const size_t most = std::clamp<size_t>(
       static_cast<size_t>(thresholds.max_rows) / memory.size(), 40, 240);
   const auto levels = Smoothest(memory, most);
-  const std::vector<Column> kept =
-      Choose(AllColumns(processes, design.whose, looks, levels), thresholds,
-             design.all_have);
+  const std::vector<Column> kept = Choose(
+      AllColumns(processes, design.whose, levels), thresholds, design.all_have);
   std::sort(design.all_have.begin(), design.all_have.end());
   for (const Column& column : kept) {
     design.names.push_back(column.name);
     design.requests.push_back(column.requests);
+    design.first_levels.push_back(column.first_level);
   }
   double all_seconds = 0;
   for (const std::vector<Level>& mine : levels) {
@@ -266,13 +294,8 @@ TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
   return design;
 }
 
-std::vector<Index> ColumnsOf(const TrafficDesign& design,
-                             const TrafficCause& cause) {
-  std::vector<std::string> names = {cause.attributes};
-  if (cause.joint) {
-    names.insert(names.end(), cause.inseparable_from.begin(),
-                 cause.inseparable_from.end());
-  }
+static std::vector<Index> ColumnsNamed(const TrafficDesign& design,
+                                       const std::vector<std::string>& names) {
   std::vector<Index> out;
   for (size_t j = 0; j < design.names.size(); ++j) {
     if (std::find(names.begin(), names.end(), design.names[j]) != names.end()) {
@@ -280,6 +303,21 @@ std::vector<Index> ColumnsOf(const TrafficDesign& design,
     }
   }
   return out;
+}
+
+std::vector<Index> ColumnsOf(const TrafficDesign& design,
+                             const TrafficCause& cause) {
+  std::vector<std::string> names = {cause.attributes};
+  if (cause.joint) {
+    names.insert(names.end(), cause.inseparable_from.begin(),
+                 cause.inseparable_from.end());
+  }
+  return ColumnsNamed(design, names);
+}
+
+std::vector<Index> ColumnsOf(const TrafficDesign& design,
+                             const StateCause& cause) {
+  return ColumnsNamed(design, {ToString({cause.gauge, cause.attributes})});
 }
 
 }  // namespace plimsoll::collector

@@ -17,16 +17,17 @@
 namespace plimsoll::collector {
 
 struct TrafficDesign {
-  std::vector<std::string> names;       // of the columns; "" is any request
-  std::vector<double> requests;         // in all, by column
-  std::vector<std::string> all_have;    // attributes of every request, sorted
-  std::vector<ProcessRows> processes;   // those with enough looks
-  std::vector<size_t> whose;            // their places in the argument
-  std::vector<double> seconds;          // that each was looked at
+  std::vector<std::string> names;      // of the columns; "" is any request
+  std::vector<double> requests;        // in all, by column; of a gauge its rise
+  std::vector<double> first_levels;    // of a gauge, in all; else 0
+  std::vector<std::string> all_have;   // attributes of every request, sorted
+  std::vector<ProcessRows> processes;  // those with enough looks
+  std::vector<size_t> whose;           // their places in the argument
+  std::vector<double> seconds;         // that each was looked at
   std::vector<Eigen::VectorXd> ages_s;  // at its levels; empty: not known
   double growth_bytes = 0;              // of all of them together
   Eigen::Index rows = 0;
-  int counted = 0;  // processes whose requests are counted at all
+  int counted = 0;  // processes whose requests or gauges are known at all
 };
 
 TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
@@ -43,6 +44,8 @@ double AddAgeCurve(const std::vector<Eigen::Index>& columns,
 // Empty where there are no such requests.
 std::vector<Eigen::Index> ColumnsOf(const TrafficDesign& design,
                                     const TrafficCause& cause);
+std::vector<Eigen::Index> ColumnsOf(const TrafficDesign& design,
+                                    const StateCause& cause);
 
 }  // namespace plimsoll::collector
 

@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "collector/core/gauges.h"
+
 namespace plimsoll::collector {
 namespace {
 
@@ -74,7 +76,7 @@ size_t Simplest(const TrafficDesign& names, const std::vector<Option>& all) {
   for (size_t i = 1; i < all.size(); ++i) {
     const auto& mine = names.names[static_cast<size_t>(all[i].column)];
     const auto& best = names.names[static_cast<size_t>(all[chosen].column)];
-    if (mine.size() < best.size() && IsParent(mine, best)) chosen = i;
+    if (mine.size() < best.size() && IsPartOf(best, mine)) chosen = i;
   }
   return chosen;
 }

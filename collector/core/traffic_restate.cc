@@ -25,8 +25,13 @@ bool Restate(const std::vector<TrafficSeries>& processes,
   std::vector<std::vector<Index>> columns;
   for (const TrafficCause& cause : traffic.causes) {
     columns.push_back(ColumnsOf(design, cause));
-    if (columns.back().empty()) return false;
-    all.insert(all.end(), columns.back().begin(), columns.back().end());
+  }
+  for (const StateCause& state : traffic.states) {
+    columns.push_back(ColumnsOf(design, state));
+  }
+  for (const std::vector<Index>& each : columns) {
+    if (each.empty()) return false;
+    all.insert(all.end(), each.begin(), each.end());
   }
   const WhiteDesign white =
       WhitenDesign(design, EstimateNoise(design.processes, all));
@@ -47,13 +52,23 @@ bool Restate(const std::vector<TrafficSeries>& processes,
   }
   traffic.unexplained_share = 1;
   for (Index i = 0; i < k; ++i) {
-    TrafficCause& cause = traffic.causes[static_cast<size_t>(i)];
+    const size_t at = static_cast<size_t>(i);
     const double beta = estimate.beta(i);
     const double half = wide * estimate.standard_error(i);
-    cause.bytes_per_request = {beta, std::max(0.0, beta - half), beta + half};
-    cause.requests = requests[static_cast<size_t>(i)];
-    cause.share = std::min(1.0, beta * cause.requests / design.growth_bytes);
-    traffic.unexplained_share -= cause.share;
+    const Estimate each = {beta, std::max(0.0, beta - half), beta + half};
+    const double share =
+        std::min(1.0, beta * requests[at] / design.growth_bytes);
+    if (at < traffic.causes.size()) {
+      TrafficCause& cause = traffic.causes[at];
+      cause.bytes_per_request = each;
+      cause.requests = requests[at];
+      cause.share = share;
+    } else {
+      StateCause& state = traffic.states[at - traffic.causes.size()];
+      state.bytes_per_unit = each;
+      state.share = std::max(0.0, share);
+    }
+    traffic.unexplained_share -= share;
   }
   traffic.unexplained_share = std::max(0.0, traffic.unexplained_share);
   return true;

@@ -36,6 +36,13 @@ absl::StatusOr<TrafficSeries> SeriesOf(const FleetReader& reader,
                               reader.Read(info.key, name, from, to));
     if (!samples.empty()) series.requests[name.label] = std::move(samples);
   }
+  PLIMSOLL_ASSIGN_OR_RETURN(const auto gauges,
+                            reader.Series(info.key, metric::kGauge));
+  for (const SeriesName& name : gauges) {
+    PLIMSOLL_ASSIGN_OR_RETURN(auto samples,
+                              reader.Read(info.key, name, from, to));
+    if (!samples.empty()) series.gauges[name.label] = std::move(samples);
+  }
   PLIMSOLL_ASSIGN_OR_RETURN(
       series.bytes, reader.Read(info.key, {metric::kAnon, ""}, from, to));
   return series;
@@ -147,7 +154,9 @@ absl::StatusOr<std::vector<TrafficProcess>> ReadTrafficProcesses(
     if (one.affected != nullptr) process.instance = one.affected->instance;
     PLIMSOLL_ASSIGN_OR_RETURN(process.series,
                               SeriesOf(reader, one.info, from, now_ns + 1));
-    if (process.series.requests.empty() || process.series.bytes.size() < 3) {
+    const TrafficSeries& series = process.series;
+    if ((series.requests.empty() && series.gauges.empty()) ||
+        series.bytes.size() < 3) {
       continue;
     }
     out.push_back(std::move(process));

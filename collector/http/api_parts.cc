@@ -124,6 +124,19 @@ void WriteTraffic(const Incident& incident, JsonWriter* json) {
     WriteList("all_have", cause.all_have, json);
     json->EndObject();
   }
+  json->EndArray().Key("states").BeginArray();
+  for (const StateCause& state : traffic.states) {
+    json->BeginObject()
+        .Field("gauge", state.gauge)
+        .Field("attributes", state.attributes);
+    WriteEstimate("bytes_per_unit", state.bytes_per_unit, json);
+    json->Field("share", state.share)
+        .Field("from", state.from)
+        .Field("to", state.to)
+        .Field("placebo_share", state.placebo_share);
+    WriteList("inseparable_from", state.inseparable_from, json);
+    json->EndObject();
+  }
   json->EndArray().EndObject();
 }
 

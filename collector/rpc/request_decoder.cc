@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "collector/core/gauges.h"
 #include "collector/rpc/documents.h"
 #include "collector/rpc/snapshot_decoder.h"
 #include "plimsoll/base/status_macros.h"
@@ -10,19 +11,20 @@
 namespace plimsoll::collector::rpc {
 namespace {
 
-// "city=singapore,outcome=ok", keys sorted. Commas and '=' inside a value would
-// make two label sets look alike; they become '_'.
+// Commas and '=' inside a value would make two label sets look alike.
+std::string Clean(std::string_view text) {
+  std::string out(text);
+  std::replace(out.begin(), out.end(), ',', '_');
+  std::replace(out.begin(), out.end(), '=', '_');
+  return out;
+}
+
+// "city=singapore,outcome=ok", keys sorted.
 std::string LabelOf(const v1::RequestCount& count, const StringTable& strings) {
   std::vector<std::pair<std::string, std::string>> pairs;
   for (const v1::Attribute& attribute : count.attributes()) {
-    auto clean = [](std::string_view text) {
-      std::string out(text);
-      std::replace(out.begin(), out.end(), ',', '_');
-      std::replace(out.begin(), out.end(), '=', '_');
-      return out;
-    };
-    pairs.emplace_back(clean(strings[attribute.key_str()]),
-                       clean(strings[attribute.value_str()]));
+    pairs.emplace_back(Clean(strings[attribute.key_str()]),
+                       Clean(strings[attribute.value_str()]));
   }
   std::sort(pairs.begin(), pairs.end());
   std::string label;
@@ -38,7 +40,7 @@ std::string LabelOf(const v1::RequestCount& count, const StringTable& strings) {
 // The first counter by name is the process's request count (requests_total);
 // further ones count the same requests in another way and must not be added to
 // it, so they are series of their own: requests_total/NAME. Gauges are
-// request_gauge/NAME.
+// the series of request_gauge, by the names of gauges.h.
 absl::Status DecodeRequests(const v1::RequestCounts& requests,
                             const StringTable& strings, NodeBatch* batch,
                             NodeSnapshot* out) {
@@ -67,14 +69,18 @@ absl::Status DecodeRequests(const v1::RequestCounts& requests,
   for (const v1::RequestCount& count : requests.counts()) {
     std::string_view name = strings[count.metric_str()];
     std::string_view metric = metric::kRequests;
+    std::string label = LabelOf(count, strings);
     if (count.gauge()) {
-      metric = batch->strings.emplace_back("request_gauge/").append(name);
+      metric = metric::kGauge;
+      std::string clean = Clean(name);
+      std::replace(clean.begin(), clean.end(), ' ', '_');
+      label = ToString(GaugeName{std::move(clean), std::move(label)});
     } else if (name != primary) {
       metric = batch->strings.emplace_back(std::string(metric::kRequests) + "/")
                    .append(name);
     }
     out->values.push_back({metric,
-                           batch->strings.emplace_back(LabelOf(count, strings)),
+                           batch->strings.emplace_back(std::move(label)),
                            count.value(), false});
   }
   if (requests.other_count() > 0) {

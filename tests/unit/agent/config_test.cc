@@ -36,7 +36,8 @@ TEST(ConfigTest, FileThenEnvironment) {
   auto config = Parse(
       "collector: \"\"\nmemory_period: 500ms\ncpu_budget: 0.1\n"
       "drain_timeout: 50s\n"
-      "spool_max_bytes: 64MiB\nrequest_labels: [city, tier]\nregion: a\n",
+      "spool_max_bytes: 64MiB\nrequest_labels: [city, tier]\nregion: a\n"
+      "request_gauges: [vehicles]\n",
       {{"PLIMSOLL_AGENT_REGION", "b"},
        {"PLIMSOLL_AGENT_REQUEST_METRICS", "x_total,y_total"}});
   ASSERT_TRUE(config.ok()) << config.status();
@@ -48,6 +49,7 @@ TEST(ConfigTest, FileThenEnvironment) {
   EXPECT_THAT(config->request_labels, ElementsAre("city", "tier"));
   EXPECT_EQ(config->region, "b");
   EXPECT_THAT(config->request_metrics, ElementsAre("x_total", "y_total"));
+  EXPECT_THAT(config->request_gauges, ElementsAre("vehicles"));
 }
 
 TEST(ConfigTest, WhereRequestCountersMayBeAskedFor) {

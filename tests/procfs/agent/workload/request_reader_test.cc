@@ -78,11 +78,15 @@ TEST(RequestReaderTest, ReadsTheRealLibrary) {
   fs::path script = dir.path() / "count.py";
   std::ofstream(script) << R"(
 import os, sys, time
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
+held = Gauge("vehicles", "Help.", ["city"], multiprocess_mode="livesum")
+held.labels("sf").set(900)
+held.labels("sf").dec(100)
 requests = Counter("app_requests", "Help.", ["city", "user"])
 for i in range(666): requests.labels("sf", str(i % 3)).inc()
 child = os.fork()
 if child == 0:
+    held.labels("nyc").set(40)
     for i in range(334): requests.labels("nyc", "x").inc()
     requests.labels("sf", "0").inc(5)
 with open(os.environ["READY"] + str(os.getpid()), "w") as f: f.write("1")
@@ -124,15 +128,19 @@ sys.stdin.read()
                              << worker << " of " << pid;
     EXPECT_EQ(bad, 0);
     EXPECT_EQ(counts->source, "prometheus-multiprocess");
-    std::map<std::string, double> by_city;
+    std::map<std::string, double> by_city, vehicles;
     for (const core::RequestCount& count : counts->counts) {
-      EXPECT_EQ(count.metric, "app_requests_total");
-      by_city[count.attributes.at(0).second] += count.value;
+      EXPECT_EQ(count.metric, count.gauge ? "vehicles" : "app_requests_total");
+      (count.gauge ? vehicles : by_city)[count.attributes.at(0).second] +=
+          count.value;
     }
     std::map<std::string, double> expected = {{"sf", 666}};
     // The child's file begins at its own first count.
     if (worker != pid) expected = {{"nyc", 334}, {"sf", 5}};
     EXPECT_EQ(by_city, expected) << worker;
+    expected = {{"sf", 800}};
+    if (worker != pid) expected = {{"nyc", 40}, {"sf", 0}};
+    EXPECT_EQ(vehicles, expected) << worker;
   }
   ::close(input[1]);
   ::waitpid(pid, nullptr, 0);

@@ -147,6 +147,22 @@ TEST(MetricsTextTest, OnlyCountersCount) {
               ElementsAre("a_requests_total=1"));
 }
 
+TEST(MetricsTextTest, GaugesAreKeptThatAreTypedSoAndHaveAWantedLabel) {
+  const std::string body =
+      "# TYPE vehicles gauge\nvehicles{city=\"sf\"} 7\nvehicles{city=\"\"} 0\n"
+      "# TYPE idle gauge\nidle{state=\"x\"} 8\n"
+      "untyped_vehicles{city=\"sf\"} 9\n"
+      "# TYPE app_requests_total counter\napp_requests_total{city=\"sf\"} 5\n";
+  const auto text = Parse(body, MetricsFormat::kText, {{"city"}});
+  EXPECT_THAT(Names(text),
+              ElementsAre("vehicles=7", "vehicles=0", "app_requests_total=5"));
+  EXPECT_TRUE(text->counts[0].gauge);
+  EXPECT_FALSE(text->counts[2].gauge);
+  EXPECT_THAT(
+      Names(Parse(body, MetricsFormat::kText, {{"city"}, {}, {"idle"}})),
+      ElementsAre("idle=8", "app_requests_total=5"));
+}
+
 TEST(MetricsTextTest, ABadLineRefusesAllAndIsNamed) {
   for (const char* line :
        {"novalue", "a{b=\"c} 1", "a{b} 1", "a one", "a 1 2 3", "a 1 x",

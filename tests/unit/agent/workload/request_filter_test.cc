@@ -58,6 +58,46 @@ TEST(RequestFilterTest, ValuesPastTheCapAreOther) {
   EXPECT_EQ(result.other_count, other);
 }
 
+core::RequestCount Gauge(
+    std::string metric, std::vector<std::pair<std::string, std::string>> labels,
+    double value) {
+  return {std::move(metric), std::move(labels), value, true};
+}
+
+TEST(RequestFilterTest, GaugesLeaveThatHaveAnAllowedLabel) {
+  RequestFilter filter{{"city"}};
+  auto result = FilterRequests(
+      filter, {Gauge("vehicles", {{"city", "sf"}, {"kind", "bus"}}, 2),
+               Gauge("vehicles", {{"city", "sf"}, {"kind", "car"}}, 3),
+               Gauge("workers", {{"state", "idle"}}, 9), Gauge("load", {}, 1),
+               Count("app_requests_total", {{"city", "sf"}}, 7)});
+  ASSERT_EQ(result.counts.size(), 2u);
+  EXPECT_FALSE(result.counts[0].gauge);
+  EXPECT_TRUE(result.counts[1].gauge);
+  EXPECT_EQ(result.counts[1].metric, "vehicles");
+  EXPECT_EQ(result.counts[1].value, 5);
+  filter.gauges = {"load"};
+  result = FilterRequests(
+      filter, {Gauge("vehicles", {{"city", "sf"}}, 2), Gauge("load", {}, 1)});
+  ASSERT_EQ(result.counts.size(), 1u);
+  EXPECT_EQ(result.counts[0].metric, "load");
+}
+
+TEST(RequestFilterTest, GaugesPastTheCapAreLeftOutAndSaidToBe) {
+  RequestFilter filter{{"city"}};
+  std::vector<core::RequestCount> counts;
+  for (size_t i = 0; i <= kMaxGauges; ++i) {
+    counts.push_back(Gauge("g" + std::to_string(i), {{"city", "sf"}}, 1));
+  }
+  auto all = counts;
+  all.pop_back();
+  EXPECT_FALSE(FilterRequests(filter, all).capped);
+  const auto result = FilterRequests(filter, counts);
+  EXPECT_TRUE(result.capped);
+  EXPECT_EQ(result.counts.size(), kMaxGauges);
+  EXPECT_EQ(result.other_count, 0);  // they are no requests
+}
+
 TEST(RequestFilterTest, LongValuesAreNotShipped) {
   RequestFilter filter{{"city"}, {}};
   auto result = FilterRequests(

@@ -80,6 +80,35 @@ TEST(BatchDecoder, UnreliableRequestsAreShownButNotCounted) {
   EXPECT_TRUE(shown);
 }
 
+TEST(BatchDecoder, MemoryThatIsSwappedOutHasNotShrunk) {
+  v1::Batch golden = GoldenBatch(3);
+  golden.mutable_snapshots(0)->mutable_memory()->set_anon_bytes(50);
+  golden.mutable_snapshots(0)->mutable_memory()->set_swap_bytes(7);
+  auto batch = DecodeBatch(Encode(golden));
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  EXPECT_EQ(ValueOf(batch->snapshots.at(0), metric::kAnon), 57);
+  EXPECT_EQ(ValueOf(batch->snapshots.at(0), metric::kSwap), 7);
+}
+
+TEST(BatchDecoder, AGaugeIsASeriesOfItsOwnAndNoRequest) {
+  v1::Batch golden = GoldenBatch(3);
+  auto* count =
+      golden.mutable_snapshots(0)->mutable_requests()->mutable_counts(0);
+  count->set_gauge(true);
+  count->set_value(12);
+  auto batch = DecodeBatch(Encode(golden));
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  int gauges = 0;
+  for (const auto& value : batch->snapshots.at(0).values) {
+    if (value.metric != metric::kGauge) continue;
+    ++gauges;
+    EXPECT_EQ(value.value, 12);
+    EXPECT_TRUE(value.label.starts_with("~")) << value.label;
+    EXPECT_NE(value.label.find(" city="), std::string::npos) << value.label;
+  }
+  EXPECT_EQ(gauges, 1);
+}
+
 struct BadPart {
   const char* name;
   std::function<void(v1::Batch*)> spoil;
