@@ -43,7 +43,7 @@ while True:
         pace = draw.choice([0.2, 0.6, 1.2, 2])
     for city, vehicles in held.items():
         if city == "oslo":
-            vehicles.extend(Vehicle() for _ in range(int(draw.random() * 1000 * pace)))
+            vehicles.extend(Vehicle() for _ in range(int(draw.random() * 400 * pace)))
         elif draw.random() < 0.5:
             vehicles.extend(Vehicle() for _ in range(draw.randrange(300)))
         else:
