@@ -162,8 +162,9 @@ class Uprobes:
         time.sleep(0.5)
 
     def close(self):
-        self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=180)
+        # It would print its maps for minutes; the probes end with it.
+        self.process.kill()
+        self.process.communicate(timeout=30)
 
 
 class Missing(Exception):
