@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "collector/core/mean_slope.h"
 #include "collector/core/pooled_stacks.h"
 #include "collector/core/robust_slope.h"
 #include "collector/core/type_growth.h"
@@ -21,6 +22,7 @@ constexpr size_t kMostStacks = 10;
 // ones.
 constexpr char kMallocPython[] = "malloc_python_bytes";
 constexpr char kMallocFree[] = "malloc_free_bytes";
+constexpr double kLittle = 0.3;  // of the growth: it names no cause
 constexpr size_t kMostTypes = 10;
 constexpr size_t kMostTypePoints = 100;
 constexpr size_t kMostTypeProcesses = 4;
@@ -31,12 +33,7 @@ absl::StatusOr<std::optional<double>> SlopeOf(const FleetReader& reader,
                                               int64_t to) {
   PLIMSOLL_ASSIGN_OR_RETURN(const std::vector<Sample> samples,
                             reader.Read(process, {metric, ""}, from, to));
-  Epoch epoch;
-  for (const Sample& s : samples) {
-    epoch.push_back({static_cast<double>(s.time_ns - from) / 1e9, s.value});
-  }
-  if (epoch.size() < 4) return std::optional<double>();
-  return TheilSen(std::span<const Epoch>(&epoch, 1));
+  return MeanSlope(samples);
 }
 
 const AffectedProcess* Worst(const Incident& incident) {
@@ -185,7 +182,11 @@ absl::Status ReadShares(const FleetReader& reader, int64_t now_ns,
   incident.shares.python = (*live + malloc_python.value_or(0)) / *anon;
   const double unused = free.value_or(0) + malloc_free.value_or(0);
   if (free) incident.shares.free = unused / *anon;
-  incident.shares.native = 1 - *incident.shares.python - unused / *anon;
+  // Where malloc's chunks are not read (musl, jemalloc) Python's large blocks
+  // are in the rest, too.
+  const double rest = 1 - *incident.shares.python - unused / *anon;
+  incident.shares.native.reset();
+  if (malloc_python || rest < kLittle) incident.shares.native = rest;
   return absl::OkStatus();
 }
 

@@ -58,6 +58,12 @@ std::string CauseWords(const Incident& incident) {
     default:
       words = "cause: " + std::string(ToString(incident.cause));
   }
+  if (s.python && !s.native) {
+    return words +
+           " (of the growth: " + FormatShare(std::clamp(*s.python, 0., 1.)) +
+           " live Python in blocks of up to 512 bytes; the rest may be larger "
+           "ones or native: its malloc is not one that is read)";
+  }
   if (!s.python || !s.native) {
     return words +
            " (how much is native is not known yet: no totals of "

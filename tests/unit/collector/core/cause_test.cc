@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "collector/core/diagnosis_stored.h"
 #include "collector/core/incident_json.h"
+#include "collector/core/judgement.h"
 #include "collector/core/neighbours.h"
 #include "collector/core/page_text.h"
 #include "tests/unit/collector/core/fakes.h"
@@ -21,6 +25,84 @@ TEST(CollectorProblem, OnlyOfACollectorThatIsKnownToBeOff) {
   EXPECT_EQ(CollectorProblem(0), "the collector is off (gc.disable())");
   EXPECT_EQ(CollectorProblem(1), "");
   EXPECT_EQ(CollectorProblem(std::nullopt), "");
+}
+
+// An hour of a process whose parts grow by so much.
+GrowthShares SharesOf(double small_blocks, std::optional<double> in_malloc,
+                      double free, double anon) {
+  FakeFleet fleet;
+  const int64_t now = kStartNs + 3600 * kSecondNs;
+  for (int t = 0; t <= 3600; t += 30) {
+    const auto put = [&](const char* name, double per_hour) {
+      fleet.Put(7, {name, ""}, kStartNs + t * kSecondNs,
+                kMiB * (50 + per_hour * t / 3600));
+    };
+    put(metric::kAnon, anon);
+    put(metric::kLiveBytes, small_blocks);
+    put(metric::kFreeBytes, free);
+    if (!in_malloc) continue;
+    put("malloc_python_bytes", *in_malloc);
+    put("malloc_free_bytes", 0);
+  }
+  Incident i;
+  i.window_s = 3600;
+  AffectedProcess p;
+  p.process = 7;
+  p.leaking = true;
+  i.processes = {p};
+  EXPECT_TRUE(ReadShares(fleet, now, i).ok());
+  return i.shares;
+}
+
+TEST(ReadShares, DivideTheGrowth) {
+  const GrowthShares s = SharesOf(60, 20, 5, 100);
+  EXPECT_NEAR(*s.python, 0.8, 1e-6);
+  EXPECT_NEAR(*s.free, 0.05, 1e-6);
+  EXPECT_NEAR(*s.native, 0.15, 1e-6);
+}
+
+// Python's large blocks are malloc's: unread, they may be what grows.
+TEST(ReadShares, NativeIsNotKnownWhereMallocIsNotRead) {
+  const GrowthShares s = SharesOf(10, std::nullopt, 0, 100);
+  EXPECT_NEAR(*s.python, 0.1, 1e-6);
+  EXPECT_FALSE(s.native.has_value());
+  EXPECT_EQ(CauseOf(s, {}), Verdict::kLeak);
+  Incident i;
+  i.cause = Verdict::kLeak;
+  i.shares = s;
+  EXPECT_THAT(WritePage(i, "").what,
+              HasSubstr("10 % live Python in blocks of up to 512 bytes; the "
+                        "rest may be larger ones or native"));
+  // Where next to nothing else grows it is known.
+  EXPECT_EQ(CauseOf(SharesOf(80, std::nullopt, 0, 100), {}),
+            Verdict::kPythonObject);
+}
+
+// The median slope of a saw is that of the long side of its teeth.
+TEST(ReadShares, GarbageThatComesAndGoesIsNoLivePython) {
+  FakeFleet fleet;
+  const int64_t now = kStartNs + 3600 * kSecondNs;
+  for (int t = 0; t <= 3600; t += 30) {
+    const double waiting = 40 * std::fmod(t / 900.0, 1.0);
+    const auto put = [&](const char* name, double mib) {
+      fleet.Put(7, {name, ""}, kStartNs + t * kSecondNs, kMiB * mib);
+    };
+    put(metric::kAnon, 150 + t / 36.0);
+    put(metric::kLiveBytes, 50 + waiting);
+    put(metric::kFreeBytes, 50 - waiting);
+    put("malloc_python_bytes", 10);
+    put("malloc_free_bytes", 10);
+  }
+  Incident i;
+  i.window_s = 3600;
+  AffectedProcess p;
+  p.process = 7;
+  p.leaking = true;
+  i.processes = {p};
+  ASSERT_TRUE(ReadShares(fleet, now, i).ok());
+  EXPECT_NEAR(*i.shares.python, 0, 0.1);
+  EXPECT_NEAR(*i.shares.free, 0, 0.1);
+  EXPECT_EQ(CauseOf(i.shares, {}), Verdict::kNative);
 }
 
 Incident Growing(const std::string& type, double python) {
