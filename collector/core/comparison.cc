@@ -71,6 +71,16 @@ absl::StatusOr<OneProcess> ReadOne(const FleetReader& reader,
   return one;
 }
 
+// What few requests leaked is not what such requests leak: sizes differ. Wide
+// enough for those of an exponential distribution.
+Estimate PerRequest(const Estimate& bytes_per_s, double requests_per_s,
+                    double requests) {
+  const Estimate e = Scaled(bytes_per_s, 1 / requests_per_s);
+  const double sizes = kWidth95 * e.value / std::sqrt(requests);
+  return {e.value, e.value - std::hypot(e.value - e.lo, sizes),
+          e.value + std::hypot(e.hi - e.value, sizes)};
+}
+
 absl::StatusOr<SideFigures> ReadSide(const FleetReader& reader,
                                      const std::vector<ProcessInfo>& processes,
                                      const SideSpec& side,
@@ -104,7 +114,7 @@ absl::StatusOr<SideFigures> ReadSide(const FleetReader& reader,
     figures.requests_per_s = requests / counted_s;
     if (figures.bytes_per_s && requests > 0) {
       figures.bytes_per_request =
-          Scaled(*figures.bytes_per_s, 1 / *figures.requests_per_s);
+          PerRequest(*figures.bytes_per_s, *figures.requests_per_s, requests);
     }
   }
   PLIMSOLL_ASSIGN_OR_RETURN(
@@ -180,7 +190,16 @@ std::string Words(const Comparison& c) {
     return words + (Holds(*c.ratio, 1) ? ": no difference is shown"
                                        : ": the traffic differs, not the code");
   }
-  return words + ": the code or its data differ, not only the traffic";
+  if (Holds(*c.ratio, 1)) {
+    return words +
+           ": as much in all though the traffic differs, so it goes by time "
+           "and not by such requests, or the code differs by as much";
+  }
+  // Unlike kinds of requests make unlike means of any request.
+  return words + (c.attributes.empty()
+                      ? ": the code or its data differ, or which requests are "
+                        "made, not only how many"
+                      : ": the code or its data differ, not only the traffic");
 }
 
 }  // namespace

@@ -79,6 +79,14 @@ Eigen::MatrixXd Columns(const WhiteDesign& white,
   return x;
 }
 
+void Drop(Index which, Search& search) {
+  ColumnFit& fit = search.found.fit;
+  std::vector<Index> rest = fit.columns;
+  rest.erase(rest.begin() + which);
+  search.found.rivals.erase(search.found.rivals.begin() + which);
+  fit = FitColumns(search.white, rest, nullptr);
+}
+
 // Drops, worst first, what is not surely above zero. Each column had its
 // chance to be chosen (Holm).
 void KeepSure(const TrafficDesign& design, Search& search) {
@@ -93,10 +101,17 @@ void KeepSure(const TrafficDesign& design, Search& search) {
     const double tests = static_cast<double>(design.names.size()) -
                          static_cast<double>(fit.columns.size()) + 1;
     if (t(worst) > TQuantile(estimate.dof, tests)) return;
-    std::vector<Index> rest = fit.columns;
-    rest.erase(rest.begin() + worst);
-    search.found.rivals.erase(search.found.rivals.begin() + worst);
-    fit = FitColumns(search.white, rest, nullptr);
+    Drop(worst, search);
+  }
+}
+
+// What only shares the course of the day with the cause.
+void KeepConsistent(const TrafficDesign& design, Search& search) {
+  for (;;) {
+    const Index which =
+        ContradictedInShortTerm(design, search.white, search.found.fit);
+    if (which < 0) return;
+    Drop(which, search);
   }
 }
 
@@ -298,6 +313,7 @@ Traffic AttributeTraffic(const std::vector<TrafficSeries>& processes,
     search = BestSearch(design, thresholds);
   }
   KeepSure(design, search);
+  KeepConsistent(design, search);
   AddCauses(design, search, thresholds, out);
   if (out.unexplained_share > thresholds.max_unexplained) {
     out.causes.clear();

@@ -16,8 +16,7 @@ struct Separability {
   std::vector<Eigen::Index> group;  // siblings that move as it does
 };
 // Siblings are the columns of the same keys that rise with it: other cities.
-// `group` is
-// filled where `vif` is above `max_vif`.
+// `group` is filled where `vif` is above `max_vif`.
 Separability SeparabilityOf(const TrafficDesign& names,
                             const WhiteDesign& design, Eigen::Index column,
                             double max_vif);
@@ -32,6 +31,16 @@ double SmallestEffect(const WhiteDesign& design, Eigen::Index column,
 // that does. A curve of the day that only looks alike is as good when shifted.
 double PlaceboShare(const WhiteDesign& design, const ColumnFit& fit,
                     size_t which);
+
+// The place in the fit of the column that its own short-term variations speak
+// against, the worst if there are several; -1: none. A leak is there within the
+// hour in which its requests are; what only shares the course of the day with
+// another cause is not. A specification test in the manner of Hausman (1978):
+// the coefficients are estimated again with a slow curve of each process' own
+// taken out, and must not fall far.
+Eigen::Index ContradictedInShortTerm(const TrafficDesign& design,
+                                     const WhiteDesign& white,
+                                     const ColumnFit& fit);
 
 }  // namespace plimsoll::collector
 

@@ -1,5 +1,6 @@
 // Prints how right the attribution of a leak to traffic is, cell by cell:
-//   attribution_bench [--seed N] [--runs N] [--only TEXT] [--verbose]
+//   attribution_bench [--seed N] [--runs N] [--only TEXT] [--part K/N]
+//   [--verbose]
 // Seeds from 1 on are to tune with; those from 100,001 on are looked at once.
 #include <algorithm>
 #include <cmath>
@@ -9,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "collector/core/traffic_compare.h"
+#include "collector/core/request_counts.h"
+#include "collector/core/traffic.h"
 #include "tests/bench/attribution/traffic_maker.h"
 
 namespace plimsoll::bench {
@@ -23,6 +25,7 @@ struct Arguments {
   uint64_t seed = 1;
   int runs = 100;
   std::string only;
+  size_t part = 0, parts = 1;  // each parts-th cell, so that several may run
   bool verbose = false;
 };
 
@@ -208,97 +211,6 @@ void PrintRun(uint64_t seed, const MadeTraffic& made, const Traffic& traffic) {
   std::printf(" %s\n", traffic.not_known.c_str());
 }
 
-// Two regions of which the first serves most of the leaking city's requests.
-std::vector<Cell> RegionCells() {
-  return {
-      {.name = "only the mix differs", .processes = 6, .regions = true},
-      {.name = "only the mix, 12 procs", .processes = 12, .regions = true},
-      {.name = "only the mix, live 1 h",
-       .processes = 6,
-       .hours = 1,
-       .memory_every_s = 30,
-       .counts_every_s = 15,
-       .requests_per_s = 2,
-       .bytes_per_request = 50e3,
-       .noise_bytes = 1e6,
-       .noise_rho = 0,
-       .regions = true},
-      {.name = "code twice as bad",
-       .processes = 6,
-       .regions = true,
-       .first_region = 2},
-      {.name = "twice as bad, live 1 h",
-       .processes = 6,
-       .hours = 1,
-       .memory_every_s = 30,
-       .counts_every_s = 15,
-       .requests_per_s = 2,
-       .bytes_per_request = 50e3,
-       .noise_bytes = 1e6,
-       .noise_rho = 0,
-       .regions = true,
-       .first_region = 2},
-      {.name = "city in one region",
-       .processes = 6,
-       .regions = true,
-       .city_in_one_region = true},
-      {.name = "in one region, twice",
-       .processes = 6,
-       .regions = true,
-       .first_region = 2,
-       .city_in_one_region = true},
-  };
-}
-
-struct RegionTally {
-  int runs = 0, in_all = 0, told = 0, equal = 0, worse = 0;
-  std::vector<double> ratios;
-};
-
-void AddRegions(const Cell& cell, const MadeTraffic& made, bool verbose,
-                RegionTally& tally) {
-  const Traffic traffic = collector::AttributeTraffic(made.processes, {});
-  const collector::GroupComparison c = collector::CompareGroups(
-      made.processes, made.regions, "first", "second", traffic.causes, {});
-  const double truth = made.expected_first / made.expected_second;
-  ++tally.runs;
-  tally.in_all += c.in_all.lo <= truth && truth <= c.in_all.hi;
-  tally.worse += c.worse_here;
-  if (verbose) {
-    std::printf("  in all %.2f [%.2f, %.2f] truth %.2f; %s %s\n",
-                c.in_all.value, c.in_all.lo, c.in_all.hi, truth,
-                traffic.causes.empty()
-                    ? "-"
-                    : traffic.causes.front().attributes.c_str(),
-                c.not_told.c_str());
-  }
-  if (!c.at_equal_mix) return;
-  ++tally.told;
-  tally.ratios.push_back(c.at_equal_mix->value);
-  tally.equal += c.at_equal_mix->lo <= cell.first_region &&
-                 cell.first_region <= c.at_equal_mix->hi;
-}
-
-void RunRegions(const Arguments& a) {
-  std::printf("\n%-28s %7s %7s %7s %7s %7s\n", "regions", "in all", "told",
-              "CI", "median", "worse");
-  for (const Cell& cell : RegionCells()) {
-    if (std::string(cell.name).find(a.only) == std::string::npos) continue;
-    RegionTally t;
-    for (int run = 0; run < a.runs; ++run) {
-      AddRegions(cell, MakeTraffic(cell, a.seed + static_cast<uint64_t>(run)),
-                 a.verbose, t);
-    }
-    std::sort(t.ratios.begin(), t.ratios.end());
-    std::printf("%-28s %7.1f %7.1f %7.1f %7.2f %7.1f\n", cell.name,
-                Percent(t.in_all, t.runs), Percent(t.told, t.runs),
-                Percent(t.equal, t.told),
-                t.ratios.empty() ? std::nan("") : t.ratios[t.ratios.size() / 2],
-                Percent(t.worse, t.runs));
-    std::fflush(stdout);
-  }
-}
-
 double CpuSeconds() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
@@ -306,7 +218,9 @@ double CpuSeconds() {
 int Run(const Arguments& a) {
   std::printf("%-28s %6s %6s %6s %6s %7s %6s %6s %7s\n", "cell", "first",
               "alone", "group", "silent", "ghosts", "error", "CI", "ms/run");
+  size_t number = 0;
   for (const Cell& cell : Cells()) {
+    if (number++ % a.parts != a.part) continue;
     if (std::string(cell.name).find(a.only) == std::string::npos) continue;
     Tally tally;
     double cpu = 0;
@@ -321,7 +235,6 @@ int Run(const Arguments& a) {
     }
     Print(cell, tally, cpu);
   }
-  RunRegions(a);
   return 0;
 }
 
@@ -339,6 +252,11 @@ int main(int argc, char** argv) {
       a.runs = std::max(1, std::atoi(value)), ++i;
     } else if (flag == "--only") {
       a.only = value, ++i;
+    } else if (flag == "--part") {  // "2/3": the second of three
+      char* slash = nullptr;
+      a.part = std::strtoull(value, &slash, 10) - 1, ++i;
+      a.parts = *slash == '/' ? std::strtoull(slash + 1, nullptr, 10) : 0;
+      if (a.part >= a.parts) return 2;
     } else if (flag == "--verbose") {
       a.verbose = true;
     } else {

@@ -70,13 +70,14 @@ class Maker {
       if (cell.regions && (static_cast<int>(c) % 2 == number % 2)) local /= 10;
       // The leaking city is the first region's, whichever it is.
       if (cell.regions && static_cast<int>(c) == world.city) {
-        local = Uniform(random, 0.4, 1.6) * (number % 2 == 0 ? 1 : 0.15);
-        if (cell.city_in_one_region && number % 2 == 1) local *= 1e-3;
+        local = Uniform(random, 0.4, 1.6) *
+                (number % 2 == 0 ? 1 : cell.city_elsewhere);
       }
       mix_[c] = world.weight[c] * local;
       sum += mix_[c];
     }
-    for (double& m : mix_) m *= cell.requests_per_s / sum;
+    const double busier = number % 2 == 0 ? cell.first_requests : 1;
+    for (double& m : mix_) m *= busier * cell.requests_per_s / sum;
     saw_ = Uniform(random, 0, 60e6);
     saw_period_s_ = Uniform(random, 600, 2400);
     noise_ = cell.noise_rho < 1 ? cell.noise_bytes * Normal(random) : 0;
@@ -108,6 +109,7 @@ class Maker {
   }
 
   double expected() const { return expected_; }
+  double leaked() const { return leaked_; }
 
  private:
   void Begin(double t) {
@@ -191,7 +193,9 @@ class Maker {
       const int n = Poisson(random_, mean);
       if (static_cast<int>(c) == world_.city) {
         of_the_city = n;
-        expected_ += mean * cell_.bytes_per_request * Factor();
+        if (cell_.cause == Cause::kCity) {
+          expected_ += mean * cell_.bytes_per_request * Factor();
+        }
       }
       ServeCity(c, n);
     }
@@ -208,11 +212,13 @@ class Maker {
       LeakTimes(Poisson(random_, hidden * Daily(t, world_.hidden_phase, 0.8)));
     }
     const double per_step = hidden * cell_.bytes_per_request;
-    if (cell_.cause == Cause::kPerTime) leaked_ += per_step;
+    double by_time = cell_.cause == Cause::kPerTime ? per_step : 0;
     if (cell_.background_share > 0) {
-      leaked_ +=
+      by_time +=
           per_step * cell_.background_share / (1 - cell_.background_share);
     }
+    leaked_ += by_time;
+    expected_ += by_time;
   }
 
   double Shape(double t) {
@@ -316,9 +322,12 @@ MadeTraffic MakeTraffic(const Cell& cell, uint64_t seed) {
       made.regions.emplace_back(first ? "first" : "second");
     }
     const int firsts = (cell.processes + 1) / 2;
+    const double process_seconds =
+        cell.hours * 3600 * (first ? firsts : cell.processes - firsts);
     (first ? made.expected_first : made.expected_second) +=
-        maker.expected() / (cell.hours * 3600) /
-        (first ? firsts : cell.processes - firsts);
+        maker.expected() / process_seconds;
+    (first ? made.leaked_first : made.leaked_second) +=
+        maker.leaked() / process_seconds;
   }
   return made;
 }

@@ -45,7 +45,10 @@ struct Cell {
   bool regions = false;  // cities belong to regions: mixes differ tenfold
   // Of the sizes where the first region's processes serve: worse code there.
   double first_region = 1;
-  bool city_in_one_region = false;  // the leaking one: place and city are one
+  // What the second region has of the leaking city's requests, to the first's;
+  // under a hundredth place and city are nearly one.
+  double city_elsewhere = 0.15;
+  double first_requests = 1;  // the first region is so much busier
 };
 
 struct MadeTraffic {
@@ -53,8 +56,10 @@ struct MadeTraffic {
   std::vector<std::string> truths;  // the attributes that leak; none: hidden
   double bytes_per_request = 0;
   std::vector<std::string> regions;  // of each process, "first" or "second"
-  // Bytes that are expected to leak in a process-second of either.
+  // Bytes that are expected to leak in a process-second of either, where a city
+  // or time leaks.
   double expected_first = 0, expected_second = 0;
+  double leaked_first = 0, leaked_second = 0;  // bytes that did leak so
 };
 
 MadeTraffic MakeTraffic(const Cell& cell, uint64_t seed);
