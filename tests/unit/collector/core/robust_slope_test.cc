@@ -106,6 +106,63 @@ TEST(TheilSen, IsExactAndRobust) {
   EXPECT_NEAR(*TheilSen(std::span<const Epoch>(&line, 1)), 0.35, 0.01);
 }
 
+// Of many pairs only those near the median of a sample are sorted.
+TEST(TheilSen, OfManyPairsIsTheMedianOfAllOfThem) {
+  std::mt19937_64 random(3);
+  std::normal_distribution<double> normal;
+  for (const int kind : {0, 1, 2, 3}) {
+    for (const int n : {91, 200, 399, 400}) {
+      std::vector<Epoch> epochs(2);
+      double level = 0;
+      for (int i = 0; i < n; ++i) {
+        level += normal(random);
+        const double y = kind == 0   ? normal(random)
+                         : kind == 1 ? level
+                         : kind == 2 ? std::floor(level / 8)  // ties
+                                     : (i < n / 2 ? 0.0 : 1e9) + level;
+        // Two looks at one moment are no pair.
+        epochs[static_cast<size_t>(i % 7 == 3)].push_back({i - i % 5 * 0.5, y});
+      }
+      std::vector<double> all;
+      for (const Epoch& e : epochs) {
+        for (size_t i = 0; i < e.size(); ++i) {
+          for (size_t j = i + 1; j < e.size(); ++j) {
+            const double dt = e[j].t_s - e[i].t_s;
+            if (dt > 0) all.push_back((e[j].y - e[i].y) / dt);
+          }
+        }
+      }
+      EXPECT_EQ(*TheilSen(epochs), Median(all)) << kind << " of " << n;
+    }
+  }
+}
+
+// S over its deviation, as counted pair by pair.
+TEST(HamedRaoZ, CountsEachPair) {
+  std::mt19937_64 random(4);
+  Epoch epoch;
+  double s = 0;
+  for (int i = 0; i < 7; ++i) {  // too few for the correction
+    epoch.push_back(
+        {i * 1.0, std::floor(4 * std::generate_canonical<double, 32>(random))});
+  }
+  for (size_t i = 0; i < 7; ++i) {
+    for (size_t j = i + 1; j < 7; ++j) {
+      s += (epoch[j].y > epoch[i].y) - (epoch[j].y < epoch[i].y);
+    }
+  }
+  double ties = 0;
+  for (int value = 0; value < 4; ++value) {
+    double q = 0;
+    for (const Point& p : epoch) q += p.y == value;
+    ties += q * (q - 1) * (2 * q + 5);
+  }
+  const double variance = (7 * 6 * 19 - ties) / 18;
+  const double sign = s > 0 ? 1 : s < 0 ? -1 : 0;
+  EXPECT_NEAR(HamedRaoZ(std::span<const Epoch>(&epoch, 1), 0),
+              (s - sign) / std::sqrt(variance), 1e-12);
+}
+
 TEST(TheilSen, ARestartAddsNoSlope) {
   std::vector<Epoch> epochs(2);
   for (int i = 0; i < 20; ++i) {

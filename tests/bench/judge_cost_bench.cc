@@ -1,0 +1,204 @@
+// Prints what the full judgement costs: every process of a fleet that is a day
+// old, three ticks of five minutes, which are 15 minutes. Each process has one
+// judged series (anonymous memory) at 15 s and its limit.
+//   judge_cost_bench [--processes N] [--pods N of a workload] [--leaking SHARE]
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "collector/core/judge_fleet.h"
+
+namespace plimsoll::bench {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kScrapeNs = 15 * kSecond;
+constexpr int64_t kTickNs = 300 * kSecond;
+constexpr int64_t kDayNs = 86400 * kSecond;
+constexpr int64_t kStart = 1'700'000'000 * kSecond;
+constexpr double kLimit = 1e9;
+
+double CpuSeconds() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
+}
+
+// Splitmix64 (Steele, Lea, Flood 2014), from 0 to 1.
+double Hash(uint64_t x) {
+  x += 0x9e3779b97f4a7c15;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return static_cast<double>((x ^ (x >> 31)) >> 11) * 0x1p-53;
+}
+
+// Computes the samples when they are read, as a fleet of a day has too many to
+// keep; the time that takes is told apart.
+class MadeFleet : public collector::FleetReader {
+ public:
+  MadeFleet(int64_t processes, int64_t pods, double leaking)
+      : processes_(processes), pods_(pods), leaking_(leaking) {}
+
+  absl::StatusOr<std::vector<collector::ProcessInfo>> Processes(
+      int64_t) const override {
+    const double before = CpuSeconds();
+    std::vector<collector::ProcessInfo> out(static_cast<size_t>(processes_));
+    for (int64_t i = 0; i < processes_; ++i) {
+      collector::ProcessInfo& info = out[static_cast<size_t>(i)];
+      info.key = i + 1;
+      info.workload = {"c", "bench", "deployment",
+                       "w" + std::to_string(i / pods_)};
+      info.pod = "p" + std::to_string(i);
+      info.version = "1";
+      info.start_unix_ns = StartOf(info.key);
+      info.first_seen_ns = info.start_unix_ns;
+      info.last_seen_ns = now_ns;
+    }
+    made_s += CpuSeconds() - before;
+    return out;
+  }
+
+  absl::StatusOr<std::vector<collector::SeriesName>> Series(
+      collector::ProcessKey, const std::string&) const override {
+    return std::vector<collector::SeriesName>();
+  }
+
+  absl::StatusOr<std::vector<collector::Sample>> Read(
+      collector::ProcessKey process, const collector::SeriesName& series,
+      int64_t from_ns, int64_t to_ns) const override {
+    const double before = CpuSeconds();
+    const bool anon = series.metric == collector::metric::kAnon;
+    const bool limit = series.metric == collector::metric::kCgroupLimit;
+    std::vector<collector::Sample> out;
+    if (anon || limit) {
+      const int64_t every = anon ? kScrapeNs : kTickNs;
+      int64_t at = std::max(from_ns, StartOf(process));
+      at += (every - at % every) % every;
+      for (; at < to_ns && at <= now_ns; at += every) {
+        out.push_back({at, anon ? BytesAt(process, at) : kLimit});
+      }
+    }
+    made_s += CpuSeconds() - before;
+    return out;
+  }
+
+  absl::StatusOr<std::vector<collector::StackEvidence>> Stacks(
+      collector::ProcessKey, int64_t, int64_t) const override {
+    return std::vector<collector::StackEvidence>();
+  }
+  absl::StatusOr<collector::CensusShares> Census(
+      collector::ProcessKey) const override {
+    return collector::CensusShares();
+  }
+  absl::StatusOr<std::optional<collector::CommandState>> NewestCommand(
+      collector::ProcessKey) const override {
+    return std::optional<collector::CommandState>();
+  }
+  std::optional<double> NodeAvailableBytes(const std::string&) const override {
+    return std::nullopt;
+  }
+
+  int64_t now_ns = kStart;
+  mutable double made_s = 0;
+
+ private:
+  // A tenth of the pods are some hours old, the others older than a day.
+  static int64_t StartOf(collector::ProcessKey key) {
+    const uint64_t k = static_cast<uint64_t>(key);
+    const double hours = Hash(k) < 0.1 ? 24 * Hash(k + 1) : 30 + 40 * Hash(k);
+    return kStart - static_cast<int64_t>(hours * 3600e9);
+  }
+
+  // A level, noise, a saw of a third of them, and a leak of some workloads.
+  double BytesAt(collector::ProcessKey key, int64_t at_ns) const {
+    const uint64_t k = static_cast<uint64_t>(key) * 1'000'003;
+    const double t_s = static_cast<double>(at_ns - kStart + kDayNs) / 1e9;
+    double bytes = (0.2 + 0.2 * Hash(k)) * kLimit;
+    bytes += 0.01 * kLimit * Hash(k ^ static_cast<uint64_t>(at_ns));
+    if (Hash(k + 1) < 0.33) {
+      const double period_s = 600 + 3000 * Hash(k + 2);
+      bytes += 0.05 * kLimit * (t_s / period_s - std::floor(t_s / period_s));
+    }
+    const uint64_t workload = static_cast<uint64_t>((key - 1) / pods_);
+    if (Hash(workload * 31 + 7) < leaking_) {
+      bytes += (0.002 + 0.01 * Hash(workload)) * kLimit * t_s / 3600;
+    }
+    return bytes;
+  }
+
+  const int64_t processes_, pods_;
+  const double leaking_;
+};
+
+double ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  double size = 0, resident = 0;
+  statm >> size >> resident;
+  return resident * 4096;
+}
+
+int Run(int64_t processes, int64_t pods, double leaking) {
+  MadeFleet fleet(processes, pods, leaking);
+  const collector::Thresholds thresholds;
+  collector::FleetState state(thresholds.judgement);
+  const auto tick = [&](const char* name) {
+    const double made = fleet.made_s, before = CpuSeconds();
+    const auto judged =
+        collector::JudgeFleet(fleet, thresholds, state, fleet.now_ns);
+    const double cpu = CpuSeconds() - before - (fleet.made_s - made);
+    std::printf(
+        "%-22s %8.2f CPU s beside %.2f s that made the samples; %lld judged, "
+        "%zu workloads found, %.0f MB resident\n",
+        name, cpu, fleet.made_s - made,
+        static_cast<long long>(judged.processes_judged), judged.found.size(),
+        ResidentBytes() / 1e6);
+    std::fflush(stdout);
+    return cpu;
+  };
+  tick("first, reads a day");
+  double cpu = 0;
+  for (const char* name : {"5 min later", "10 min later", "15 min later"}) {
+    fleet.now_ns += kTickNs;
+    cpu += tick(name);
+  }
+  rusage use{};
+  getrusage(RUSAGE_SELF, &use);
+  std::printf(
+      "15 minutes of %lld series: %.1f CPU s, %.2f %% of a core; %.0f us a "
+      "series and tick; peak RSS %.0f MB\n",
+      static_cast<long long>(processes), cpu, cpu / 900 * 100,
+      cpu / 3 / static_cast<double>(processes) * 1e6,
+      static_cast<double>(use.ru_maxrss) / 1e3);
+  return 0;
+}
+
+}  // namespace
+}  // namespace plimsoll::bench
+
+int main(int argc, char** argv) {
+  int64_t processes = 100'000, pods = 5;
+  double leaking = 0.02;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    const char* value = i + 1 < argc ? argv[i + 1] : "";
+    if (flag == "--processes") {
+      processes = std::max(1LL, std::atoll(value)), ++i;
+    } else if (flag == "--pods") {
+      pods = std::max(1LL, std::atoll(value)), ++i;
+    } else if (flag == "--leaking") {
+      leaking = std::atof(value), ++i;
+    } else {
+      std::fprintf(stderr, "unknown flag %s\n", flag.c_str());
+      return 2;
+    }
+  }
+  return plimsoll::bench::Run(processes, pods, leaking);
+}
