@@ -10,6 +10,7 @@
 #include "collector/core/diagnosis_stored.h"
 #include "collector/core/instances.h"
 #include "collector/core/neighbours.h"
+#include "collector/core/version_onset.h"
 
 namespace plimsoll::collector {
 namespace {
@@ -254,6 +255,7 @@ absl::Status DiagnoseStored(const FleetReader& reader,
   first.Update(ReadRequests(reader, incident));
   first.Update(ReadStacks(reader, now_ns, incident));
   first.Update(ReadTraffic(reader, thresholds.traffic, now_ns, incident));
+  first.Update(ReadVersionOnset(reader, now_ns, incident));
   return first;
 }
 

@@ -143,6 +143,7 @@ struct Incident {
   std::vector<Neighbour> neighbours;  // where the node's memory is the limit
   // The worst region with the next, the worst version with the others.
   std::optional<GroupComparison> regions_compared, versions_compared;
+  std::optional<VersionOnset> version_onset;
   PageText text;
 };
 

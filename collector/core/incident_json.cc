@@ -135,6 +135,12 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GroupComparison, one, other,
                                                 bytes_per_request_one,
                                                 bytes_per_request_other,
                                                 worse_here, not_told)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(VersionOnset, version, before,
+                                                began_ns, from_age_s, to_age_s,
+                                                lives, lives_before, growth,
+                                                growth_before, per_request,
+                                                began, as_before, not_told,
+                                                at_ns)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Neighbour, workload, pid,
                                                 anon_bytes, worst)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RegionGrowth, region, cluster,
@@ -156,7 +162,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     workload_instances, leaking_processes, leaking_instances, instance_kind,
     types, shares, collector_problem, stacks, requests, census_coverage,
     typed_share, traffic, regions, neighbours, regions_compared,
-    versions_compared, text)
+    versions_compared, version_onset, text)
 
 std::string EncodeIncident(const Incident& incident) {
   const json j = incident;

@@ -89,6 +89,24 @@ struct GroupComparison {
                          const GroupComparison&) = default;
 };
 
+// Whether a leak began with a version (version_onset.h): what its lives gain at
+// an age, and what those of the version before gained at the same age.
+struct VersionOnset {
+  std::string version, before;
+  int64_t began_ns = 0;  // the first start of `version`
+  double from_age_s = 0, to_age_s = 0;
+  int32_t lives = 0, lives_before = 0;
+  // Mean of a life: bytes per second or, where the requests of all of them are
+  // counted, per request.
+  Estimate growth, growth_before;
+  bool per_request = false;
+  bool began = false;      // the version before surely did not leak
+  bool as_before = false;  // it surely gained more than half as much
+  std::string not_told;    // why there are no figures
+  int64_t at_ns = 0;       // when it was judged; 0: not yet
+  friend bool operator==(const VersionOnset&, const VersionOnset&) = default;
+};
+
 }  // namespace plimsoll::collector
 
 #endif  // PLIMSOLL_COLLECTOR_CORE_INCIDENT_TRAFFIC_H_

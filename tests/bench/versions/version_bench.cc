@@ -1,0 +1,222 @@
+// Prints how right "began with version X" is: the collector's engine over
+// made-up workloads that are deployed anew, cell by cell. "Told": of the runs,
+// a page or a ticket once there is a new version; "began", "before": of these,
+// it says that the leak began with the new version, that the one before had it
+// too.
+//   version_bench [--seed N] [--runs N] [--only TEXT] [--verbose]
+// Seeds from 1 on are to tune with; those from 100,001 on are looked at once.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "collector/core/engine.h"
+#include "tests/bench/versions/version_maker.h"
+#include "tests/unit/collector/core/fakes.h"
+
+namespace plimsoll::bench {
+namespace {
+
+struct Arguments {
+  uint64_t seed = 1;
+  int runs = 100;
+  std::string only;
+  bool verbose = false;
+};
+
+std::vector<VersionCell> Cells() {
+  return {
+      {.name = "new version"},
+      {.name = "new, canary", .rollout = Rollout::kCanary, .pods = 4},
+      {.name = "new, two pods", .pods = 2},
+      {.name = "new, one pod", .pods = 1},
+      {.name = "new, warm-up", .healthy = Healthy::kWarmUp},
+      {.name = "new, cache", .healthy = Healthy::kCache},
+      {.name = "new, saw", .healthy = Healthy::kSaw},
+      {.name = "new, load", .healthy = Healthy::kLoad},
+      {.name = "new, slow 1 %/h", .percent_per_h = 1},
+      {.name = "new, counted", .counted = true},
+      {.name = "both", .leaks = Leaks::kBoth},
+      {.name = "both, canary",
+       .leaks = Leaks::kBoth,
+       .rollout = Rollout::kCanary,
+       .pods = 4},
+      {.name = "both, one pod", .leaks = Leaks::kBoth, .pods = 1},
+      {.name = "both, cache",
+       .leaks = Leaks::kBoth,
+       .healthy = Healthy::kCache},
+      {.name = "both, slow 1 %/h", .leaks = Leaks::kBoth, .percent_per_h = 1},
+      {.name = "both, by day", .leaks = Leaks::kBothByDay},
+      {.name = "both, by day, counted",
+       .leaks = Leaks::kBothByDay,
+       .counted = true},
+      {.name = "later, canary",
+       .leaks = Leaks::kLater,
+       .rollout = Rollout::kCanary,
+       .pods = 4},
+      {.name = "later, all new", .leaks = Leaks::kLater},
+      {.name = "one pod of the new", .leaks = Leaks::kOnePod},
+  };
+}
+
+constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kStart = 1'700'000'000 * kSecond;
+constexpr double kTickEvery_s = 60;
+
+// A fleet and an engine that learn of a look when it is taken.
+class Live {
+ public:
+  explicit Live(const VersionCell& cell)
+      : cell_(cell),
+        engine_({.reader = &fleet_, .incidents = &incidents_}, {}) {}
+
+  void Look(const MadePod& pod, int64_t key, const MadeLook& look) {
+    collector::ProcessInfo info;
+    info.key = key;
+    info.agent_id = "agent";
+    info.pid = static_cast<int32_t>(1000 + key);
+    info.workload = {"", "bench", "deployment", "shop"};
+    info.version = pod.version;
+    info.pod = pod.name;
+    info.start_unix_ns = Unix(pod.from_s);
+    info.first_seen_ns = Unix(pod.looks.front().t_s);
+    info.last_seen_ns = Unix(look.t_s);
+    info.exited = &look == &pod.looks.back();
+    collector::Observation o;
+    o.time_ns = Unix(look.t_s);
+    o.anon_bytes = o.cgroup_usage_bytes = look.bytes;
+    o.limit_bytes = kVersionLimit;
+    o.exited = info.exited;
+    fleet_.Add(info, o);
+    if (cell_.counted) {
+      fleet_.Put(key, {collector::metric::kRequests, "endpoint=/"}, o.time_ns,
+                 look.requests);
+    }
+    engine_.OnSnapshot(info, o);
+  }
+
+  std::vector<collector::Incident> Tick(double t_s) {
+    const absl::Status status = engine_.Tick(Unix(t_s));
+    if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());
+    return engine_.Incidents();
+  }
+
+ private:
+  static int64_t Unix(double t_s) {
+    return kStart + static_cast<int64_t>(t_s * 1e9);
+  }
+
+  const VersionCell& cell_;
+  collector::FakeFleet fleet_;
+  collector::FakeIncidentStore incidents_;
+  collector::Engine engine_;
+};
+
+struct Heard {
+  bool told = false, began = false, as_before = false;
+  double told_s = 0, began_s = 0;
+  std::string where;
+};
+
+// What is on a page or a ticket once there is a new version.
+void Read(const collector::Incident& incident, double t_s, Heard& heard) {
+  if (incident.state != collector::IncidentState::kFiring) return;
+  if (!heard.told) heard.told_s = t_s;
+  heard.told = true;
+  heard.where = incident.text.where;
+  const auto says = [&](const std::string& words) {
+    return heard.where.find(words) != std::string::npos;
+  };
+  const bool began = says("began with version " + std::string(kNewVersion));
+  if (began && !heard.began) heard.began_s = t_s;
+  heard.began = heard.began || began;
+  heard.as_before = heard.as_before || says("gained as much");
+}
+
+Heard Listen(const VersionCell& cell, const MadeVersions& made) {
+  Live live(cell);
+  std::vector<size_t> next(made.pods.size(), 0);
+  Heard heard;
+  for (double t = 0; t <= kVersionHours * 3600; t += kTickEvery_s) {
+    for (size_t p = 0; p < made.pods.size(); ++p) {
+      const MadePod& pod = made.pods[p];
+      for (; next[p] < pod.looks.size() && pod.looks[next[p]].t_s <= t;
+           ++next[p]) {
+        live.Look(pod, static_cast<int64_t>(p) + 1, pod.looks[next[p]]);
+      }
+    }
+    for (const auto& incident : live.Tick(t)) {
+      if (t > made.second_pod_s) Read(incident, t, heard);
+    }
+  }
+  return heard;
+}
+
+double Percent(int part, int whole) {
+  return whole == 0 ? std::nan("") : 100.0 * part / whole;
+}
+
+double MedianOf(std::vector<double> v) {
+  if (v.empty()) return std::nan("");
+  std::nth_element(v.begin(), v.begin() + static_cast<long>(v.size() / 2),
+                   v.end());
+  return v[v.size() / 2];
+}
+
+int Run(const Arguments& a) {
+  std::printf("%-26s %6s %7s %7s %8s %9s\n", "cell", "told", "began", "before",
+              "told h", "began h");
+  for (const VersionCell& cell : Cells()) {
+    if (std::string(cell.name).find(a.only) == std::string::npos) continue;
+    int told = 0, began = 0, as_before = 0;
+    std::vector<double> told_h, began_h;
+    for (int run = 0; run < a.runs; ++run) {
+      const uint64_t seed = a.seed + static_cast<uint64_t>(run);
+      const MadeVersions made = MakeVersions(cell, seed);
+      const Heard heard = Listen(cell, made);
+      told += heard.told;
+      began += heard.began;
+      as_before += heard.as_before;
+      const auto hours = [&](double t_s) {
+        return (t_s - made.second_pod_s) / 3600;
+      };
+      if (heard.told) told_h.push_back(hours(heard.told_s));
+      if (heard.began) began_h.push_back(hours(heard.began_s));
+      if (a.verbose) {
+        std::printf("  seed %llu: %s\n", static_cast<unsigned long long>(seed),
+                    heard.where.c_str());
+      }
+    }
+    std::printf("%-26s %6.1f %7.1f %7.1f %8.2f %9.2f\n", cell.name,
+                Percent(told, a.runs), Percent(began, told),
+                Percent(as_before, told), MedianOf(told_h), MedianOf(began_h));
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace plimsoll::bench
+
+int main(int argc, char** argv) {
+  plimsoll::bench::Arguments a;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    const char* value = i + 1 < argc ? argv[i + 1] : "";
+    if (flag == "--seed") {
+      a.seed = std::strtoull(value, nullptr, 10), ++i;
+    } else if (flag == "--runs") {
+      a.runs = std::max(1, std::atoi(value)), ++i;
+    } else if (flag == "--only") {
+      a.only = value, ++i;
+    } else if (flag == "--verbose") {
+      a.verbose = true;
+    } else {
+      std::fprintf(stderr, "unknown flag %s\n", flag.c_str());
+      return 2;
+    }
+  }
+  return plimsoll::bench::Run(a);
+}
