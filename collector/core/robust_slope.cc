@@ -204,7 +204,7 @@ std::optional<double> MedianOfManyPairs(const std::vector<Epoch>& epochs,
                                         size_t pairs) {
   const auto bracket = Bracket(epochs, pairs);
   if (!bracket) return std::nullopt;
-  const auto [lo, hi] = *bracket;
+  const double lo = bracket->first, hi = bracket->second;
   std::vector<double> kept(pairs / 2 + 1);
   size_t all = 0, below = 0, n = 0;
   const size_t most = kept.size() - 1;
