@@ -91,7 +91,9 @@ class Look {
         reached_(memory, python, rules_, readable_, sizes_, types_, tally_) {
     std::vector<AddressRange> heaps = MallocHeaps(memory, mappings, readable_);
     if (!options.headers_only) {
+      owned_.set_chunks_walked(true);
       for (const AddressRange& heap : heaps) walk_.Walk(heap);
+      owned_.set_chunks_walked(walk_.chunks() != 0);
       // Not glibc's: pools may lie there as well as anywhere.
       if (walk_.chunks() == 0) heaps.clear();
     }

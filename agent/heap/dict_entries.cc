@@ -88,4 +88,31 @@ std::vector<DictEntry> ReadDictEntries(const core::MemorySource& memory,
   return entries;
 }
 
+uint64_t DictKeysBytes(std::span<const std::byte> keys,
+                       const core::ObjectLayout& layout) {
+  constexpr uint64_t kMostSlots = uint64_t{1} << 40;
+  uint64_t slots = 0, index_bytes = 0, entry_bytes = 24;
+  if (layout.dict_keys_log2) {
+    const auto log2 = LoadAt<uint8_t>(keys, layout.dict_keys_size);
+    const auto index_log2 =
+        LoadAt<uint8_t>(keys, layout.dict_keys_index_bytes_log2);
+    const auto kind = LoadAt<uint8_t>(keys, layout.dict_keys_kind);
+    if (!log2 || !index_log2 || !kind || *log2 > 40 || *index_log2 > 43 ||
+        *kind > 2) {
+      return 0;
+    }
+    slots = uint64_t{1} << *log2;
+    index_bytes = uint64_t{1} << *index_log2;
+    if (*kind != 0) entry_bytes = 16;
+  } else {
+    slots = LoadAt<uint64_t>(keys, layout.dict_keys_size).value_or(0);
+    if (slots == 0 || slots > kMostSlots || (slots & (slots - 1)) != 0) {
+      return 0;
+    }
+    index_bytes = IndexBytes(slots);
+  }
+  return static_cast<uint64_t>(layout.dict_keys_indices) + index_bytes +
+         slots * 2 / 3 * entry_bytes;
+}
+
 }  // namespace plimsoll::heap

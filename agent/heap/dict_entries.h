@@ -1,4 +1,5 @@
-// The entries of a dict with a combined table, as addresses. Sources:
+// The entries of a dict with a combined table, as addresses, and what its keys
+// object takes. Sources:
 // Objects/dict-common.h (up to 3.10), Include/internal/pycore_dict.h (3.11+);
 // where things are comes with ObjectLayout.
 //
@@ -8,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "agent/core/ports.h"
@@ -25,6 +27,11 @@ std::vector<DictEntry> ReadDictEntries(const core::MemorySource& memory,
                                        const core::ObjectLayout& layout,
                                        uint64_t dict_address,
                                        size_t max_entries);
+
+// What a keys object was asked for, by its first bytes: head, indices, entries
+// for two thirds of the slots. 0: makes no sense.
+uint64_t DictKeysBytes(std::span<const std::byte> keys,
+                       const core::ObjectLayout& layout);
 
 }  // namespace plimsoll::heap
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "agent/heap/dict_entries.h"
 #include "agent/heap/pool.h"
 #include "agent/heap/read_scattered.h"
 #include "agent/heap/words.h"
@@ -12,13 +13,17 @@ namespace plimsoll::heap {
 namespace {
 
 // PyListObject, PySetObject, PyByteArrayObject, dequeobject, arrayobject: the
-// same offsets in 3.7-3.13.
+// same offsets in 3.7-3.15.
 constexpr int64_t kVarSize = 16;
 constexpr int64_t kDictUsed = 16;
 constexpr int64_t kListItems = 24, kListAllocated = 32;
 constexpr int64_t kSetMask = 32, kSetTable = 40;
 constexpr uint64_t kSetSmallTable = 64, kSetEntryBytes = 16;
 constexpr int64_t kByteArrayAlloc = 24, kByteArrayBytes = 32;
+// From 3.15: ob_bytes_object, a PyBytesObject whose ob_sval is the buffer.
+constexpr int kMinorOfInnerBytes = 15;
+constexpr int64_t kByteArrayObject = 56;
+constexpr uint64_t kBytesHead = 32, kBytesExtra = kBytesHead + 1;
 constexpr int64_t kDequeLeftIndex = 40;
 constexpr uint64_t kDequeItems = 64, kDequeBlockBytes = (kDequeItems + 2) * 8;
 constexpr int64_t kArrayItems = 24;
@@ -59,13 +64,7 @@ void OwnedBytes::Count(uint8_t owns, int32_t type, const ObjectCopy& object) {
     }
   }
   if (owns & kOwnsTable) CountTable(type, object);
-  if (owns & kOwnsBuffer) {
-    const auto alloc = LoadAt<uint64_t>(object.bytes, kByteArrayAlloc);
-    const auto bytes = LoadAt<uint64_t>(object.bytes, kByteArrayBytes);
-    if (alloc && bytes && *alloc != 0 && *bytes != 0) {
-      AddRequest(type, *bytes, *alloc);
-    }
-  }
+  if (owns & kOwnsBuffer) CountBuffer(type, object);
   if (owns & kOwnsBlocks) CountBlocks(type, object);
   if (owns & kOwnsArray) {
     const auto items = LoadAt<uint64_t>(object.bytes, kArrayItems);
@@ -104,6 +103,22 @@ void OwnedBytes::CountTable(int32_t type, const ObjectCopy& object) {
     return;
   }
   AddRequest(type, *table, (*mask + 1) * kSetEntryBytes);
+}
+
+void OwnedBytes::CountBuffer(int32_t type, const ObjectCopy& object) {
+  const auto alloc = LoadAt<uint64_t>(object.bytes, kByteArrayAlloc);
+  const auto bytes = LoadAt<uint64_t>(object.bytes, kByteArrayBytes);
+  if (!alloc || !bytes || *alloc == 0 || *bytes == 0) return;
+  if (minor_ < kMinorOfInnerBytes) {
+    AddRequest(type, *bytes, *alloc);
+    return;
+  }
+  const auto inner = LoadAt<uint64_t>(object.bytes, kByteArrayObject);
+  // Between two of its words the target may have replaced it.
+  if (!inner || *inner + kBytesHead != *bytes) return;
+  AddRequest(type, *inner,
+             *alloc > kMostRequestBytes ? *alloc : *alloc + kBytesExtra,
+             What::kInnerBytes);
 }
 
 // PyASCIIObject {wstr up to 3.11}, PyCompactUnicodeObject {utf8_length, utf8,
@@ -173,20 +188,26 @@ void OwnedBytes::CountValues(int32_t type, const ObjectCopy& object) {
   if (values != 0) AddPointer(type, values, What::kValues);
 }
 
-void OwnedBytes::AddRequest(int32_t type, uint64_t address, uint64_t request) {
+void OwnedBytes::AddRequest(int32_t type, uint64_t address, uint64_t request,
+                            What what) {
   if (request > kMostRequestBytes || !PlausibleAddress(address)) {
     ++totals_.implausible;
     return;
   }
   if (IsSmall(rules_, request)) {
-    AddBlock(type, static_cast<uint32_t>(BlockBytesFor(rules_, request)));
+    const auto block = static_cast<uint32_t>(BlockBytesFor(rules_, request));
+    if (what == What::kInnerBytes) {
+      AddInner(type, block);
+    } else {
+      AddBlock(type, block);
+    }
     return;
   }
   if (!extents_.ContainsAll(address, request)) {
     ++totals_.implausible;
     return;
   }
-  Wait({address, request, type, What::kRequest, static_cast<float>(weight_)});
+  Wait({address, request, type, what, static_cast<float>(weight_)});
 }
 
 void OwnedBytes::AddPointer(int32_t type, uint64_t address, What what,
@@ -206,6 +227,11 @@ void OwnedBytes::AddPointer(int32_t type, uint64_t address, What what,
 void OwnedBytes::AddBlock(int32_t type, uint32_t block_bytes) {
   totals_.pool_blocks += weight_;
   totals_.pool_bytes += Charge(type, block_bytes);
+}
+
+void OwnedBytes::AddInner(int32_t type, uint64_t bytes) {
+  inner_.objects += weight_;
+  inner_.bytes += Charge(type, bytes);
 }
 
 void OwnedBytes::AddChunks(int32_t type, uint64_t bytes, uint64_t chunks) {
@@ -243,7 +269,7 @@ void OwnedBytes::Settle() {
   std::vector<Waiting> chunks;
   for (const Waiting& w : waiting_) {
     weight_ = w.weight;
-    const bool by_pointer = w.what != What::kRequest;
+    const bool by_pointer = IsByPointer(w.what);
     const uint32_t block = by_pointer ? sizes_.At(w.address) : 0;
     if (block != BlockSizes::kUnknown && block != BlockSizes::kNoPool) {
       AddBlock(w.type, block);
@@ -263,8 +289,7 @@ void OwnedBytes::Settle() {
 void OwnedBytes::LearnPools() {
   std::vector<uint64_t> pools;
   for (const Waiting& w : waiting_) {
-    if (w.what != What::kRequest &&
-        sizes_.At(w.address) == BlockSizes::kUnknown &&
+    if (IsByPointer(w.what) && sizes_.At(w.address) == BlockSizes::kUnknown &&
         readable_.Contains(sizes_.PoolOf(w.address))) {
       pools.push_back(sizes_.PoolOf(w.address));
     }
@@ -303,9 +328,14 @@ void OwnedBytes::ReadChunks(std::vector<Waiting>& chunks) {
           return;
         }
         const uint64_t least = request + rules_.large_extra;
-        AddChunks(w.type,
-                  ChunkThatHolds(word, least).value_or(ChunkBytesFor(least)),
-                  1);
+        const auto chunk = ChunkThatHolds(word, least);
+        if (chunk && w.what == What::kInnerBytes && IsCounted(word) &&
+            LoadAt<uint64_t>(bytes.subspan(8 + rules_.large_before),
+                             kVarSize) == request - kBytesExtra) {
+          AddInner(w.type, *chunk);
+          return;
+        }
+        AddChunks(w.type, chunk.value_or(ChunkBytesFor(least)), 1);
       });
   totals_.implausible += static_cast<int64_t>(chunks.size() - done);
 }
@@ -316,9 +346,10 @@ uint64_t OwnedBytes::RequestOf(const Waiting& waiting,
   const uint64_t chunk = word & ~kChunkFlags;
   switch (waiting.what) {
     case What::kRequest:
+    case What::kInnerBytes:
       return waiting.least;
     case What::kKeys:
-      return KeysBytes(bytes.subspan(8 + rules_.large_before));
+      return DictKeysBytes(bytes.subspan(8 + rules_.large_before), layout_);
     case What::kValues:
       // Those of an empty dict are static: the word before is anything.
       return chunk % 16 == 0 && chunk < kLargestValues &&
@@ -337,37 +368,6 @@ uint64_t OwnedBytes::RequestOf(const Waiting& waiting,
       return 0;
   }
   return 0;
-}
-
-// Objects/dict-common.h, Include/internal/pycore_dict.h: head, indices, entries
-// for two thirds of the slots. 0: makes no sense.
-uint64_t OwnedBytes::KeysBytes(std::span<const std::byte> keys) const {
-  constexpr uint64_t kMostSlots = uint64_t{1} << 40;
-  uint64_t slots = 0, index_bytes = 0, entry_bytes = 24;
-  if (layout_.dict_keys_log2) {
-    const auto log2 = LoadAt<uint8_t>(keys, layout_.dict_keys_size);
-    const auto index_log2 =
-        LoadAt<uint8_t>(keys, layout_.dict_keys_index_bytes_log2);
-    const auto kind = LoadAt<uint8_t>(keys, layout_.dict_keys_kind);
-    if (!log2 || !index_log2 || !kind || *log2 > 40 || *index_log2 > 43 ||
-        *kind > 2) {
-      return 0;
-    }
-    slots = uint64_t{1} << *log2;
-    index_bytes = uint64_t{1} << *index_log2;
-    if (*kind != 0) entry_bytes = 16;
-  } else {
-    slots = LoadAt<uint64_t>(keys, layout_.dict_keys_size).value_or(0);
-    if (slots == 0 || slots > kMostSlots || (slots & (slots - 1)) != 0) {
-      return 0;
-    }
-    index_bytes = slots * (slots <= 0xff         ? 1
-                           : slots <= 0xffff     ? 2
-                           : slots <= 0xffffffff ? 4
-                                                 : 8);
-  }
-  return static_cast<uint64_t>(layout_.dict_keys_indices) + index_bytes +
-         slots * 2 / 3 * entry_bytes;
 }
 
 }  // namespace plimsoll::heap

@@ -4,13 +4,14 @@
 // the pool block or malloc chunk that its pointer leads to; such pointers wait
 // in a queue of kMostWaiting and are read many at once.
 //
-// The rules, for 3.7-3.13 (Include/cpython, Objects/*object.c, Modules/
+// The rules, for 3.7-3.15 (Include/cpython, Objects/*object.c, Modules/
 // _collectionsmodule.c; what sys.getsizeof adds, unless noted):
 //   list        allocated * 8
 //   dict        keys, when its table is not shared; values of a shared table up
 //               to 3.12 (from 3.13 they mostly lie in the instance)
 //   set         (mask + 1) * 16, unless the table is the one inside
-//   bytearray   ob_alloc
+//   bytearray   ob_alloc; from 3.15 a bytes object of that size, which is its
+//               own (Inner): nobody else can refer to it
 //   str         UTF-8 and wchar_t copies; the text itself where not compact
 //   deque       66 words for each 64 items
 //   array       what its pointer leads to
@@ -71,6 +72,13 @@ class OwnedBytes {
     int64_t implausible = 0;
   };
 
+  // Objects of type bytes that are part of a bytearray: where they were met as
+  // objects, they are counted for bytes and here both.
+  struct Inner {
+    double objects = 0;  // by weight
+    int64_t bytes = 0;
+  };
+
   // `extents`: memory that may hold buffers; `readable`: what of it is in
   // memory. All of them must outlive this.
   OwnedBytes(const core::MemorySource& memory,
@@ -80,6 +88,8 @@ class OwnedBytes {
 
   // How many objects each one counted from now on stands for.
   void set_weight(double weight) { weight_ = weight; }
+  // Whether objects in chunks that have no mapping of their own were met.
+  void set_chunks_walked(bool walked) { chunks_walked_ = walked; }
   // `owns` is not 0.
   void Count(uint8_t owns, int32_t type, const ObjectCopy& object);
   // Settles what waits: before bytes() and totals() are asked.
@@ -91,9 +101,10 @@ class OwnedBytes {
                : 0;
   }
   const Totals& totals() const { return totals_; }
+  const Inner& inner() const { return inner_; }
 
  private:
-  enum class What : uint8_t { kRequest, kKeys, kValues, kArray };
+  enum class What : uint8_t { kRequest, kInnerBytes, kKeys, kValues, kArray };
   struct Waiting {
     uint64_t address = 0;
     uint64_t least = 0;  // bytes asked for; of an array: items
@@ -104,15 +115,19 @@ class OwnedBytes {
 
   void CountKeys(int32_t type, const ObjectCopy& object);
   void CountTable(int32_t type, const ObjectCopy& object);
+  void CountBuffer(int32_t type, const ObjectCopy& object);
   void CountText(int32_t type, const ObjectCopy& object);
   void CountBlocks(int32_t type, const ObjectCopy& object);
   void CountValues(int32_t type, const ObjectCopy& object);
   // A buffer of `request` bytes at `address`.
-  void AddRequest(int32_t type, uint64_t address, uint64_t request);
+  void AddRequest(int32_t type, uint64_t address, uint64_t request,
+                  What what = What::kRequest);
   // Whatever block or chunk `address` leads to.
   void AddPointer(int32_t type, uint64_t address, What what,
                   uint64_t least = 0);
   void AddBlock(int32_t type, uint32_t block_bytes);
+  // A block or chunk that was met as a bytes object.
+  void AddInner(int32_t type, uint64_t bytes);
   // `bytes` in that many chunks.
   void AddChunks(int32_t type, uint64_t bytes, uint64_t chunks);
   void Wait(const Waiting& waiting);
@@ -121,7 +136,11 @@ class OwnedBytes {
   // What was asked for at `waiting`, by what stands around it; 0: nothing.
   uint64_t RequestOf(const Waiting& waiting,
                      std::span<const std::byte> bytes) const;
-  uint64_t KeysBytes(std::span<const std::byte> keys) const;
+  static bool IsByPointer(What what) { return what >= What::kKeys; }
+  // Whether what is in the chunk with this size word was met as an object.
+  bool IsCounted(uint64_t size_word) const {
+    return chunks_walked_ || (size_word & kChunkMapped) != 0;
+  }
   // `bytes` by the weight; returns what was charged.
   int64_t Charge(int32_t type, uint64_t bytes);
 
@@ -135,9 +154,11 @@ class OwnedBytes {
   BlockSizes& sizes_;
   std::vector<int64_t> bytes_;  // by type
   double weight_ = 1;
+  bool chunks_walked_ = false;
   int64_t failures_left_ = kMostFailures;
   std::vector<Waiting> waiting_;
   Totals totals_;
+  Inner inner_;
 };
 
 }  // namespace plimsoll::heap

@@ -25,6 +25,7 @@ Tally::Tally(TypeTable& types, OwnedBytes& owned, BlockSizes& sizes,
       sizes_(sizes),
       block_offsets_(python.objects.object_offsets),
       chunk_offsets_(block_offsets_),
+      links_in_refcount_(python.build.version.minor >= 14),
       rules_(rules),
       object_sizes_(python),
       readable_(readable) {
@@ -143,6 +144,7 @@ Tally::Found Tally::FindInChunk(const Chunk& chunk,
     }
     const int32_t index = types_.Find(type);
     if (index == TypeTable::kNotAType) continue;
+    if (IsFreeListLink(refcount, type)) return {};
     const ObjectSize object =
         object_sizes_.Of(types_.type(index), payload.subspan(offset));
     const uint64_t request =
@@ -161,6 +163,20 @@ Tally::Found Tally::FindInChunk(const Chunk& chunk,
   return {};
 }
 
+// What stands for the reference count on a free list of a type: 0, or from 3.14
+// the next one (_PyFreeList_Push of Include/internal/pycore_freelist.h).
+bool Tally::IsFreeListWord(uint64_t word) const {
+  return word == 0 || (links_in_refcount_ && word % 8 == 0);
+}
+
+// The brk heap of a program at a fixed address is so low that a link to the
+// next one on a free list looks like a count of references.
+bool Tally::IsFreeListLink(uint64_t word, uint64_t type) {
+  constexpr uint64_t kLowest = 1 << 22;  // of a program at a fixed address
+  return links_in_refcount_ && word >= kLowest && word % 8 == 0 &&
+         readable_.Contains(word) && types_.IsObjectOf(word, type);
+}
+
 Tally::Found Tally::FindObject(std::span<const std::byte> block) {
   for (const uint32_t offset : block_offsets_) {
     if (offset + kObjectHeadBytes > block.size()) continue;
@@ -172,7 +188,11 @@ Tally::Found Tally::FindObject(std::span<const std::byte> block) {
       // bound method of a class: its table, the class) must not be taken for
       // an object of that class. Not at the first place, where 3.7 leaves what
       // was in the block before in the head of an untracked object.
-      if (offset != block_offsets_.front() && types_.IsKnown(type)) return {};
+      if ((links_in_refcount_ || offset != block_offsets_.front()) &&
+          (types_.IsKnown(type) ||
+           (IsFreeListWord(refcount) && types_.IsStatic(type)))) {
+        return {};
+      }
       continue;
     }
     const int32_t index = types_.Find(type);
@@ -191,11 +211,25 @@ Tally::Count Tally::count(int32_t type) const {
     count.objects += std::llround(estimate.objects);
     count.bytes += std::llround(estimate.block_bytes);
   }
+  if (type == types_.bytes_type()) {
+    // A bytearray may be met a moment before or after what is inside of it.
+    const OwnedBytes::Inner& inner = owned_.inner();
+    count.objects =
+        std::max<int64_t>(0, count.objects - std::llround(inner.objects));
+    count.bytes = std::max<int64_t>(0, count.bytes - inner.bytes);
+  }
   return count;
 }
 
 double Tally::variance(int32_t type) const {
-  return sampling_ ? sample_.Of(type).variance : 0;
+  if (!sampling_) return 0;
+  double variance = sample_.Of(type).variance;
+  if (type == types_.bytes_type() && owned_.inner().objects > 0) {
+    for (int32_t i = 0; i < static_cast<int32_t>(types_.size()); ++i) {
+      if (types_.owns(i) & kOwnsBuffer) variance += sample_.Of(i).variance;
+    }
+  }
+  return variance;
 }
 
 Tally::Count Tally::Unknown() const {

@@ -82,6 +82,8 @@ class Tally final : public PoolVisitor,
   void CountPool(const PoolHeader& header, uint64_t address);
   void CountObject(const Found& found, int64_t bytes,
                    std::span<const std::byte> block, uint64_t address);
+  bool IsFreeListWord(uint64_t word) const;
+  bool IsFreeListLink(uint64_t word, uint64_t type);
   Found FindObject(std::span<const std::byte> block);
   // An object whose own size fits the chunk: what lies in a chunk is often a
   // table of pointers, and some of those look like an object's head.
@@ -93,6 +95,7 @@ class Tally final : public PoolVisitor,
   // From a block or a chunk's payload to its object.
   std::vector<uint32_t> block_offsets_;
   std::vector<uint32_t> chunk_offsets_;
+  const bool links_in_refcount_;
   const RequestRules rules_;
   const ObjectSizes object_sizes_;
   const RangeSet& readable_;

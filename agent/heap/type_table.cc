@@ -15,6 +15,7 @@ constexpr uint64_t kFlagHeapType = uint64_t{1} << 9;
 constexpr uint64_t kFlagReady = uint64_t{1} << 12;
 constexpr uint64_t kFlagTypeSubclass = uint64_t{1} << 31;
 constexpr uint64_t kFlagListSubclass = uint64_t{1} << 25;
+constexpr uint64_t kFlagBytesSubclass = uint64_t{1} << 27;
 constexpr uint64_t kFlagStrSubclass = uint64_t{1} << 28;
 constexpr uint64_t kFlagDictSubclass = uint64_t{1} << 29;
 constexpr uint64_t kFlagManagedDict = uint64_t{1} << 4;  // from 3.11
@@ -60,6 +61,11 @@ TypeTable::TypeTable(const core::MemorySource& memory,
   }
   std::sort(writable_.begin(), writable_.end(),
             [](const Range& a, const Range& b) { return a.start < b.start; });
+  for (const Range& range : writable_) {
+    if (type_type_address_ >= range.start && type_type_address_ < range.end) {
+      static_ = range;
+    }
+  }
 }
 
 bool TypeTable::IsWritableMemory(uint64_t address) const {
@@ -126,7 +132,18 @@ int32_t TypeTable::Inspect(uint64_t address, int depth) {
   type.owns = OwnsOf(type, base.value_or(0));
   types_.push_back(std::move(type));
   owns_.push_back(types_.back().owns);
-  return static_cast<int32_t>(types_.size() - 1);
+  const auto index = static_cast<int32_t>(types_.size() - 1);
+  if ((*flags & kFlagBytesSubclass) && !(*flags & kFlagHeapType) &&
+      types_.back().tp_name == "bytes") {
+    bytes_type_ = index;
+  }
+  return index;
+}
+
+bool TypeTable::IsObjectOf(uint64_t address, uint64_t type) {
+  if (reads_ >= kMostReads) return false;
+  ++reads_;
+  return ReadValue<uint64_t>(memory_, address + 8) == type;
 }
 
 uint8_t TypeTable::OwnsOf(const TypeObject& type, uint64_t base) {

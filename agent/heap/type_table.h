@@ -67,11 +67,22 @@ class TypeTable {
            known_.contains(address);
   }
 
+  // Whether a type of the interpreter itself, met already or not, is there.
+  bool IsStatic(uint64_t address) {
+    return address >= static_.start && address < static_.end &&
+           Find(address) != kNotAType;
+  }
+
+  // Whether what is at `address` says that it is of that type.
+  bool IsObjectOf(uint64_t address, uint64_t type);
+
   // What its instances own outside their block: bits of Owns.
   uint8_t owns(int32_t index) const { return owns_[index]; }
   // Indices are dense: 0 <= index < size().
   const TypeObject& type(int32_t index) const { return types_[index]; }
   size_t size() const { return types_.size(); }
+  // Of PyBytes_Type; kNotAType until an object of it is met.
+  int32_t bytes_type() const { return bytes_type_; }
 
  private:
   struct Slot {
@@ -96,11 +107,13 @@ class TypeTable {
   const uint64_t type_type_address_;
   const int minor_;
   std::vector<Range> writable_;  // by address, disjoint
+  Range static_;                 // that of them that PyType_Type is in
   std::vector<TypeObject> types_;
   std::vector<uint8_t> owns_;  // of types_, close together
   absl::flat_hash_map<uint64_t, int32_t> known_;
   std::array<uint64_t, kMarks / 64> marks_{};
   absl::flat_hash_map<uint64_t, int32_t> refused_;
+  int32_t bytes_type_ = kNotAType;
   uint64_t reads_ = 0;
   std::array<Slot, 4096> cache_{};
 };
