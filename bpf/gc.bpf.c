@@ -14,13 +14,33 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 enum { GC_COLLECT = 7, GC_START = 10, GC_DONE = 11 }; /* core::ProbeKind */
 
+/* struct gc_stats of 3.15 (Include/internal/pycore_interp_structs.h): rings of
+ * the last 11, 3 and 3 collections, each followed by the last one's index, an
+ * int8_t in 8 bytes. An item counts all collections so far, third word. */
+#define GC_ITEM_BYTES 64
+#define GC_ITEM_COLLECTIONS 16
+#define GC_YOUNG_ITEMS 11
+#define GC_OLD_ITEMS 3
+
+/* A collection in progress. */
+struct gc_running {
+  u64 start_ns;
+  u32 generation;
+  u32 asks_generation; /* the probe did not tell it */
+  u32 has_collections;
+  u32 is_main; /* the statistics are those of the interpreter that collects */
+  u32 nested;  /* calls from inside, by finalizers: they return at once */
+  u32 padding;
+  u64 collections[PLIMSOLL_GC_GENERATIONS - 1]; /* before, by generation */
+};
+
 /* Collections that began, by thread. A thread that ends inside one leaves its
  * entry; the map gives room by dropping the oldest. */
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 1024);
   __type(key, u64);
-  __type(value, struct plimsoll_gc_running);
+  __type(value, struct gc_running);
 } running SEC(".maps");
 
 struct {
@@ -44,12 +64,33 @@ static __always_inline u32 log2_bucket(u64 value) {
   return bucket;
 }
 
+/* The collections that one ring of 3.15 tells; `ring` moves on to the next. */
+static __always_inline bool read_ring(u64 *ring, u32 items, u64 *collections) {
+  u8 last = 0;
+  u64 at = *ring, end = at + items * GC_ITEM_BYTES;
+  if (bpf_probe_read_user(&last, sizeof(last), (const void *)end)) return false;
+  if (last >= items) return false;
+  at += last * GC_ITEM_BYTES + GC_ITEM_COLLECTIONS;
+  *ring = end + sizeof(u64);
+  return !bpf_probe_read_user(collections, sizeof(u64), (const void *)at);
+}
+
 /* Collections so far of each generation, from the collector's own statistics.
  */
 static __always_inline bool read_collections(
     const struct plimsoll_target *target, u64 *collections) {
   u64 stats[3 * (PLIMSOLL_GC_GENERATIONS - 1)];
   if (!target->gc_stats_address) return false;
+  if (target->gc_stats_are_rings) {
+    u64 ring = 0;
+    if (bpf_probe_read_user(&ring, sizeof(ring),
+                            (const void *)target->gc_stats_address) ||
+        !ring)
+      return false;
+    return read_ring(&ring, GC_YOUNG_ITEMS, &collections[0]) &&
+           read_ring(&ring, GC_OLD_ITEMS, &collections[1]) &&
+           read_ring(&ring, GC_OLD_ITEMS, &collections[2]);
+  }
   if (bpf_probe_read_user(stats, sizeof(stats),
                           (const void *)target->gc_stats_address))
     return false;
@@ -59,27 +100,59 @@ static __always_inline bool read_collections(
   return true;
 }
 
+/* Whether the collector's function, whose first argument is a thread state, was
+ * called for the main interpreter. A compiler may have moved the argument: then
+ * this is false. */
+static __always_inline bool is_main(const struct plimsoll_target *target,
+                                    u64 thread_state) {
+  u64 interpreter = 0;
+  if (!target->interpreter) return false;
+  bpf_probe_read_user(
+      &interpreter, sizeof(interpreter),
+      (const void *)(thread_state + target->tstate_interpreter));
+  return interpreter == target->interpreter;
+}
+
+static __always_inline bool same_collections(const u64 *a, const u64 *b) {
+  return a[0] == b[0] && a[1] == b[1] && a[2] == b[2];
+}
+
 static __always_inline void begin_collection(
     const struct plimsoll_target *target, u64 thread, bool known,
-    s64 generation) {
-  struct plimsoll_gc_running begun = {.start_ns = bpf_ktime_get_ns()};
+    s64 generation, bool main) {
+  struct gc_running begun = {.start_ns = bpf_ktime_get_ns()};
   begun.generation = PLIMSOLL_GC_GENERATIONS - 1;
   if (known && generation >= 0 && generation < PLIMSOLL_GC_GENERATIONS - 1)
     begun.generation = generation;
   else
+    begun.asks_generation = 1;
+  if (begun.asks_generation || main)
     begun.has_collections = read_collections(target, begun.collections);
+  begun.is_main = main && begun.has_collections;
+  if (begun.is_main) {
+    struct gc_running *outer = bpf_map_lookup_elem(&running, &thread);
+    if (outer && outer->is_main &&
+        same_collections(outer->collections, begun.collections)) {
+      outer->nested++;
+      return;
+    }
+  }
   bpf_map_update_elem(&running, &thread, &begun, BPF_ANY);
 }
 
-/* The generation whose count of collections rose meanwhile. */
-static __always_inline u32
-collected_generation(const struct plimsoll_target *target,
-                     const struct plimsoll_gc_running *begun) {
+/* The generation that was collected: that of the probe, else whose count of
+ * collections rose meanwhile. -1: none did, as the function also returns
+ * without a collection: when nothing is past its threshold any more. */
+static __always_inline s32 collected_generation(
+    const struct plimsoll_target *target, const struct gc_running *begun) {
   u64 now[PLIMSOLL_GC_GENERATIONS - 1];
   if (begun->has_collections && read_collections(target, now)) {
-    if (now[0] != begun->collections[0]) return 0;
-    if (now[1] != begun->collections[1]) return 1;
-    if (now[2] != begun->collections[2]) return 2;
+    if (begun->is_main && same_collections(begun->collections, now)) return -1;
+    if (begun->asks_generation) {
+      if (now[0] != begun->collections[0]) return 0;
+      if (now[1] != begun->collections[1]) return 1;
+      if (now[2] != begun->collections[2]) return 2;
+    }
   }
   return begun->generation;
 }
@@ -89,12 +162,17 @@ collected_generation(const struct plimsoll_target *target,
 static __always_inline void end_collection(const struct plimsoll_target *target,
                                            u64 thread, s64 collected) {
   u64 now = bpf_ktime_get_ns();
-  struct plimsoll_gc_running *begun = bpf_map_lookup_elem(&running, &thread);
+  struct gc_running *begun = bpf_map_lookup_elem(&running, &thread);
   if (!begun) return; /* began before we attached: not counted */
-  struct plimsoll_gc_key key = {
-      .tgid = thread >> 32, .generation = collected_generation(target, begun)};
+  if (begun->nested) {
+    begun->nested--;
+    return;
+  }
+  s32 generation = collected_generation(target, begun);
+  struct plimsoll_gc_key key = {.tgid = thread >> 32, .generation = generation};
   u64 pause = now - begun->start_ns;
   bpf_map_delete_elem(&running, &thread);
+  if (generation < 0) return;
   struct plimsoll_gc_pauses *row = bpf_map_lookup_elem(&pauses, &key);
   if (!row) {
     bpf_map_update_elem(&pauses, &key, &no_pauses, BPF_NOEXIST);
@@ -131,7 +209,8 @@ int handle_gc(struct pt_regs *ctx) {
     end_collection(target, thread, known ? argument : 0);
   } else {
     /* The generation is an int; the upper half of its register is anything. */
-    begin_collection(target, thread, known, (s32)argument);
+    begin_collection(target, thread, known, (s32)argument,
+                     kind == GC_COLLECT && is_main(target, ctx->di));
   }
   return 0;
 }

@@ -101,9 +101,16 @@ absl::StatusOr<plimsoll_target> MakeTarget(const core::PythonProcess& python,
   }
   target.hit_budget = hit_budget;
   target.slot = slot;
-  if (python.gc.state_address != 0 && python.gc.generation_stats >= 0) {
-    target.gc_stats_address = python.gc.state_address +
-                              static_cast<uint64_t>(python.gc.generation_stats);
+  const core::GcLayout& gc = python.gc;
+  target.gc_stats_are_rings = gc.generation_stats_rings >= 0 ? 1 : 0;
+  const int32_t stats = target.gc_stats_are_rings ? gc.generation_stats_rings
+                                                  : gc.generation_stats;
+  if (gc.state_address != 0 && stats >= 0) {
+    target.gc_stats_address = gc.state_address + static_cast<uint64_t>(stats);
+  }
+  if (gc.tstate_interpreter >= 0) {
+    target.interpreter = gc.interpreter_address;
+    target.tstate_interpreter = static_cast<uint32_t>(gc.tstate_interpreter);
   }
   // Without pymalloc there are no pools: no size classes, no shape to check.
   target.pool_bytes = python.allocator.starts_with("malloc") ? 0 : pool;

@@ -105,6 +105,10 @@ struct GcLayout {
   // 3.15: pointer to struct gc_stats, rings of the last 11, 3 and 3
   // collections; generation_stats is absent.
   int32_t generation_stats_rings = kAbsent;
+  // Whose state that is: the main interpreter, which a thread state names at
+  // this offset.
+  uint64_t interpreter_address = 0;
+  int32_t tstate_interpreter = kAbsent;
   // Why the state is not read; empty when it is.
   std::string refusal;
 };

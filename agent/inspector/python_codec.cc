@@ -17,10 +17,10 @@ constexpr int kMostProbes = 256;
 static_assert(sizeof(core::ObjectLayout) == 112, "see VisitObjects");
 static_assert(sizeof(core::FrameLayout) == 56, "see VisitFrames");
 static_assert(sizeof(core::CodeLayout) == 40, "see VisitCode");
-static_assert(sizeof(core::GcLayout) == 64, "see VisitGc");
+static_assert(sizeof(core::GcLayout) == 80, "see VisitGc");
 static_assert(sizeof(core::ProbePoint) == 88, "see EncodeBuild, DecodeProbe");
 static_assert(sizeof(core::PythonBuild) == 256, "see EncodeBuild");
-static_assert(sizeof(core::PythonProcess) == 688, "see EncodePython");
+static_assert(sizeof(core::PythonProcess) == 704, "see EncodePython");
 
 // Each Visit names the integers of one struct once, for both directions.
 template <typename Layout, typename F>
@@ -51,7 +51,7 @@ template <typename Layout, typename F>
 void VisitGc(Layout& l, F&& f) {
   f(l.enabled), f(l.generations), f(l.generation_stride);
   f(l.permanent_generation), f(l.generation_stats);
-  f(l.generation_stats_rings);
+  f(l.generation_stats_rings), f(l.tstate_interpreter);
 }
 
 template <typename Field>
@@ -168,6 +168,7 @@ void EncodePython(const core::PythonProcess& python, v1::PythonProcess& out) {
   out.set_code_type_address(python.code.code_type_address);
   VisitCode(python.code, Appender(out.mutable_code()));
   out.set_gc_state_address(python.gc.state_address);
+  out.set_interpreter_address(python.gc.interpreter_address);
   VisitGc(python.gc, Appender(out.mutable_gc()));
   out.set_runtime_address(python.runtime_address);
   out.set_type_type_address(python.type_type_address);
@@ -201,6 +202,7 @@ absl::StatusOr<core::PythonProcess> DecodePython(const v1::PythonProcess& in) {
   python.frames.code_tag_mask = in.code_tag_mask();
   python.code.code_type_address = in.code_type_address();
   python.gc.state_address = in.gc_state_address();
+  python.gc.interpreter_address = in.interpreter_address();
   python.runtime_address = in.runtime_address();
   python.type_type_address = in.type_type_address();
   python.allocator = in.allocator();

@@ -190,6 +190,8 @@ void SetGcState(const core::MemorySource& memory, const VersionLayout& v,
   }
   if (proof.ok()) {
     gc.state_address = address;
+    gc.interpreter_address = roots.interpreter;
+    gc.tstate_interpreter = v.tstate_interpreter;
   } else {
     gc.refusal = std::string(proof.message());
   }

@@ -63,8 +63,9 @@ struct plimsoll_stack {
 struct plimsoll_target {
   struct plimsoll_frame_layout frames;
   __u64 hit_budget; /* past it BPF returns at once */
-  /* 3 x {collections, collected, uncollectable}, the collector's own; 0: not
-   * known. Tells the generation where the probe does not (3.13 passes -1). */
+  /* 3 x {collections, collected, uncollectable}, the collector's own, or the
+   * pointer to the rings of 3.15; 0: not known. Tells that a call collected,
+   * and the generation where the probe does not (3.13 passes -1). */
   __u64 gc_stats_address;
   __u32 slot;       /* index of plimsoll_progress and the drop counters */
   __u32 pool_bytes; /* power of two; 0: no pymalloc, no size classes */
@@ -80,6 +81,11 @@ struct plimsoll_target {
   __s32 type_flags; /* offset in PyTypeObject */
   __u32 gc_head_bytes;
   __u32 pre_header_flags; /* 0 before 3.11 */
+  __u32 gc_stats_are_rings;
+  /* The main interpreter, and where a thread state names its own: whose
+   * collections those statistics count. 0: not known. */
+  __u64 interpreter;
+  __u32 tstate_interpreter;
   __u32 padding;
 };
 
@@ -122,7 +128,7 @@ struct plimsoll_type_key {
   __u32 padding;
 };
 
-/* GC: key and row of the pause table, and a collection in progress. */
+/* GC: key and row of the pause table. */
 struct plimsoll_gc_key {
   __u32 tgid;
   __u32 generation; /* PLIMSOLL_GC_GENERATIONS - 1: not known */
@@ -135,13 +141,6 @@ struct plimsoll_gc_pauses {
   __s64 collected;
   __u64 max_epoch; /* plimsoll_target.epoch that max_ns belongs to */
   __u64 log2_ns[PLIMSOLL_GC_BUCKETS];
-};
-
-struct plimsoll_gc_running {
-  __u64 start_ns;
-  __u32 generation;
-  __u32 has_collections;
-  __u64 collections[PLIMSOLL_GC_GENERATIONS - 1]; /* before, by generation */
 };
 
 /* One page fault of a watched process (ring buffer of growth). */
@@ -189,7 +188,7 @@ enum {
 #endif
 PLIMSOLL_ASSERT_SIZE(plimsoll_frame_layout, 64);
 PLIMSOLL_ASSERT_SIZE(plimsoll_stack, 8 + 16 * PLIMSOLL_MAX_FRAMES);
-PLIMSOLL_ASSERT_SIZE(plimsoll_target, 64 + 16 + 8 + 16 + 16 + 16);
+PLIMSOLL_ASSERT_SIZE(plimsoll_target, 64 + 16 + 8 + 16 + 16 + 16 + 16);
 PLIMSOLL_ASSERT_SIZE(plimsoll_progress, 80 + 8 * PLIMSOLL_PROBE_KINDS);
 PLIMSOLL_ASSERT_SIZE(plimsoll_count_key, 24);
 PLIMSOLL_ASSERT_SIZE(plimsoll_count, 32);

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <iostream>
 #include <numeric>
 #include <optional>
 
@@ -21,6 +22,9 @@ using ::testing::HasSubstr;
 
 // With gc disabled, collections are those that `collect` asks for; `cycles`
 // makes garbage that only they free; `automatic` lets the thresholds work.
+// `dropped` passes a threshold and falls below it inside one call into C, so
+// that from 3.13 the collector's function is called with nothing to do;
+// `nested` collects garbage whose finalizers collect.
 constexpr char kScript[] = R"(
 import sys, gc
 gc.disable(); gc.collect()
@@ -28,7 +32,22 @@ class Buoy(object): pass
 def cycles(n):
     for i in range(n):
         b = Buoy(); b.me = b
+class Knot(Buoy):
+    def __del__(self): gc.collect()
 def collect(generation): gc.collect(generation)
+def nested(n):
+    for i in range(n):
+        k = Knot(); k.me = k
+    del k
+    gc.collect(2)
+def dropped(n):
+    some = [()] * 5000 + [None]
+    gc.collect(0)
+    gc.enable()
+    for i in range(n):
+        try: list(map(list, some))
+        except TypeError: pass
+    gc.disable()
 def automatic(n):
     gc.enable()
     kept = [[] for i in range(n)]
@@ -38,7 +57,8 @@ def say():
         sys.stdout.write('collections%d %d\ncollected%d %d\n' %
             (i, s['collections'], i, s['collected']))
     sys.stdout.write('done\n'); sys.stdout.flush()
-jobs = dict(cycles=cycles, collect=collect, automatic=automatic)
+jobs = dict(cycles=cycles, collect=collect, automatic=automatic,
+            nested=nested, dropped=dropped)
 say()
 while True:
     words = sys.stdin.readline().split()
@@ -81,16 +101,48 @@ TEST_P(GcProbeTest, CollectionsAreThoseOfTheTarget) {
   CollectionsAreThoseOf(target, target.process());
 }
 
-// As in a build without --with-dtrace: by the collector's function, which is
-// found in stripped files too.
-TEST_P(GcFunctionTest, CollectionsByTheFunctionAlone) {
-  BpfTarget target(GetParam(), kScript);
-  core::PythonProcess python = target.process();
+// As in a build without --with-dtrace.
+core::PythonProcess WithoutUsdt(core::PythonProcess python) {
   std::erase_if(python.build.probes, [](const core::ProbePoint& p) {
     return p.kind == core::ProbeKind::kGcStart ||
            p.kind == core::ProbeKind::kGcDone;
   });
-  CollectionsAreThoseOf(target, python);
+  return python;
+}
+
+// By the collector's function, which is found in stripped files too.
+TEST_P(GcFunctionTest, CollectionsByTheFunctionAlone) {
+  BpfTarget target(GetParam(), kScript);
+  CollectionsAreThoseOf(target, WithoutUsdt(target.process()));
+}
+
+// From 3.13 the function is also called when no generation is past its
+// threshold any more, and from inside of a collection: no pauses.
+TEST_P(GcProbeTest, CallsThatReturnAtOnceAreNoCollections) {
+  BpfTarget target(GetParam(), kScript);
+  const core::PythonProcess python = WithoutUsdt(target.process());
+  const auto watched = probe_->Watch(python);
+  ASSERT_TRUE(watched.ok()) << watched.status();
+  const BpfTarget::Facts after = target.Command("dropped 9 nested 7");
+  const absl::StatusOr<GcTaken> taken = probe_->Take(target.pid());
+  ASSERT_TRUE(taken.ok()) << taken.status();
+  ASSERT_EQ(taken->pauses.size(), 3u);
+  int64_t collections = 0;
+  for (size_t i = 0; i < 3; ++i) {
+    const std::string generation = std::to_string(i);
+    EXPECT_EQ(taken->pauses[i].count,
+              Difference(after, target.facts(), "collections" + generation))
+        << "generation " << i;
+    collections += taken->pauses[i].count;
+  }
+  EXPECT_EQ(taken->pauses[2].count, 1);
+  const auto calls = static_cast<int64_t>(taken->hits / 2);
+  if (python.build.version >= core::PythonVersion{3, 13, 0}) {
+    EXPECT_GE(calls, collections + 9 + 7);
+  } else {
+    EXPECT_EQ(calls, collections);
+  }
+  std::cout << calls << " calls, " << collections << " collections\n";
 }
 
 void GcProbeTest::CollectionsAreThoseOf(BpfTarget& target,

@@ -84,7 +84,8 @@ void NumberOffsets(core::PythonProcess& p) {
                          &p.gc.generation_stride,
                          &p.gc.permanent_generation,
                          &p.gc.generation_stats,
-                         &p.gc.generation_stats_rings}) {
+                         &p.gc.generation_stats_rings,
+                         &p.gc.tstate_interpreter}) {
     *field = next++;
   }
 }
@@ -119,6 +120,7 @@ core::PythonProcess Python() {
   p.code.line_table = core::CodeLayout::LineTable::kPep626;
   p.code.code_type_address = 12;
   p.gc.state_address = 13;
+  p.gc.interpreter_address = 16;
   p.runtime_address = 14;
   p.type_type_address = 15;
   p.allocator = "other";
@@ -145,6 +147,8 @@ TEST(PythonCodecTest, EveryFieldSurvives) {
   EXPECT_EQ(again.SerializeAsString(), message.SerializeAsString());
   EXPECT_EQ(back->objects.dict_keys_indices, python.objects.dict_keys_indices);
   EXPECT_EQ(back->gc.generation_stats_rings, python.gc.generation_stats_rings);
+  EXPECT_EQ(back->gc.tstate_interpreter, python.gc.tstate_interpreter);
+  EXPECT_EQ(back->gc.interpreter_address, 16u);
   EXPECT_EQ(back->gc.refusal, "not a ring");
   EXPECT_EQ(back->heap_refusal, "not pymalloc");
   EXPECT_EQ(back->native_allocator, "jemalloc");
