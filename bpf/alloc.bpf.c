@@ -53,6 +53,7 @@ struct hit {
   u32 tgid;
   u32 tid;
   u32 kind;
+  bool no_items;
   u64 stack_hash;
 };
 
@@ -186,7 +187,7 @@ static __always_inline void handle_typed(struct hit *hit, u64 type, u64 items) {
   bpf_probe_read_user(&item, 8,
                       (const void *)(type + hit->target->type_itemsize));
   bpf_probe_read_user(&return_word, 8, (const void *)sp);
-  if (!has_items) items = 0;
+  if (!has_items || hit->no_items) items = 0;
   u64 bytes = (u64)basic + items * (u64)item;
   /* The size class is only certain at the malloc; here the row says 0. */
   count_allocation(hit, type, typed_block_bytes(hit, type, bytes), 0);
@@ -283,12 +284,14 @@ int handle_alloc(struct pt_regs *ctx) {
       take_hit(target, PLIMSOLL_COOKIE_KIND(cookie), &n);
   if (!p) return 0;
   if ((n & 15) == 15) begin = bpf_ktime_get_ns();
-  struct hit hit = {.ctx = ctx,
-                    .target = target,
-                    .progress = p,
-                    .tgid = tgid,
-                    .tid = (u32)pid_tgid,
-                    .kind = PLIMSOLL_COOKIE_KIND(cookie)};
+  struct hit hit = {
+      .ctx = ctx,
+      .target = target,
+      .progress = p,
+      .tgid = tgid,
+      .tid = (u32)pid_tgid,
+      .kind = PLIMSOLL_COOKIE_KIND(cookie),
+      .no_items = PLIMSOLL_COOKIE_FLAGS(cookie) & PLIMSOLL_NO_ITEMS};
   hit.stack_hash = record_stack(tgid);
   if (cookie_argument(ctx, cookie, &argument))
     dispatch(&hit, argument);

@@ -120,8 +120,10 @@ absl::Status AllocWindow::State::Attach(
   for (const core::ProbePoint& probe : probes) {
     PLIMSOLL_ASSIGN_OR_RETURN(const uint64_t cookie, ProbeCookie(probe));
     sites.push_back({probe.file_offset, probe.semaphore_offset, cookie});
-    cost_of_kind[static_cast<size_t>(probe.kind) % PLIMSOLL_PROBE_KINDS] =
-        probe.cost;
+    // Of several places of one kind, the dearest.
+    core::ProbeCost& cost =
+        cost_of_kind[static_cast<size_t>(probe.kind) % PLIMSOLL_PROBE_KINDS];
+    cost = std::max(cost, probe.cost);
   }
   PLIMSOLL_ASSIGN_OR_RETURN(
       links, AttachUprobes(loaded->skeleton->progs.handle_alloc, loaded->rung,

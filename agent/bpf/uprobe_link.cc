@@ -89,6 +89,7 @@ absl::StatusOr<uint64_t> ProbeCookie(const core::ProbePoint& probe) {
         "probe ", probe.symbol, ": there is no argument register ", number));
   }
   if (std::abs(probe.argument_bytes) == 4) flags |= PLIMSOLL_ARGUMENT_4_BYTES;
+  if (probe.no_items) flags |= PLIMSOLL_NO_ITEMS;
   return PLIMSOLL_COOKIE(kind, static_cast<uint64_t>(number), flags,
                          probe.argument_displacement);
 }

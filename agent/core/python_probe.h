@@ -14,12 +14,15 @@ enum class ProbeCost : uint8_t {
 };
 
 enum class ProbeKind : uint8_t {
-  kObjectMalloc = 1,      // PyObject_Malloc(size)
-  kObjectFree = 2,        // PyObject_Free(ptr)
-  kTypeGenericAlloc = 3,  // PyType_GenericAlloc(type, nitems)
-  kGcNew = 4,             // _PyObject_GC_New(type)
-  kGcNewVar = 5,          // _PyObject_GC_NewVar(type, nitems)
-  kObjectNew = 6,         // _PyObject_New(type)
+  kObjectMalloc = 1,  // PyObject_Malloc(size)
+  kObjectFree = 2,    // PyObject_Free(ptr)
+  // PyType_GenericAlloc(type, nitems), and what its copies and clones call
+  // where the compiler took it apart (_PyType_AllocNoTrack): one point each,
+  // all of them to be probed; an instance passes one.
+  kTypeGenericAlloc = 3,
+  kGcNew = 4,      // _PyObject_GC_New(type)
+  kGcNewVar = 5,   // _PyObject_GC_NewVar(type, nitems)
+  kObjectNew = 6,  // _PyObject_New(type)
   // gc_collect_main(tstate, generation, ...): argument_register is that of the
   // generation; -1 when the compiler changed the function's parameters. The
   // compiler may have made clones: one point each, all of them to be probed.
@@ -53,6 +56,9 @@ struct ProbePoint {
   // Bytes of the argument, negative when signed: 4 means the low half of the
   // register or a 4-byte load.
   int argument_bytes = 8;
+  // Of a typed allocator: the second argument is no count of items; there are
+  // none.
+  bool no_items = false;
   uint64_t entry_offset = 0;  // file offset of the function's first byte
 };
 

@@ -18,7 +18,7 @@ static_assert(sizeof(core::ObjectLayout) == 112, "see VisitObjects");
 static_assert(sizeof(core::FrameLayout) == 56, "see VisitFrames");
 static_assert(sizeof(core::CodeLayout) == 40, "see VisitCode");
 static_assert(sizeof(core::GcLayout) == 80, "see VisitGc");
-static_assert(sizeof(core::ProbePoint) == 88, "see EncodeBuild, DecodeProbe");
+static_assert(sizeof(core::ProbePoint) == 96, "see EncodeBuild, DecodeProbe");
 static_assert(sizeof(core::PythonBuild) == 256, "see EncodeBuild");
 static_assert(sizeof(core::PythonProcess) == 704, "see EncodePython");
 
@@ -103,6 +103,7 @@ void EncodeBuild(const core::PythonBuild& build, v1::PythonBuild& out) {
     probe.set_argument_register(p.argument_register);
     probe.set_argument_base_register(p.argument_base_register);
     probe.set_argument_displacement(p.argument_displacement);
+    probe.set_no_items(p.no_items);
     probe.set_argument_bytes(p.argument_bytes);
     probe.set_entry_offset(p.entry_offset);
   }
@@ -125,6 +126,7 @@ absl::StatusOr<core::ProbePoint> DecodeProbe(const v1::ProbePoint& in) {
                           .argument_base_register = in.argument_base_register(),
                           .argument_displacement = in.argument_displacement(),
                           .argument_bytes = in.argument_bytes(),
+                          .no_items = in.no_items(),
                           .entry_offset = in.entry_offset()};
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/python/code_index.h"
 #include "agent/python/elf_note.h"
+#include "agent/python/instance_allocators.h"
 #include "agent/python/internal_functions.h"
 #include "agent/python/prologue.h"
 #include "agent/python/version_layouts.h"
@@ -214,6 +215,25 @@ absl::StatusOr<core::ProbePoint> NewPoolPoint(
   return *std::move(point);
 }
 
+// All copies and clones of PyType_GenericAlloc pass one of these.
+void AddInstanceAllocators(const ElfFile& elf, const CodeIndex& index,
+                           std::vector<core::ProbePoint>& points) {
+  constexpr auto kKind = core::ProbeKind::kTypeGenericAlloc;
+  const InstanceAllocators allocators = FindInstanceAllocators(elf, index);
+  std::vector<core::ProbePoint> added;
+  for (const InstanceAllocator& a : allocators.found) {
+    auto point = PointAt(elf, index, Named("_PyType_AllocNoTrack", a.bounds),
+                         kKind, a.takes_items ? 2 : 1);
+    if (!point) return;
+    point->no_items = !a.takes_items;
+    added.push_back(*std::move(point));
+  }
+  if (!allocators.exported_allocates) {
+    std::erase_if(points, [](const auto& p) { return p.kind == kKind; });
+  }
+  std::move(added.begin(), added.end(), std::back_inserter(points));
+}
+
 }  // namespace
 
 ProbePoints FindProbePoints(const ElfFile& elf,
@@ -236,6 +256,7 @@ ProbePoints FindProbePoints(const ElfFile& elf,
       ++missing;
     }
   }
+  AddInstanceAllocators(elf, index, result.points);
   if (missing == kAllocators.size()) {
     result.refusal = "the interpreter exports none of its allocators";
   }

@@ -177,6 +177,7 @@ enum {
   PLIMSOLL_ARGUMENT_IN_MEMORY = 1, /* displacement(register) */
   PLIMSOLL_ARGUMENT_4_BYTES = 2,   /* else 8 */
   PLIMSOLL_ARGUMENT_NONE = 4,      /* not known at this probe */
+  PLIMSOLL_NO_ITEMS = 8, /* the second argument is no count of items */
 };
 
 #ifdef __cplusplus

@@ -110,6 +110,7 @@ core::PythonProcess Python() {
                             .argument_base_register = 3,
                             .argument_displacement = -8,
                             .argument_bytes = -4,
+                            .no_items = true,
                             .entry_offset = 11});
   core::ObjectLayout& o = p.objects;
   NumberOffsets(p);
@@ -158,6 +159,7 @@ TEST(PythonCodecTest, EveryFieldSurvives) {
   EXPECT_EQ(back->gc.generation_stats, python.gc.generation_stats);
   EXPECT_EQ(back->code.line_table, python.code.line_table);
   EXPECT_EQ(back->build.probes[0].argument_displacement, -8);
+  EXPECT_TRUE(back->build.probes[0].no_items);
   EXPECT_EQ(back->build.object_path, python.build.object_path);
   EXPECT_TRUE(back->frames.instruction_is_lasti);
 }
