@@ -102,6 +102,9 @@ class MadeFleet : public collector::FleetReader {
       collector::ProcessKey) const override {
     return std::optional<collector::CommandState>();
   }
+  std::optional<double> NodeSwapFreeBytes(const std::string&) const override {
+    return std::nullopt;
+  }
   std::optional<double> NodeAvailableBytes(const std::string&) const override {
     return std::nullopt;
   }
