@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "agent/inspector/malloc_codec.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::inspector {
@@ -101,6 +102,31 @@ absl::StatusOr<std::vector<core::PageRange>>
 BlockingInspector::ReadResidentPages(const core::PythonProcess& python) {
   return Wait<std::vector<core::PageRange>>(
       [&](auto done) { client_->ReadResidentPages(python, std::move(done)); });
+}
+
+absl::StatusOr<core::MallocSites> BlockingInspector::FindMallocSites(
+    const core::PythonProcess& python) {
+  return Wait<core::MallocSites>(
+      [&](auto done) { client_->FindMallocSites(python, std::move(done)); });
+}
+
+absl::StatusOr<std::vector<bool>> BlockingInspector::CheckChunks(
+    const core::PythonProcess& python,
+    const std::vector<core::BlockClaim>& claims) {
+  std::vector<bool> all;
+  for (size_t at = 0; at < claims.size();) {
+    const size_t end =
+        std::min(claims.size(), at + static_cast<size_t>(kMostChunksAtOnce));
+    PLIMSOLL_ASSIGN_OR_RETURN(
+        const std::vector<bool> some, Wait<std::vector<bool>>([&](auto done) {
+          client_->CheckChunks(python,
+                               {claims.begin() + at, claims.begin() + end},
+                               std::move(done));
+        }));
+    all.insert(all.end(), some.begin(), some.end());
+    at = end;
+  }
+  return all;
 }
 
 absl::StatusOr<core::BirthFindings> BlockingInspector::LookAtBirths(

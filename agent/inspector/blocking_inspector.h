@@ -47,6 +47,13 @@ class BlockingInspector {
   absl::StatusOr<core::BirthFindings> LookAtBirths(
       const core::PythonProcess& python, core::BirthLook look);
 
+  absl::StatusOr<core::MallocSites> FindMallocSites(
+      const core::PythonProcess& python);
+  // Any number of claims.
+  absl::StatusOr<std::vector<bool>> CheckChunks(
+      const core::PythonProcess& python,
+      const std::vector<core::BlockClaim>& claims);
+
   InspectorStats stats() const { return client_->stats(); }
 
  private:

@@ -8,9 +8,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/heap/census.h"
+#include "agent/heap/chunk_use.h"
 #include "agent/inspector/birth_codec.h"
 #include "agent/inspector/birth_inspection.h"
 #include "agent/inspector/census_codec.h"
+#include "agent/inspector/malloc_codec.h"
 #include "agent/inspector/native_codec.h"
 #include "agent/inspector/native_inspection.h"
 #include "agent/inspector/python_codec.h"
@@ -18,6 +20,7 @@
 #include "agent/inspector/start_ticks.h"
 #include "agent/inspector/target_memory.h"
 #include "agent/python/identify_process.h"
+#include "agent/python/malloc_sites.h"
 #include "agent/python/process_files.h"
 #include "plimsoll/base/status_macros.h"
 
@@ -79,6 +82,10 @@ absl::Status InspectionService::Dispatch(const v1::Request& request,
       return ReadResidentPages(request.read_resident_pages(), response);
     case v1::Request::kLookAtBirths:
       return LookAtBirths(request.look_at_births(), response);
+    case v1::Request::kFindMallocSites:
+      return FindMallocSites(request.find_malloc_sites(), response);
+    case v1::Request::kCheckChunks:
+      return CheckChunks(request.check_chunks(), response);
     case v1::Request::WHAT_NOT_SET:
       break;
   }
@@ -212,6 +219,33 @@ absl::Status InspectionService::LookAtBirths(const v1::LookAtBirths& request,
   PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
   PLIMSOLL_RETURN_IF_ERROR(found.status());
   EncodeBirthFindings(*found, *response.mutable_birth_findings());
+  return absl::OkStatus();
+}
+
+absl::Status InspectionService::FindMallocSites(
+    const v1::FindMallocSites& request, v1::Response& response) {
+  PLIMSOLL_ASSIGN_OR_RETURN(const core::PythonProcess python,
+                            DecodePython(request.python()));
+  PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
+  const auto sites = python::FindMallocSites(
+      python, python::ProcProcessFiles(proc_root_, python.pid),
+      TargetMemory(python.pid));
+  PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
+  PLIMSOLL_RETURN_IF_ERROR(sites.status());
+  EncodeMallocSites(*sites, *response.mutable_malloc_sites());
+  return absl::OkStatus();
+}
+
+absl::Status InspectionService::CheckChunks(const v1::CheckChunks& request,
+                                            v1::Response& response) {
+  PLIMSOLL_ASSIGN_OR_RETURN(const core::PythonProcess python,
+                            DecodePython(request.python()));
+  PLIMSOLL_ASSIGN_OR_RETURN(const auto claims, DecodeClaims(request));
+  PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
+  const auto in_use = heap::ChunksInUse(TargetMemory(python.pid), claims);
+  PLIMSOLL_RETURN_IF_ERROR(CheckIsSame(python));
+  auto& uses = *response.mutable_chunk_uses();
+  for (const bool use : in_use) uses.add_in_use(use);
   return absl::OkStatus();
 }
 

@@ -40,6 +40,10 @@ class InspectionService {
   absl::Status TakeCensus(const v1::TakeCensus& request,
                           v1::Response& response);
   absl::Status Symbolize(const v1::Symbolize& request, v1::Response& response);
+  absl::Status FindMallocSites(const v1::FindMallocSites& request,
+                               v1::Response& response);
+  absl::Status CheckChunks(const v1::CheckChunks& request,
+                           v1::Response& response);
   absl::Status UnwindStacks(const v1::UnwindStacks& request,
                             v1::Response& response);
   absl::Status ReadResidentPages(const v1::ReadResidentPages& request,

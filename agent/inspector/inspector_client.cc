@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/inspector/birth_codec.h"
 #include "agent/inspector/census_codec.h"
+#include "agent/inspector/malloc_codec.h"
 #include "agent/inspector/native_codec.h"
 #include "agent/inspector/python_codec.h"
 #include "plimsoll/base/status_macros.h"
@@ -136,6 +137,37 @@ void InspectorClient::ReadResidentPages(const core::PythonProcess& python,
             if (!r.ok()) return done(r.status());
             if (!(*r)->has_pages()) return done(WrongAnswer());
             done(DecodePages((*r)->pages()));
+          });
+}
+
+void InspectorClient::FindMallocSites(const core::PythonProcess& python,
+                                      SitesDone done) {
+  v1::Request request;
+  EncodePython(python, *request.mutable_find_malloc_sites()->mutable_python());
+  Enqueue(request, python.pid,
+          [done = std::move(done)](absl::StatusOr<v1::Response*> r) mutable {
+            if (!r.ok()) return done(r.status());
+            if (!(*r)->has_malloc_sites()) return done(WrongAnswer());
+            done(DecodeMallocSites((*r)->malloc_sites()));
+          });
+}
+
+void InspectorClient::CheckChunks(const core::PythonProcess& python,
+                                  const std::vector<core::BlockClaim>& claims,
+                                  UsesDone done) {
+  v1::Request request;
+  auto& check = *request.mutable_check_chunks();
+  EncodePython(python, *check.mutable_python());
+  EncodeClaims(claims, check);
+  Enqueue(request, python.pid,
+          [done = std::move(done),
+           wanted = claims.size()](absl::StatusOr<v1::Response*> r) mutable {
+            if (!r.ok()) return done(r.status());
+            const auto& uses = (*r)->chunk_uses().in_use();
+            if (static_cast<size_t>(uses.size()) != wanted) {
+              return done(WrongAnswer());
+            }
+            done(std::vector<bool>(uses.begin(), uses.end()));
           });
 }
 

@@ -38,6 +38,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "agent/core/malloc_sites.h"
 #include "agent/core/native_inspector.h"
 #include "agent/core/ports.h"
 #include "agent/inspector/child_process.h"
@@ -94,6 +95,15 @@ class InspectorClient final : public core::Inspector,
                          PagesDone done) override;
   void LookAtBirths(const core::PythonProcess& python, core::BirthLook look,
                     BirthsDone done) override;
+
+  // For windows on malloc. kUnimplemented with the reason: its malloc cannot be
+  // probed.
+  using SitesDone = absl::AnyInvocable<void(absl::StatusOr<core::MallocSites>)>;
+  using UsesDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<bool>>)>;
+  void FindMallocSites(const core::PythonProcess& python, SitesDone done);
+  // Whether each chunk is in use; at most kMostChunksAtOnce (malloc_codec.h).
+  void CheckChunks(const core::PythonProcess& python,
+                   const std::vector<core::BlockClaim>& claims, UsesDone done);
 
   int fd() const { return epoll_.get(); }
   void OnReadable();

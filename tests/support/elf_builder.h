@@ -2,7 +2,6 @@
 // kCode, one data segment, symbols, notes. Tests and fuzz seeds break them.
 #ifndef PLIMSOLL_TESTS_SUPPORT_ELF_BUILDER_H_
 #define PLIMSOLL_TESTS_SUPPORT_ELF_BUILDER_H_
-
 #include <elf.h>
 
 #include <array>
@@ -37,6 +36,14 @@ class ElfBuilder {
                     uint64_t size = 16) {
     Add(local_, name, address, function, size);
     return *this;
+  }
+  // The function is another file's, reached through the pointer at `slot`.
+  ElfBuilder& Import(std::string_view name, uint64_t slot,
+                     uint32_t type = R_X86_64_JUMP_SLOT) {
+    const uint64_t index = dynamic_.symbols.size() / sizeof(Elf64_Sym);
+    const Elf64_Rela entry = {slot, ELF64_R_INFO(index, type), 0};
+    relocations_.append(reinterpret_cast<const char*>(&entry), sizeof(entry));
+    return Export(name, 0, true, 0);
   }
   ElfBuilder& BuildId(std::string_view id) {
     build_id_ = Note("GNU", NT_GNU_BUILD_ID, id);
@@ -99,13 +106,13 @@ class ElfBuilder {
       sections.back().sh_addr = sections.back().sh_offset = kEhFrame;
       sections.back().sh_size = eh_frame_.size();
     }
+    if (!relocations_.empty()) add(".rela.plt", SHT_RELA, relocations_, 1);
     const auto shstrndx = static_cast<uint16_t>(sections.size());
     // The table of names names itself, so its text must be whole first.
     names.append(".shstrtab");
     names.push_back('\0');
     const std::string all_names = names;
     add("", SHT_STRTAB, all_names, 0);
-
     AddHeaders(sections, shstrndx, file);
     return file;
   }
@@ -161,7 +168,7 @@ class ElfBuilder {
     Elf64_Sym s{};
     s.st_name = static_cast<uint32_t>(table.names.size());
     s.st_info = ELF64_ST_INFO(STB_GLOBAL, function ? STT_FUNC : STT_OBJECT);
-    s.st_shndx = 1;
+    s.st_shndx = address == 0 ? SHN_UNDEF : 1;
     s.st_value = address;
     s.st_size = size;
     table.names.append(name);
@@ -184,7 +191,7 @@ class ElfBuilder {
   }
 
   uint16_t type_ = ET_DYN;
-  std::string code_, read_only_, build_id_, stapsdt_, eh_frame_;
+  std::string code_, read_only_, build_id_, stapsdt_, eh_frame_, relocations_;
   Table dynamic_, local_;
 };
 

@@ -5,6 +5,7 @@
 #include "agent/heap/census.h"
 #include "agent/heap/chunk_spots.h"
 #include "agent/heap/chunk_survey.h"
+#include "agent/heap/chunk_use.h"
 #include "tests/support/malloc_builder.h"
 
 using plimsoll::testing::HeapBuilder;
@@ -44,6 +45,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         std::abort();
       }
     }
+  }
+  if (plimsoll::heap::ChunksInUse(
+          memory, {{first + 16, bytes},
+                   {data[1] * uint64_t{0x0101010101010101}, ~uint64_t{15}}})
+          .size() != 2) {
+    std::abort();
   }
   for (const Kind kind : {Kind::kCache, Kind::kTop, Kind::kBins}) {
     const auto spot = plimsoll::heap::FindChunkSpot(

@@ -7,6 +7,7 @@
 #include "agent/inspector/birth_codec.h"
 #include "agent/inspector/census_codec.h"
 #include "agent/inspector/framing.h"
+#include "agent/inspector/malloc_codec.h"
 #include "agent/inspector/native_codec.h"
 #include "agent/inspector/python_codec.h"
 
@@ -21,6 +22,12 @@ void Decode(const std::string& message) {
     (void)DecodeFrames(response.frames());
     (void)DecodeNativeStacks(response.native_stacks());
     (void)DecodePages(response.pages());
+    if (const auto sites = DecodeMallocSites(response.malloc_sites());
+        sites.ok()) {
+      v1::MallocSites again;
+      EncodeMallocSites(*sites, again);
+      if (!DecodeMallocSites(again).ok()) std::abort();
+    }
     if (const auto census = DecodeCensus(response.census()); census.ok()) {
       v1::HeapCensus again;
       EncodeCensus(*census, again);
@@ -41,6 +48,7 @@ void Decode(const std::string& message) {
     (void)DecodePython(request.take_census().python());
     (void)DecodeSnapshots(request.unwind_stacks());
     (void)DecodeBirthLook(request.look_at_births());
+    (void)DecodeClaims(request.check_chunks());
   }
 }
 

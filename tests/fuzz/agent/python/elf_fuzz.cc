@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/python/elf_relocation.h"
 #include "agent/python/interpreter_binary.h"
 #include "tests/support/fuzz_input.h"
 #include "tests/support/interpreter_elf.h"
@@ -35,6 +36,7 @@ std::string ValidFile() {
   elf.Code(std::string("\xe8\x0b\0\0\0\xc3", 6) + std::string(10, '\x90') +
            std::string("\xbf\x08\x04\0\0\xbf\x25\x04\0\0", 10) +
            std::string("\xc7\x40\x24\xff\xff\0\0\x89\x50\x2c\xc3", 11));
+  elf.Import("malloc", ElfBuilder::kData + 8);
   elf.FixedAddress();
   elf.EhFrame(std::string("\x14\0\0\0\0\0\0\0\x01zR\0\x01\x78\x10\x01\x03"
                           "\0\0\0\0\0\0\0",
@@ -53,5 +55,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   OpenedFile file;
   file.bytes = std::make_shared<BufferByteSource>(std::move(bytes));
   (void)AnalyzeInterpreter(file, "/usr/bin/python3.11");
+  if (const auto elf = ElfFile::Parse(file.bytes); elf.ok()) {
+    (void)SlotOf(*elf, "malloc");
+  }
   return 0;
 }

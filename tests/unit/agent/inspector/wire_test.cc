@@ -5,6 +5,7 @@
 #include "agent/inspector/birth_codec.h"
 #include "agent/inspector/census_codec.h"
 #include "agent/inspector/framing.h"
+#include "agent/inspector/malloc_codec.h"
 #include "agent/inspector/python_codec.h"
 #include "gtest/gtest.h"
 
@@ -162,6 +163,51 @@ TEST(PythonCodecTest, EveryFieldSurvives) {
   EXPECT_TRUE(back->build.probes[0].no_items);
   EXPECT_EQ(back->build.object_path, python.build.object_path);
   EXPECT_TRUE(back->frames.instruction_is_lasti);
+}
+
+TEST(MallocCodecTest, EveryFieldSurvives) {
+  core::MallocSites sites;
+  sites.allocator = "glibc";
+  sites.module = "libc.so.6";
+  sites.open_path = "/proc/42/map_files/y";
+  sites.malloc_address = 17;
+  sites.chunk_heads = true;
+  sites.sites = {
+      {core::MallocFunction::kPosixMemalign, 18, core::ProbeCost::kEmulated},
+      {core::MallocFunction::kFree, 19, core::ProbeCost::kSingleStepped}};
+  v1::MallocSites message;
+  EncodeMallocSites(sites, message);
+  const auto back = DecodeMallocSites(message);
+  ASSERT_TRUE(back.ok()) << back.status();
+  v1::MallocSites again;
+  EncodeMallocSites(*back, again);
+  EXPECT_EQ(again.SerializeAsString(), message.SerializeAsString());
+  EXPECT_EQ(back->open_path, sites.open_path);
+  EXPECT_EQ(back->sites[0].function, core::MallocFunction::kPosixMemalign);
+  EXPECT_EQ(back->sites[1].cost, core::ProbeCost::kSingleStepped);
+  EXPECT_EQ(back->sites[1].file_offset, 19u);
+
+  v1::CheckChunks claims;
+  EncodeClaims({{32, 48}, {64, 80}}, claims);
+  const auto decoded = DecodeClaims(claims);
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_EQ((*decoded)[1].address, 64u);
+  EXPECT_EQ((*decoded)[1].chunk_bytes, 80u);
+}
+
+TEST(MallocCodecTest, NonsenseIsRefused) {
+  v1::MallocSites none;
+  EXPECT_FALSE(DecodeMallocSites(none).ok());
+  v1::MallocSites wrong;
+  wrong.add_sites()->set_function(7);
+  EXPECT_FALSE(DecodeMallocSites(wrong).ok());
+  wrong.mutable_sites(0)->set_function(1);
+  EXPECT_TRUE(DecodeMallocSites(wrong).ok());
+  wrong.mutable_sites(0)->set_cost(2);
+  EXPECT_FALSE(DecodeMallocSites(wrong).ok());
+  v1::CheckChunks claims;
+  claims.add_addresses(16);
+  EXPECT_FALSE(DecodeClaims(claims).ok());
 }
 
 TEST(PythonCodecTest, NonsenseIsRefused) {
