@@ -73,14 +73,15 @@ double MedianNsPerCall(Function function, int calls) {
 }
 
 absl::StatusOr<double> MeasureHit(bpf_program* program, UprobeRung rung,
-                                  Function function, int calls) {
+                                  Function function, int calls,
+                                  bool at_return = false) {
   PLIMSOLL_ASSIGN_OR_RETURN(const OwnCode code, FindOwnCode(function));
   const double bare_ns = MedianNsPerCall(function, calls);
   UprobeSite site;
   site.file_offset = code.file_offset;
   PLIMSOLL_ASSIGN_OR_RETURN(
       const UprobeLinks links,
-      AttachUprobes(program, rung, code.path, ::getpid(), {site}, false));
+      AttachUprobes(program, rung, code.path, ::getpid(), {site}, at_return));
   const double hit_ns = MedianNsPerCall(function, calls) - bare_ns;
   // A probe that was not hit costs nothing: no trap is this cheap.
   if (hit_ns < 20) {
@@ -106,6 +107,22 @@ absl::StatusOr<core::HitCosts> CalibrateHitCosts(const KernelSupport& kernel) {
                             MeasureHit(skeleton->progs.handle_nothing, rung,
                                        BeginsWithMov, kSteppedCalls));
   return costs;
+}
+
+absl::StatusOr<double> CalibrateReturnCost(const KernelSupport& kernel,
+                                           const core::HitCosts& costs) {
+  if (!kernel.return_probes()) {
+    return absl::FailedPreconditionError(kernel.return_probe_refusal);
+  }
+  PLIMSOLL_ASSIGN_OR_RETURN(const UprobeRung rung, kernel.Rung());
+  PLIMSOLL_ASSIGN_OR_RETURN(auto skeleton,
+                            Skeleton<plimsoll_calibrate>::Open("calibrate"));
+  PrepareForRung(skeleton->progs.handle_nothing, rung);
+  PLIMSOLL_RETURN_IF_ERROR(skeleton.Load());
+  PLIMSOLL_ASSIGN_OR_RETURN(const double both_ns,
+                            MeasureHit(skeleton->progs.handle_nothing, rung,
+                                       BeginsWithPush, kEmulatedCalls, true));
+  return std::max(both_ns - costs.emulated_ns, 0.0);
 }
 
 }  // namespace plimsoll::bpf

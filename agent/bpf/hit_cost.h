@@ -16,6 +16,11 @@ namespace plimsoll::bpf {
 // slowly); any thread, not the agent's loop.
 absl::StatusOr<core::HitCosts> CalibrateHitCosts(const KernelSupport& kernel);
 
+// What the trap at a function's return adds to the one at its entry; the same
+// way. kFailedPrecondition: return probes are refused on this kernel.
+absl::StatusOr<double> CalibrateReturnCost(const KernelSupport& kernel,
+                                           const core::HitCosts& costs);
+
 }  // namespace plimsoll::bpf
 
 #endif  // PLIMSOLL_AGENT_BPF_HIT_COST_H_

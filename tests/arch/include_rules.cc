@@ -59,6 +59,12 @@ bool IsExcepted(std::string_view directory, std::string_view target) {
       });
 }
 
+bool IsKernelAbi(std::string_view target) {
+  return target == "plimsoll/bpf_events.h" ||
+         target == "plimsoll/bpf_malloc.h" ||
+         target == "plimsoll/bpf_native.h" || target == "plimsoll/bpf_watch.h";
+}
+
 // The rules of one side: "agent" or "collector".
 std::string WhyNotOfSide(std::string_view side, std::string_view path,
                          std::string_view target) {
@@ -71,8 +77,7 @@ std::string WhyNotOfSide(std::string_view side, std::string_view path,
   }
   if (directory.starts_with(core)) {
     if (IsProto(target)) return "core knows no protobuf";
-    if (target == "plimsoll/bpf_events.h" ||
-        target == "plimsoll/bpf_native.h" || target == "plimsoll/bpf_watch.h") {
+    if (IsKernelAbi(target)) {
       return "the kernel ABI stops at agent/bpf";
     }
     if (target.starts_with(top) && !target.starts_with(core)) {
@@ -129,9 +134,7 @@ std::string WhyNotAllowed(std::string_view path, const Include& include) {
     return "";
   }
   if (path.starts_with("bpf/")) {
-    if (include.quoted && !target.starts_with("bpf/") &&
-        target != "plimsoll/bpf_events.h" &&
-        target != "plimsoll/bpf_native.h" && target != "plimsoll/bpf_watch.h" &&
+    if (include.quoted && !target.starts_with("bpf/") && !IsKernelAbi(target) &&
         target != "plimsoll/drop_reasons.h") {
       return "bpf/ includes only its own headers and the kernel ABI";
     }

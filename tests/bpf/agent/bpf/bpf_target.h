@@ -27,8 +27,9 @@ class BpfTarget {
   using Facts = std::map<std::string, std::string>;
 
   BpfTarget(const std::string& python, const std::string& script,
-            std::vector<std::string> arguments = {})
-      : target_(python, script, {}, std::move(arguments)) {
+            std::vector<std::string> arguments = {},
+            const PythonTarget::Environment& environment = {})
+      : target_(python, script, environment, std::move(arguments)) {
     facts_ = ReadFacts();
     absl::StatusOr<core::PythonProcess> process = python::IdentifyProcess(
         target_.pid(), "/proc", LiveMemory(target_.pid()), cache_);
