@@ -267,6 +267,10 @@ void AddFlag(CLI::App& app, const Verb& verb, Flag flag, Options& options) {
       return;
     case Flag::kSides:
       return AddSides(app, options);
+    case Flag::kMalloc:
+      app.add_flag("--malloc", options.malloc,
+                   "windows on malloc and free of its C library instead");
+      return;
     case Flag::kDrill:
       return AddDrill(app, options);
     case Flag::kMark:

@@ -20,6 +20,7 @@ struct Options {
   int32_t top = 0;          // rows; 0: all
   int64_t count = 0;        // refreshes; 0: until interrupted
   std::string type;
+  bool malloc = false;           // the C library's allocator, of stacks
   int64_t scan_limit_bytes = 0;  // of a heap; 0: all is read
   std::string mark;              // a saved moment
   std::string to_mark;           // "": now

@@ -9,6 +9,7 @@
 #include "cli/duration.h"
 #include "cli/follow_births.h"
 #include "cli/looks.h"
+#include "cli/malloc_stacks.h"
 #include "cli/page_watch.h"
 #include "cli/progress.h"
 #include "cli/stacks_report.h"
@@ -313,12 +314,15 @@ absl::Status RunStacks(const Options& options, Session& session) {
   Progress progress(session.terminal, options.quiet);
   progress.Show("looking for the interpreter");
   PLIMSOLL_ASSIGN_OR_RETURN(Target target, Target::Open(options.pid));
+  const auto kernel = bpf::KernelSupport::Detect();
+  if (options.malloc) {
+    return RunMallocStacks(options, target, kernel, session, progress);
+  }
   StacksReport report{.subject = target.subject(),
                       .type_filter = options.type,
                       .top = options.top,
                       .verbose = options.verbose,
                       .quiet = options.quiet};
-  const auto kernel = bpf::KernelSupport::Detect();
   Gathered gathered;
   PageWatch pages(target, kernel);
   auto sampler = WindowSampler::Make(target, kernel, options.for_ns);
@@ -365,8 +369,13 @@ Verb StacksVerb() {
           "--verbose takes one window with PyObject_Malloc and PyObject_Free "
           "and shows, per\nsize class, allocations less frees beside what the "
           "census saw change.\n\n"
+          "--malloc attaches probes to malloc, calloc, realloc and free of the "
+          "C library (or of a\npreloaded allocator) for short windows instead, "
+          "under the same bound: per native caller\nand Python stack, what was "
+          "allocated, what of it was not freed in its window, and what\nis "
+          "proven to have survived it.\n\n"
           "Example:  plimsoll stacks 4711 --for 60s --type orders.models.Order",
-      .flags = {Flag::kPid, Flag::kFor, Flag::kType, Flag::kTop,
+      .flags = {Flag::kPid, Flag::kFor, Flag::kType, Flag::kTop, Flag::kMalloc,
                 Flag::kVerbose},
       .default_for = "60s",
       .default_top = 10,

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/duration.h"
+#include "cli/frame_text.h"
 #include "cli/text.h"
 
 namespace plimsoll::cli {
@@ -112,16 +113,6 @@ std::optional<double> ExplainedShare(const GrowthByType& growth,
   return static_cast<double>(explained) / static_cast<double>(grown);
 }
 
-std::string FrameText(const core::Frame& frame) {
-  if (frame.native && frame.line == 0) {
-    return frame.function.empty()
-               ? frame.module
-               : absl::StrCat(frame.function, " (", frame.module, ")");
-  }
-  if (frame.file.empty()) return frame.function;
-  return absl::StrCat(frame.function, " (", frame.file, ":", frame.line, ")");
-}
-
 std::string RowWhat(const StackRow& row) {
   if (row.kind == "page") {
     return absl::StrCat(FormatBytes(row.bytes), " of fresh memory");
@@ -137,27 +128,16 @@ std::string RowWhat(const StackRow& row) {
       bytes);
 }
 
-// How exactly the code that asked for the memory is known.
-std::string KnownTo(const StackRow& row) {
-  if (row.frames.empty()) return "process";
-  const core::Frame& frame = row.frames.front();
-  if (frame.line > 0) return "line";
-  // "near NAME": no symbol covers the address.
-  const bool named =
-      !frame.function.empty() && frame.function.rfind("near ", 0) != 0;
-  return named ? "function" : "module";
-}
-
 std::string RowHead(const StackRow& row) {
   const std::string how =
-      IsFollowed(row)
-          ? absl::StrCat(row.kind, ", ", row.samples, " samples, ",
-                         FormatShare(row.share_interval.low), " - ",
-                         FormatShare(row.share_interval.high),
-                         row.kind == "native"
-                             ? absl::StrCat(", known to the ", KnownTo(row))
-                             : "")
-          : row.kind;
+      IsFollowed(row) ? absl::StrCat(row.kind, ", ", row.samples, " samples, ",
+                                     FormatShare(row.share_interval.low), " - ",
+                                     FormatShare(row.share_interval.high),
+                                     row.kind == "native"
+                                         ? absl::StrCat(", known to the ",
+                                                        KnownTo(row.frames))
+                                         : "")
+                      : row.kind;
   return absl::StrCat(FormatShare(row.share), "  ", RowWhat(row), "  [", how,
                       "]");
 }
@@ -197,18 +177,14 @@ std::string Heading(const StacksReport& report) {
 }
 
 nlohmann::ordered_json RowJson(const StackRow& row) {
-  nlohmann::ordered_json frames = nlohmann::ordered_json::array();
-  for (const core::Frame& frame : row.frames) {
-    frames.push_back({{"function", frame.function},
-                      {"file", frame.file},
-                      {"line", frame.line},
-                      {"module", frame.module}});
-  }
-  nlohmann::ordered_json json = {
-      {"type", row.type},   {"kind", row.kind},   {"objects", row.objects},
-      {"bytes", row.bytes}, {"share", row.share}, {"truncated", row.truncated},
-      {"frames", frames}};
-  if (row.kind == "native") json["known_to"] = KnownTo(row);
+  nlohmann::ordered_json json = {{"type", row.type},
+                                 {"kind", row.kind},
+                                 {"objects", row.objects},
+                                 {"bytes", row.bytes},
+                                 {"share", row.share},
+                                 {"truncated", row.truncated},
+                                 {"frames", FramesJson(row.frames)}};
+  if (row.kind == "native") json["known_to"] = KnownTo(row.frames);
   if (IsFollowed(row)) {
     json["samples"] = row.samples;
     json["share_ci"] = {row.share_interval.low, row.share_interval.high};
@@ -282,13 +258,8 @@ std::string RenderStacks(const StacksReport& report, const Style& style) {
   for (const StackRow& row : report.rows) {
     if (report.top > 0 && shown == static_cast<size_t>(report.top)) break;
     ++shown;
-    out += "\n" + Bold(RowHead(row), style) + "\n";
-    for (const core::Frame& frame : row.frames) {
-      const std::string line = "    " + Harmless(FrameText(frame));
-      out += style.width > 0 ? Elide(line, style.width) : line;
-      out += "\n";
-    }
-    if (row.truncated) out += "    ... (deeper frames were not read)\n";
+    out += "\n" + Bold(RowHead(row), style) + "\n" +
+           RenderFrames(row.frames, row.truncated, style);
   }
   if (report.rows.empty()) out += "no stack was seen\n";
   if (shown < report.rows.size() && !report.quiet) {

@@ -92,4 +92,22 @@ absl::StatusOr<std::vector<core::NativeStack>> Target::UnwindStacks(
   return stacks;
 }
 
+absl::StatusOr<core::MallocSites> Target::FindMallocSites() {
+  auto sites = inspector_->FindMallocSites(python_);
+  if (absl::IsUnimplemented(sites.status())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("its malloc cannot be probed: ",
+                     std::string(sites.status().message())));
+  }
+  if (!sites.ok()) return Explain(sites.status());
+  return sites;
+}
+
+absl::StatusOr<std::vector<bool>> Target::CheckChunks(
+    const std::vector<core::BlockClaim>& claims) {
+  auto in_use = inspector_->CheckChunks(python_, claims);
+  if (!in_use.ok()) return Explain(in_use.status());
+  return in_use;
+}
+
 }  // namespace plimsoll::cli

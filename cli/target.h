@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "agent/core/birth_look.h"
 #include "agent/core/heap_census.h"
+#include "agent/core/malloc_sites.h"
 #include "agent/core/memory_sample.h"
 #include "agent/core/native_stack.h"
 #include "agent/core/python_layout.h"
@@ -43,6 +44,10 @@ class Target {
   absl::StatusOr<core::BirthFindings> LookAtBirths(core::BirthLook look);
   absl::StatusOr<std::vector<core::NativeStack>> UnwindStacks(
       const std::vector<core::NativeSnapshot>& snapshots);
+  absl::StatusOr<core::MallocSites> FindMallocSites();
+  // Whether each block is still in use (agent/heap/chunk_use.h).
+  absl::StatusOr<std::vector<bool>> CheckChunks(
+      const std::vector<core::BlockClaim>& claims);
 
  private:
   Target(procfs::ProcRoot proc, std::unique_ptr<inspector::BlockingInspector> i)

@@ -32,6 +32,7 @@ enum class Flag : uint8_t {
   kRequests,   // --requests METRIC --attributes A,B
   kAll,        // --all
   kSides,      // A B --workload W --attributes K=V
+  kMalloc,     // --malloc
   kDrill,      // --rate SIZE --limit SIZE --python PATH
 };
 

@@ -11,30 +11,14 @@ namespace plimsoll::cli {
 namespace {
 
 using core::ProbeKind;
-using core::Tier;
 
-// Under 2 %, so that the bucket that a window may empty at once still leaves
-// the average of the whole below it: share * (total + bucket) <= 2 % * total.
-constexpr double kAverageShare = 0.019;
-constexpr int64_t kBucketParts = 20;
-constexpr int64_t kWindows = 12;
-constexpr int64_t kFirstWindowNs = 200000000;
-constexpr int64_t kShortestWindowNs = 100000000;
 constexpr int64_t kLongestWindowNs = 1000000000;
-constexpr int64_t kShortestPeriodNs = 500000000;
+constexpr int64_t kBucketParts = 20;
 constexpr int64_t kPollNs = 50000000;
-constexpr double kWindowOfBucket = 0.5;
 
 std::vector<ProbeKind> TypedAllocators() {
   return {ProbeKind::kTypeGenericAlloc, ProbeKind::kGcNew, ProbeKind::kGcNewVar,
           ProbeKind::kObjectNew};
-}
-
-core::GovernorOptions OptionsFor(int64_t total_ns) {
-  core::GovernorOptions options;
-  options.tier4_average_share = kAverageShare;
-  options.bucket_ns = std::max<int64_t>(total_ns / kBucketParts, 1);
-  return options;
 }
 
 std::vector<ProbeKind> Offered(const core::PythonBuild& build, bool net) {
@@ -72,41 +56,15 @@ WindowSampler::WindowSampler(Target& target, bpf::AllocProbe probe,
     : target_(&target),
       probe_(std::move(probe)),
       costs_(costs),
-      governor_(OptionsFor(total_ns)),
-      id_{.pid = target.subject().pid, .start_ticks = target.start_ticks()},
-      period_ns_(std::max(total_ns / kWindows, kShortestPeriodNs)),
-      capacity_ns_(kAverageShare *
-                   static_cast<double>(OptionsFor(total_ns).bucket_ns)) {}
-
-// As long as half of the bucket pays for, once the cost is known.
-int64_t WindowSampler::WindowNs() const {
-  const double share = hits_per_s_ * ns_per_hit_ / 1e9;
-  if (last_began_ns_ == 0) return kFirstWindowNs;
-  if (share <= 0) return kLongestWindowNs;
-  return std::clamp(static_cast<int64_t>(
-                        std::min(kWindowOfBucket * capacity_ns_ / share, 1e18)),
-                    kShortestWindowNs, kLongestWindowNs);
-}
-
-int64_t WindowSampler::NextAtNs() {
-  if (last_began_ns_ == 0) return BoottimeNs();
-  const double next_cost_ns =
-      hits_per_s_ * ns_per_hit_ / 1e9 * static_cast<double>(WindowNs());
-  return std::max(
-      last_began_ns_ + period_ns_,
-      governor_.AffordableAt(id_, Tier::kStacks, next_cost_ns, BoottimeNs()));
-}
+      pace_({.pid = target.subject().pid, .start_ticks = target.start_ticks()},
+            total_ns, kLongestWindowNs, kBucketParts) {}
 
 absl::StatusOr<core::StackProfile> WindowSampler::Sample(Session& session,
                                                          bool net) {
-  const int64_t duration_ns = WindowNs();
-  const double ns_per_hit =
-      ns_per_hit_ > 0 ? ns_per_hit_
-                      : costs_.PerHit(core::ProbeCost::kSingleStepped);
+  const int64_t duration_ns = pace_.WindowNs();
   PLIMSOLL_ASSIGN_OR_RETURN(
       const core::WindowGrant grant,
-      governor_.Request(id_, Tier::kStacks, hits_per_s_, ns_per_hit,
-                        duration_ns, BoottimeNs()));
+      pace_.Begin(costs_.PerHit(core::ProbeCost::kSingleStepped)));
   core::HeapCensus before;
   if (net) {
     PLIMSOLL_ASSIGN_OR_RETURN(before,
@@ -117,7 +75,6 @@ absl::StatusOr<core::StackProfile> WindowSampler::Sample(Session& session,
   options.hit_budget = grant.hit_budget;
   options.costs = costs_;
   const int64_t began_ns = BoottimeNs();
-  last_began_ns_ = began_ns;
   PLIMSOLL_ASSIGN_OR_RETURN(bpf::AllocWindow window,
                             probe_.OpenWindow(target_->python(), options));
   while (BoottimeNs() < began_ns + duration_ns &&
@@ -128,17 +85,9 @@ absl::StatusOr<core::StackProfile> WindowSampler::Sample(Session& session,
     }
   }
   const bpf::WindowCounts counts = window.Close();
-  window_ns_ += counts.progress.elapsed_ns;
-  cost_ns_ += counts.progress.cost_ns;
+  pace_.End(counts.progress.hits, counts.progress.cost_ns,
+            counts.progress.elapsed_ns);
   rung_ = counts.rung;
-  ns_per_hit_ = counts.cost_ns_per_hit;
-  hits_per_s_ = counts.progress.elapsed_ns > 0
-                    ? static_cast<double>(counts.progress.hits) * 1e9 /
-                          static_cast<double>(counts.progress.elapsed_ns)
-                    : 0;
-  // Past the bucket only the next window has to wait; this one is over.
-  governor_.Spend(id_, Tier::kStacks, counts.progress.cost_ns, BoottimeNs())
-      .IgnoreError();
   PLIMSOLL_ASSIGN_OR_RETURN(core::StackProfile profile, Name(counts));
   if (net) {
     PLIMSOLL_ASSIGN_OR_RETURN(const core::HeapCensus after,

@@ -17,6 +17,7 @@
 #include "cli/session.h"
 #include "cli/stack_names.h"
 #include "cli/target.h"
+#include "cli/window_pace.h"
 
 namespace plimsoll::cli {
 
@@ -34,29 +35,20 @@ class WindowSampler {
   absl::StatusOr<core::StackProfile> Sample(Session& session, bool net);
 
   // When the next window is affordable and due.
-  int64_t NextAtNs();
-  int64_t window_ns() const { return window_ns_; }  // in all windows so far
-  double cost_ns() const { return cost_ns_; }
+  int64_t NextAtNs() { return pace_.NextAtNs(); }
+  int64_t window_ns() const { return pace_.window_ns(); }
+  double cost_ns() const { return pace_.cost_ns(); }
   const std::string& rung() const { return rung_; }
 
  private:
   WindowSampler(Target& target, bpf::AllocProbe probe, core::HitCosts costs,
                 int64_t total_ns);
-  int64_t WindowNs() const;
   absl::StatusOr<core::StackProfile> Name(const bpf::WindowCounts& counts);
 
   Target* target_;
   bpf::AllocProbe probe_;
   core::HitCosts costs_;
-  core::OverheadGovernor governor_;
-  core::ProcessId id_;
-  int64_t period_ns_;
-  double capacity_ns_;  // of the governor's bucket
-  int64_t last_began_ns_ = 0;
-  int64_t window_ns_ = 0;
-  double cost_ns_ = 0;
-  double hits_per_s_ = 0;  // of the last window
-  double ns_per_hit_ = 0;
+  WindowPace pace_;
   std::string rung_;
   FrameNames names_;
 };

@@ -46,6 +46,28 @@ while True:
 constexpr int kLeakLine = 7;
 constexpr int kCallerLine = 9;
 
+// The C library's own malloc, by ctypes with the GIL held: what one line keeps,
+// another makes and gives back, ten times as often and of the same size.
+constexpr char kMallocScript[] = R"(import ctypes, sys, time
+libc = ctypes.PyDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+libc.free.restype, libc.free.argtypes = None, [ctypes.c_void_p]
+kept = []
+def hold():
+    kept.append(
+        libc.malloc(3000))
+def pass_on():
+    libc.free(libc.malloc(3000))
+print('ready'); sys.stdout.flush()
+begin, turns = time.time(), 0
+while True:
+    while turns < 100 * (time.time() - begin):
+        hold(); turns += 1
+        for i in range(10): pass_on()
+    time.sleep(0.005)
+)";
+constexpr int kHoldLine = 8;
+
 constexpr char kCollectScript[] = R"(
 import gc, json, sys, time
 gc.disable()
@@ -121,6 +143,41 @@ TEST_P(ProbeVerbs, StacksSaysThatWindowsAreNotWhatStays) {
   // No window with frees was asked for: nothing may be called trusted.
   EXPECT_TRUE(document["net_counts_refused"].is_null());
   EXPECT_THAT(document["net_counts_reason"].dump(), HasSubstr("--verbose"));
+}
+
+TEST_P(ProbeVerbs, MallocNamesTheLineThatKeeps) {
+  PythonTarget target(GetParam(), kMallocScript);
+  ASSERT_EQ(target.ReadLine(), "ready");
+  const json document = AskJson(
+      {"stacks", std::to_string(target.pid()), "--malloc", "--for", "6s"});
+  ASSERT_FALSE(document["stacks"].empty()) << document;
+  const json& malloc = document["malloc"];
+  EXPECT_EQ(malloc["allocator"], "glibc");
+  ASSERT_GT(malloc["windows_with_survivors"], 0) << document["notes"];
+  EXPECT_LT(malloc["target_core_share"], 0.025);
+  const json& first = document["stacks"][0];
+  EXPECT_EQ(first["kind"], "malloc");
+  EXPECT_GT(first["objects"], 10);
+  // A chunk of glibc's: 3,000 bytes and a word, in sixteens.
+  EXPECT_EQ(first["bytes"].get<int64_t>(),
+            3008 * first["objects"].get<int64_t>());
+  int64_t line = 0;
+  for (const json& frame : first["frames"]) {
+    if (frame["function"] == "hold") line = frame["line"].get<int64_t>();
+  }
+  EXPECT_EQ(line, kHoldLine) << first;
+  bool passed_on = false;
+  for (const json& row : document["stacks"]) {
+    if (row["frames"].dump().find("pass_on") == std::string::npos) continue;
+    if (row["allocated_bytes"].get<int64_t>() !=
+        3008 * row["allocations"].get<int64_t>()) {
+      continue;
+    }
+    passed_on = true;
+    EXPECT_GT(row["allocations"], first["allocations"]);
+    EXPECT_EQ(row["objects"], 0) << row;
+  }
+  EXPECT_TRUE(passed_on) << document["stacks"];
 }
 
 TEST_P(GcVerb, PausesAreThoseOfTheCollectionsInTheWindow) {
