@@ -90,12 +90,13 @@ def function(library, name):
 names = 'malloc calloc aligned posix first churn grow fail drop'.split()
 jobs = dict((name, function(held, name)) for name in names)
 jobs['threads'] = function(free, 'threads')
+until_the_end = os.pipe()
 def fork(n, size):
     read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
+    if os.fork() == 0:
+        os.close(until_the_end[1])
         jobs['churn'](n, size); jobs['malloc'](n, size); jobs['drop'](n, size)
-        os.write(write, b'x'); os.read(0, 1); os._exit(0)
+        os.write(write, b'x'); os.read(until_the_end[0], 1); os._exit(0)
     os.read(read, 1); os.close(read); os.close(write)
     return 0
 def become(n, size):
