@@ -198,6 +198,18 @@ static __always_inline void begin_block(struct pt_regs *ctx, u32 slot,
   }
 }
 
+/* Whether this allocation is one of those that are followed. An address is
+ * drawn anew each millisecond, so that what is handed out again and again is
+ * not always in or out, and realloc and the malloc that it passes on to are
+ * drawn as one. */
+static __always_inline bool is_followed(u64 cookie, u64 address) {
+  u32 every = (u32)PLIMSOLL_COOKIE_DISPLACEMENT(cookie);
+  if (every <= 1) return true;
+  return (u32)(plimsoll_hash_word(bpf_ktime_get_ns() >> 20, address) >> 32) %
+             every ==
+         0;
+}
+
 static __always_inline void time_program(struct plimsoll_progress *p,
                                          u64 begin) {
   if (!begin) return;
@@ -318,7 +330,8 @@ int handle_malloc_return(struct pt_regs *ctx) {
     bytes = call.bytes;
   else if (!bpf_probe_read_user(&bytes, 8, (const void *)(block - 8)))
     bytes &= ~(u64)CHUNK_FLAGS;
-  if (!end_unseen(pid_tgid, block, &call, key.function))
+  if (!end_unseen(pid_tgid, block, &call, key.function) &&
+      is_followed(cookie, block))
     begin_block(ctx, target->slot, pid_tgid, block, bytes);
   time_program(p, begin);
   return 0;

@@ -29,17 +29,20 @@ double ShareOf(int64_t part, int64_t whole) {
   return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
 }
 
-std::string RowHead(const core::MallocTally& tally, bool told,
+std::string RowHead(const core::MallocTally& tally, const MallocReport& report,
                     const core::MallocTally& total) {
   const std::string made = absl::StrCat(
       FormatCount(tally.allocations), " allocated (",
       FormatBytes(tally.allocated_bytes), "), ", FormatCount(NotFreed(tally)),
       " not freed (", FormatBytes(NotFreedBytes(tally)), ")");
-  if (!told) return absl::StrCat(made, "  [malloc]");
+  if (report.windows_told == 0) return absl::StrCat(made, "  [malloc]");
   return absl::StrCat(
       FormatShare(ShareOf(tally.surviving_bytes, total.surviving_bytes)), "  ",
       FormatCount(tally.surviving_blocks), " survived, ",
-      FormatBytes(tally.surviving_bytes), ", of ", made, "  [malloc]");
+      FormatBytes(tally.surviving_bytes), ", of ", made, "  [malloc",
+      report.sample_every > 1 ? absl::StrCat(", ", tally.samples, " samples")
+                              : "",
+      "]");
 }
 
 std::string Heading(const MallocReport& report) {
@@ -73,9 +76,8 @@ std::string RenderMalloc(const MallocReport& report, const Style& style) {
   for (const core::MallocStack& row : report.rows) {
     if (report.top > 0 && shown == static_cast<size_t>(report.top)) break;
     ++shown;
-    out += "\n" +
-           Bold(RowHead(row.tally, report.windows_told > 0, total), style) +
-           "\n" + RenderFrames(row.stack.frames, row.stack.truncated, style);
+    out += "\n" + Bold(RowHead(row.tally, report, total), style) + "\n" +
+           RenderFrames(row.stack.frames, row.stack.truncated, style);
     if (row.stack.frames.empty()) out += "    (no frame could be read)\n";
   }
   if (report.rows.empty()) out += "no allocation was seen\n";
@@ -107,6 +109,7 @@ std::string MallocJson(const MallocReport& report) {
         {"known_to", KnownTo(row.stack.frames)},
         {"allocations", tally.allocations},
         {"allocated_bytes", tally.allocated_bytes},
+        {"samples", tally.samples},
         {"not_freed", NotFreed(tally)},
         {"not_freed_bytes", NotFreedBytes(tally)},
     };
@@ -119,6 +122,7 @@ std::string MallocJson(const MallocReport& report) {
             {"windows", report.windows},
             {"windows_with_survivors", report.windows_told},
             {"rest_seconds", report.rest_seconds},
+            {"sample_every", report.sample_every},
             {"hits", report.hits},
             {"target_core_share", report.target_core_share},
             {"older_frees", report.older_frees},

@@ -28,6 +28,7 @@ struct MallocReport {
   int64_t older_frees = 0;
   int64_t not_kept = 0;
   uint64_t hits = 0;
+  int64_t sample_every = 1;
   double target_core_share = 0;
   std::map<std::string, int64_t> drops;
   int32_t top = 0;

@@ -17,6 +17,8 @@ constexpr int64_t kPollNs = 10'000'000;
 constexpr double kUsedOfBudget = 0.8;
 // Few and long: what survives a long window says more.
 constexpr int64_t kBucketParts = 3;
+constexpr uint32_t kSampleEvery = 16;
+constexpr double kMostWindowShare = 0.2;  // of a core
 constexpr int64_t kPilotNs = 50'000'000;
 // Rows of one window whose callers are unwound; the rest keep what Python
 // called.
@@ -24,6 +26,14 @@ constexpr size_t kMostUnwound = 512;
 
 std::string BaseName(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
+}
+
+// A window is over as soon as it is known to cost too much.
+absl::Status Judge(const bpf::WindowProgress& now) {
+  const double most = now.elapsed_ns > kPilotNs       ? kMostWindowShare
+                      : now.elapsed_ns > kPilotNs / 3 ? 2 * kMostWindowShare
+                                                      : 1e9;
+  return core::JudgePilot(now.hits, now.elapsed_ns, now.cost_ns, most);
 }
 
 // Rows that matter come first, and their snapshots with them.
@@ -71,6 +81,14 @@ MallocSampler::MallocSampler(Target& target, bpf::MallocProbe probe,
             kBucketParts) {}
 
 absl::Status MallocSampler::Sample(Session& session) {
+  const absl::Status status = SampleOnce(session);
+  if (!absl::IsResourceExhausted(status) || sample_every_ > 1) return status;
+  sample_every_ = kSampleEvery;
+  pace_.ForgetRate();
+  return absl::OkStatus();
+}
+
+absl::Status MallocSampler::SampleOnce(Session& session) {
   const int64_t duration_ns = pace_.WindowNs();
   PLIMSOLL_ASSIGN_OR_RETURN(
       const core::WindowGrant grant,
@@ -79,7 +97,8 @@ absl::Status MallocSampler::Sample(Session& session) {
   options.hit_budget = grant.hit_budget;
   options.costs = costs_;
   options.return_ns = return_ns_;
-  options.pilot_ns = kPilotNs;
+  options.pilot_ns = 0;  // judged below, and paid for
+  options.sample_every = sample_every_;
   PLIMSOLL_ASSIGN_OR_RETURN(options.mappings, target_->ReadMappings());
   const double most_hits =
       kUsedOfBudget * static_cast<double>(options.hit_budget);
@@ -90,6 +109,11 @@ absl::Status MallocSampler::Sample(Session& session) {
   while (BoottimeNs() < began_ns + duration_ns &&
          static_cast<double>(window.Progress().hits) < most_hits) {
     window.Poll();
+    if (const absl::Status pilot = Judge(window.Progress()); !pilot.ok()) {
+      const bpf::WindowProgress spent = window.Progress();
+      pace_.End(spent.hits, spent.cost_ns, spent.elapsed_ns);
+      return pilot;
+    }
     if (!session.interrupt.SleepUntil(
             std::min(began_ns + duration_ns, BoottimeNs() + kPollNs))) {
       break;
@@ -122,6 +146,7 @@ absl::Status MallocSampler::Add(bpf::MallocWindowResult result) {
   seen_.older_frees += counts.older_frees;
   seen_.not_kept += counts.not_kept;
   seen_.rung = result.rung;
+  seen_.sample_every = std::max(seen_.sample_every, counts.sample_every);
   for (const auto& [label, count] : counts.drops) seen_.drops[label] += count;
   if (!counts.refusal.empty()) {
     seen_.refusal = counts.refusal;

@@ -38,6 +38,7 @@ struct MallocSeen {
   uint64_t hits = 0;  // of the first window, too
   std::map<std::string, int64_t> drops;
   std::string rung;
+  int64_t sample_every = 1;  // the most of all windows
 };
 
 class MallocSampler {
@@ -49,8 +50,10 @@ class MallocSampler {
                                             const bpf::KernelSupport& kernel,
                                             int64_t total_ns);
 
-  // One window. kResourceExhausted: it would cost too much, now or at all;
-  // kNotFound: the process ended, or runs another program now.
+  // One window, or none where it would have cost too much to follow every
+  // allocation: from then on one in some is. kResourceExhausted: it would cost
+  // too much, now or at all; kNotFound: the process ended, or runs another
+  // program now.
   absl::Status Sample(Session& session);
 
   int64_t NextAtNs() { return pace_.NextAtNs(); }
@@ -61,6 +64,7 @@ class MallocSampler {
  private:
   MallocSampler(Target& target, bpf::MallocProbe probe, core::MallocSites sites,
                 core::HitCosts costs, double return_ns, int64_t total_ns);
+  absl::Status SampleOnce(Session& session);
   absl::Status Add(bpf::MallocWindowResult result);
 
   Target* target_;
@@ -71,6 +75,7 @@ class MallocSampler {
   WindowPace pace_;
   MallocSeen seen_;
   bool first_left_out_ = false;
+  uint32_t sample_every_ = 1;
   FrameNames names_;
 };
 

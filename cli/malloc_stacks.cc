@@ -60,6 +60,11 @@ void AddNotes(const MallocSampler& sampler, const absl::Status& ended,
       "probes (", seen.rung, ") cost the process ",
       FormatShare(report.target_core_share), " of a core on average, ",
       FormatCount(static_cast<int64_t>(seen.hits)), " hits"));
+  if (seen.sample_every > 1) {
+    report.notes.push_back(absl::StrCat(
+        "to follow every allocation would have cost too much: one in ",
+        seen.sample_every, " was, and the counts are what these stand for"));
+  }
   if (seen.not_kept > 0) {
     report.notes.push_back(absl::StrCat(
         FormatCount(seen.not_kept),
@@ -98,6 +103,7 @@ MallocReport ReportOf(const Options& options, const Target& target,
   report.older_frees = seen.older_frees;
   report.not_kept = seen.not_kept;
   report.hits = seen.hits;
+  report.sample_every = seen.sample_every;
   report.target_core_share = sampler.cost_ns() / (seconds * 1e9);
   report.drops = seen.drops;
   report.top = options.top;

@@ -41,7 +41,7 @@ WindowPace::WindowPace(const core::ProcessId& id, int64_t total_ns,
 // As long as half of the bucket pays for, once the cost is known.
 int64_t WindowPace::WindowNs() const {
   const double share = hits_per_s_ * ns_per_hit_ / 1e9;
-  if (last_began_ns_ == 0) return kFirstWindowNs;
+  if (!known_) return kFirstWindowNs;
   if (share <= 0) return longest_ns_;
   return std::clamp(static_cast<int64_t>(
                         std::min(kWindowOfBucket * capacity_ns_ / share, 1e18)),
@@ -67,6 +67,7 @@ absl::StatusOr<core::WindowGrant> WindowPace::Begin(double first_hit_ns) {
 }
 
 void WindowPace::End(uint64_t hits, double cost_ns, int64_t elapsed_ns) {
+  known_ = true;
   window_ns_ += elapsed_ns;
   cost_ns_ += cost_ns;
   const auto count = static_cast<double>(hits);

@@ -27,6 +27,11 @@ class WindowPace {
   // The window begins. `first_hit_ns`: the cost of a hit where none was
   // measured yet. kResourceExhausted: it would cost too much now, or at all.
   absl::StatusOr<core::WindowGrant> Begin(double first_hit_ns);
+  // What is asked for from here on costs something else: learn it anew.
+  void ForgetRate() {
+    hits_per_s_ = ns_per_hit_ = 0;
+    known_ = false;
+  }
   void End(uint64_t hits, double cost_ns, int64_t elapsed_ns);
 
   int64_t window_ns() const { return window_ns_; }  // in all windows so far
@@ -43,6 +48,7 @@ class WindowPace {
   double cost_ns_ = 0;
   double hits_per_s_ = 0;  // of the last window
   double ns_per_hit_ = 0;
+  bool known_ = false;
 };
 
 }  // namespace plimsoll::cli

@@ -44,12 +44,12 @@ struct Sites {
   std::vector<UprobeSite> calls, returns, frees;
 };
 
-Sites SitesOf(const core::MallocSites& sites) {
+Sites SitesOf(const core::MallocSites& sites, uint32_t sample_every) {
   Sites out;
   for (const core::MallocSite& site : sites.sites) {
-    const uint64_t cookie =
-        PLIMSOLL_COOKIE(static_cast<uint64_t>(site.function), 0,
-                        sites.chunk_heads ? 0 : PLIMSOLL_MALLOC_ASKED, 0);
+    const uint64_t cookie = PLIMSOLL_COOKIE(
+        static_cast<uint64_t>(site.function), 0,
+        sites.chunk_heads ? 0 : PLIMSOLL_MALLOC_ASKED, sample_every);
     const UprobeSite at = {site.file_offset, 0, cookie};
     if (site.function == MallocFunction::kFree) {
       out.frees.push_back(at);
@@ -112,7 +112,7 @@ absl::Status MallocWindow::State::Attach(const core::MallocSites& sites) {
         options.costs.PerHit(site.cost) - options.costs.program_ns +
         (site.function == MallocFunction::kFree ? 0 : options.return_ns);
   }
-  const Sites at = SitesOf(sites);
+  const Sites at = SitesOf(sites, options.sample_every);
   const auto& programs = loaded->skeleton->progs;
   PLIMSOLL_ASSIGN_OR_RETURN(
       frees, AttachUprobes(programs.handle_malloc_free, loaded->rung,
@@ -220,6 +220,7 @@ MallocWindowResult MallocWindow::Close(Check check) {
   // Rows of the blocks that are old enough exist before the blocks are listed.
   MallocMaps::RowIndex rows = state.maps.ReadRows(state.pid, counts);
   state.maps.ReadTotals(counts);
+  counts.sample_every = std::max<uint32_t>(state.options.sample_every, 1);
   counts.rest_ns = state.options.rest_ns > 0
                        ? state.options.rest_ns
                        : (NowNs() - state.attached_at_ns) / 2;

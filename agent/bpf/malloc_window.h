@@ -8,8 +8,8 @@
 //   has `check` look at their chunks, and lists them again; detaches; counts
 //
 // An allocation is a breakpoint at the function and a trap at its return, a
-// free one breakpoint, whatever the program then does: sampling inside of it
-// would save next to nothing, so that windows are short instead.
+// free one breakpoint, whatever the program then does. So windows are short;
+// sampling (sample_every) saves a part of the rest.
 //
 // One MallocProbe per process of ours, one window at a time. All calls on one
 // thread. Nothing of a target's memory is read here.
@@ -42,6 +42,9 @@ struct MallocWindowOptions {
   // A block younger than this at the last look is not said to survive. 0: than
   // half of the window.
   int64_t rest_ns = 0;
+  // One in so many allocations is followed to its free: what the program costs
+  // beside the traps is then paid for these alone.
+  uint32_t sample_every = 1;
   std::vector<core::Mapping> mappings = {};  // of the process
 };
 

@@ -18,10 +18,21 @@ Key KeyOf(const Stack& stack) {
   return key;
 }
 
+// Of blocks that were followed, and of those from before the window.
 int64_t FreesSeen(const MallocCounts& counts) {
-  int64_t frees = counts.older_frees;
+  int64_t frees = counts.sample_every > 1 ? 0 : counts.older_frees;
   for (const MallocRow& row : counts.rows) frees += row.tally.frees;
   return frees;
+}
+
+MallocTally StandsFor(MallocTally tally, int64_t each) {
+  tally.samples = tally.surviving_blocks;
+  for (int64_t* count :
+       {&tally.allocations, &tally.allocated_bytes, &tally.frees,
+        &tally.freed_bytes, &tally.surviving_blocks, &tally.surviving_bytes}) {
+    *count *= each;
+  }
+  return tally;
 }
 
 }  // namespace
@@ -33,6 +44,7 @@ MallocTally& MallocTally::operator+=(const MallocTally& more) {
   freed_bytes += more.freed_bytes;
   surviving_blocks += more.surviving_blocks;
   surviving_bytes += more.surviving_bytes;
+  samples += more.samples;
   return *this;
 }
 
@@ -73,7 +85,7 @@ void AddMallocRows(const MallocCounts& counts, const std::vector<Stack>& python,
         python[row.python_stack], interpreter);
     const auto [at, is_new] = index.try_emplace(KeyOf(joined), sums.size());
     if (is_new) sums.push_back({std::move(joined), {}});
-    sums[at->second].tally += row.tally;
+    sums[at->second].tally += StandsFor(row.tally, counts.sample_every);
   }
 }
 

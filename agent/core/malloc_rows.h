@@ -29,6 +29,7 @@ struct MallocTally {
   int64_t freed_bytes = 0;
   int64_t surviving_blocks = 0;
   int64_t surviving_bytes = 0;
+  int64_t samples = 0;  // surviving blocks that were seen, each one's proof
   MallocTally& operator+=(const MallocTally& more);
 };
 
@@ -38,8 +39,9 @@ struct MallocRow {
   MallocTally tally;
 };
 
-// One window.
+// One window. Rows count what was followed: one in `sample_every` allocations.
 struct MallocCounts {
+  int64_t sample_every = 1;
   std::vector<RawStack> stacks;  // Python's; [0] is empty
   // The caller's registers and stack at a row's first allocation; where that
   // was lost, the instruction pointer alone.
@@ -68,7 +70,8 @@ struct MallocStack {
   MallocTally tally;
 };
 
-// Adds a window's rows to `sums`, equal stacks to one. `python` and `native`
+// Adds a window's rows to `sums`, equal stacks to one, as what was followed
+// stands for. `python` and `native`
 // stand beside counts.stacks and counts.snapshots; a row whose snapshot is not
 // in `native` keeps its Python stack alone.
 void AddMallocRows(const MallocCounts& counts, const std::vector<Stack>& python,

@@ -111,6 +111,26 @@ std::optional<core::MallocSite> SiteOf(const ElfFile& elf,
   return core::MallocSite{function, *offset, at.cost};
 }
 
+absl::Status AddSites(const ElfFile& elf, const SymbolMap& symbols,
+                      core::MallocSites& sites) {
+  std::set<uint64_t> seen;  // memalign is aligned_alloc's other name
+  for (size_t i = 0; i < kNames.size(); ++i) {
+    const auto symbol = symbols.find(kNames[i]);
+    if (symbol == symbols.end() ||
+        !seen.insert(symbol->second.address).second) {
+      continue;
+    }
+    if (const auto site = SiteOf(elf, symbol->second, kFunctions[i])) {
+      sites.sites.push_back(*site);
+    } else {
+      return absl::UnimplementedError(
+          absl::StrCat("the code of ", ToAbsl(kNames[i]), " of ", sites.module,
+                       " is not in its file"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 ProbeSite ChooseReturnSite(std::span<const uint8_t> code) {
@@ -172,21 +192,7 @@ absl::StatusOr<core::MallocSites> FindMallocSites(
         absl::StrCat("its calls of malloc and free do not lead to what ",
                      sites.module, " exports by these names"));
   }
-  std::set<uint64_t> seen;  // memalign is aligned_alloc's other name
-  for (size_t i = 0; i < kNames.size(); ++i) {
-    const auto symbol = symbols.find(kNames[i]);
-    if (symbol == symbols.end() ||
-        !seen.insert(symbol->second.address).second) {
-      continue;
-    }
-    if (const auto site = SiteOf(found.elf, symbol->second, kFunctions[i])) {
-      sites.sites.push_back(*site);
-    } else {
-      return absl::UnimplementedError(
-          absl::StrCat("the code of ", ToAbsl(kNames[i]), " of ", sites.module,
-                       " is not in its file"));
-    }
-  }
+  PLIMSOLL_RETURN_IF_ERROR(AddSites(found.elf, symbols, sites));
   return sites;
 }
 

@@ -11,7 +11,8 @@ enum {
   PLIMSOLL_MALLOC_CALLS = 1024,   /* threads inside a call at once */
   PLIMSOLL_TEXT_RANGES = 128,     /* power of two */
   PLIMSOLL_CALLER_WORDS = 32,     /* of the caller's stack, in a row's key */
-  /* In the attach cookie: sizes are those asked for, not those of a chunk. */
+  /* In the attach cookie: sizes are those asked for, not those of a chunk. Its
+   * displacement: one in so many allocations is followed; 0 and 1: all are. */
   PLIMSOLL_MALLOC_ASKED = 1,
 };
 
@@ -67,7 +68,7 @@ struct plimsoll_malloc_call {
 
 /* Of the whole window. */
 struct plimsoll_malloc_totals {
-  __u64 older_frees;  /* of blocks from before the window, or not kept */
+  __u64 older_frees;  /* of blocks from before the window, or not followed */
   __u64 unseen_frees; /* an address was handed out again without a free */
   __u64 not_kept;     /* allocations that found no room in the map of blocks */
 };

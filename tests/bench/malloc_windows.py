@@ -63,7 +63,7 @@ def serve(): library.run(float(sys.argv[2]), int(sys.argv[3]))
 print('ready', flush=True)
 serve()
 """
-LEAKS = [(100, 10), (100, 100), (100, 300), (10, 1000), (100, 10000)]
+LEAKS = [(100, 10), (100, 100), (100, 300), (10, 1000), (100, 850), (100, 10000)]
 
 
 def look(arguments, pid):
@@ -83,10 +83,12 @@ def cost(document):
     spent = malloc["target_core_share"] * document["seconds"]
     ns = spent * 1e9 / malloc["hits"] if malloc["hits"] else 0
     return ("%d windows, %.1f %% of the time; %s calls/s at %.0f ns: %.1f %% of "
-            "a core in them, %.2f %% on average; rested %.2f s; %d of %d told"
+            "a core in them, %.2f %% on average; one in %d followed, rested %.2f s; "
+            "%d of %d told"
             % (malloc["windows"], 100 * windows / document["seconds"],
                format(round(per_s), ","), ns, per_s * ns / 1e7,
-               100 * malloc["target_core_share"], malloc["rest_seconds"],
+               100 * malloc["target_core_share"], malloc["sample_every"],
+               malloc["rest_seconds"],
                malloc["windows_with_survivors"], malloc["windows"]))
 
 

@@ -81,6 +81,17 @@ TEST(MallocReport, JsonIsTheContract) {
   EXPECT_EQ(document["malloc"]["drops"]["no_thread_state"], 4);
 }
 
+TEST(MallocReport, ASampleSaysOnHowMuchItStands) {
+  MallocReport report = MakeReport();
+  EXPECT_THAT(RenderMalloc(report, {}), Not(HasSubstr("samples")));
+  report.sample_every = 16;
+  report.rows[0].tally.samples = 12;
+  EXPECT_THAT(RenderMalloc(report, {}), HasSubstr("[malloc, 12 samples]"));
+  const json document = json::parse(MallocJson(report));
+  EXPECT_EQ(document["malloc"]["sample_every"], 16);
+  EXPECT_EQ(document["stacks"][0]["samples"], 12);
+}
+
 // Not 0: nothing is known.
 TEST(MallocReport, WhereNoWindowCouldTellNothingIsSaidToSurvive) {
   MallocReport report = MakeReport();

@@ -123,6 +123,32 @@ TEST_P(MallocWindowTest, EightThreadsAtOnceWithoutTheGil) {
   EXPECT_EQ(result.counts.unseen_frees, 0);
 }
 
+// One in eight is followed, whichever site it is of: what survives stands for
+// all that does, and nothing of what is dropped.
+TEST_P(MallocWindowTest, ASampleStandsForAll) {
+  BpfTarget target(GetParam(), kMallocScript, {library_.path()});
+  bpf::MallocWindow window =
+      Open(target, {.rest_ns = kRestNs, .sample_every = 8});
+  for (int i = 0; i < 20; ++i) {
+    target.Command("malloc 400 100 first 200 400 churn 2000 100");
+  }
+  Rest();
+  const bpf::MallocWindowResult result = Close(target, window);
+  EXPECT_EQ(result.counts.refusal, "");
+  const auto rows = Name(target, result.counts);
+  // 1,000 and 500 samples: five standard deviations are 16 and 22 %.
+  const MallocSum kept = SumOf(rows, "malloc_one");
+  EXPECT_NEAR(static_cast<double>(kept.surviving), 8000, 1300);
+  EXPECT_EQ(kept.surviving, kept.allocations);
+  EXPECT_EQ(TallyOf(rows, "malloc_one").samples * 8, kept.surviving);
+  EXPECT_NEAR(static_cast<double>(SumOf(rows, "first_one").surviving), 4000,
+              900);
+  const MallocSum churned = SumOf(rows, "churn_one");
+  EXPECT_GT(churned.allocations, 10000);
+  EXPECT_EQ(churned.frees, churned.allocations);
+  EXPECT_EQ(churned.surviving, 0);
+}
+
 // A library whose free is not probed hands addresses out again.
 TEST_P(MallocWindowTest, WhereFreesGoByNoneSurvivesForSure) {
   BpfTarget target(GetParam(), kMallocScript, {library_.path()});

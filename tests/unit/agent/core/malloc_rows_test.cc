@@ -59,6 +59,24 @@ TEST(MallocRows, ARowThatWasNotUnwoundKeepsWhatPythonCalled) {
   EXPECT_EQ(sums[0].stack.frames[0].function, "render");
 }
 
+TEST(MallocRows, WhatWasFollowedStandsForAll) {
+  std::vector<MallocStack> sums;
+  MallocCounts counts = OneRow(7, 3);
+  counts.sample_every = 16;
+  AddMallocRows(counts, {{}, kPython}, {kKeeper}, "python3.11", sums);
+  ASSERT_EQ(sums.size(), 1U);
+  EXPECT_EQ(sums[0].tally.allocations, 112);
+  EXPECT_EQ(sums[0].tally.freed_bytes, 4800);
+  EXPECT_EQ(sums[0].tally.surviving_blocks, 64);
+  EXPECT_EQ(sums[0].tally.surviving_bytes, 6400);
+  EXPECT_EQ(sums[0].tally.samples, 4);
+  // Frees of what was not followed say nothing of unseen ones.
+  counts.unseen_frees = 1;
+  counts.older_frees = 1'000'000;
+  EXPECT_THAT(SurvivorRefusal(counts, false, true, "glibc"),
+              HasSubstr("handed out again"));
+}
+
 TEST(MallocRows, NoneSurvivedForSureWhereFreesMayHaveGoneBy) {
   MallocCounts counts = OneRow(5000, 4000);
   EXPECT_EQ(SurvivorRefusal(counts, false, true, "glibc"), "");
