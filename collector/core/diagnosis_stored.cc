@@ -9,6 +9,7 @@
 #include "collector/core/pooled_stacks.h"
 #include "collector/core/robust_slope.h"
 #include "collector/core/type_growth.h"
+#include "collector/core/used_memory.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector {
@@ -18,10 +19,8 @@ constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kLeastWindowNs = 300 * kSecond;
 constexpr int64_t kEvidenceBeforeNs = 600 * kSecond;
 constexpr size_t kMostStacks = 10;
-// Of malloc's chunks (collector/rpc): Python's objects and what they own; free
-// ones.
+// Of malloc's chunks (collector/rpc): Python's objects and what they own.
 constexpr char kMallocPython[] = "malloc_python_bytes";
-constexpr char kMallocFree[] = "malloc_free_bytes";
 constexpr double kLittle = 0.3;  // of the growth: it names no cause
 constexpr size_t kMostTypes = 10;
 constexpr size_t kMostTypePoints = 100;
@@ -177,7 +176,7 @@ absl::Status ReadShares(const FleetReader& reader, int64_t now_ns,
       SlopeOf(reader, worst->process, kMallocPython, from, now_ns + 1));
   PLIMSOLL_ASSIGN_OR_RETURN(
       const auto malloc_free,
-      SlopeOf(reader, worst->process, kMallocFree, from, now_ns + 1));
+      SlopeOf(reader, worst->process, metric::kMallocFree, from, now_ns + 1));
   if (!anon || *anon <= 0 || !live) return absl::OkStatus();
   incident.shares.python = (*live + malloc_python.value_or(0)) / *anon;
   const double unused = free.value_or(0) + malloc_free.value_or(0);

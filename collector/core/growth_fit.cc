@@ -21,6 +21,7 @@ constexpr size_t kLoadReach = 6;     // floors to either side
 constexpr double kFewestRequests = 100;
 // Load is taken out when less than this share of the squares is left.
 constexpr double kLoadGain = 0.7;
+constexpr double kMostOfLevel = 1;    // that follows load
 constexpr double kLeastApart = 0.05;  // 1 - r^2 of load and the axis
 // Levels at the ends are means of so many floors; the noise of one end is that
 // of an hour, since that of less may be correlated.
@@ -41,6 +42,11 @@ double PartSlope(const Epoch& points, double from, double to) {
     if (share >= from - 1e-9 && share <= to + 1e-9) part.push_back(p);
   }
   return part.size() < 3 ? 0 : SlopeOf(part);
+}
+
+double LateOverEarly(const Epoch& points) {
+  const double early = PartSlope(points, 0, 0.5);
+  return early > 0 ? PartSlope(points, 0.5, 1) / early : 1;
 }
 
 // Where the level falls by more than noise: indices of the floors after.
@@ -147,9 +153,48 @@ Explained Explain(const Epoch& points, const std::vector<double>& load) {
   return {std::max(0.0, yy - b * xy - g * ly), g};
 }
 
+// What a request in flight may cost at the most: by the interval of the fit of
+// both, and no more than a part of the level, since code and what is loaded
+// once do not follow load. On a straight line of load the fit leaves all open.
+double MostPerLoad(const Epoch& points, const std::vector<double>& load) {
+  const double n = static_cast<double>(points.size());
+  double mx = 0, my = 0, ml = 0;
+  for (size_t i = 0; i < points.size(); ++i) {
+    mx += points[i].t_s / n, my += points[i].y / n, ml += load[i] / n;
+  }
+  if (ml <= 0) return 0;
+  const double most = kMostOfLevel * my / ml;
+  double xx = 0, xl = 0, ll = 0, xy = 0, ly = 0;
+  for (size_t i = 0; i < points.size(); ++i) {
+    const double x = points[i].t_s - mx, y = points[i].y - my, l = load[i] - ml;
+    xx += x * x, xl += x * l, ll += l * l, xy += x * y, ly += l * y;
+  }
+  const double det = xx * ll - xl * xl;
+  // What bends in so straight a line is the counts' noise.
+  if (det <= kLeastApart * xx * ll || n < 4) return most;
+  const double b = (xy * ll - ly * xl) / det, g = (ly * xx - xy * xl) / det;
+  double rss = 0, lagged = 0, before = 0;
+  for (size_t i = 0; i < points.size(); ++i) {
+    const double e =
+        points[i].y - my - b * (points[i].t_s - mx) - g * (load[i] - ml);
+    rss += e * e, lagged += e * before;
+    before = e;
+  }
+  const double rho = rss > 0 ? std::clamp(lagged / rss, 0.0, 0.95) : 0;
+  const double se = std::sqrt(rss / (n - 3) * xx / det * (1 + rho) / (1 - rho));
+  return std::clamp(g + 2 * se, 0.0, most);
+}
+
+// How fast load rises over time.
+double LoadSlope(const Epoch& points, const std::vector<double>& load) {
+  Epoch epoch = points;
+  for (size_t i = 0; i < epoch.size(); ++i) epoch[i].y = load[i];
+  return SlopeOf(epoch);
+}
+
 // The floors on the axis that explains them best, less what follows load.
 Epoch OnLoad(const Epoch& floors, const std::vector<double>& requests,
-             GrowthFit& out) {
+             GrowthFit& out, double& load_bytes_per_s) {
   double total = 0;
   for (size_t i = 1; i < requests.size(); ++i) total += requests[i];
   const double span = floors.back().t_s - floors.front().t_s;
@@ -170,8 +215,10 @@ Epoch OnLoad(const Epoch& floors, const std::vector<double>& requests,
   Epoch best = out.by_requests ? by_requests : floors;
   const Explained with_load = Explain(best, load);
   const double rss = std::min(time.rss, request.rss);
+  load_bytes_per_s = MostPerLoad(floors, load) * LoadSlope(floors, load);
   if (with_load.per_load > 0 && with_load.rss < kLoadGain * rss) {
     out.load_taken_out = true;
+    load_bytes_per_s -= with_load.per_load * LoadSlope(floors, load);
     for (size_t i = 0; i < best.size(); ++i) {
       best[i].y -= with_load.per_load * load[i];
     }
@@ -179,10 +226,16 @@ Epoch OnLoad(const Epoch& floors, const std::vector<double>& requests,
   return best;
 }
 
+// Squares of what is left of a line through the points, their mean.
+double MeanSquare(const Epoch& points) {
+  const double rss = Explain(points, {}).rss;
+  return rss / std::max(1.0, static_cast<double>(points.size()) - 2);
+}
+
 // The difference of the levels at both ends, and how far such a difference is
 // off: the mean square of differences between levels that are an hour apart,
 // less the trend.
-Estimate Gained(const Epoch& points, double& bend) {
+Estimate Gained(const Epoch& points, GrowthFit& out) {
   const size_t n = points.size();
   const size_t k = std::clamp<size_t>(n / 6, 1, kEndFloors);
   Epoch means;
@@ -199,23 +252,27 @@ Estimate Gained(const Epoch& points, double& bend) {
   const double rate = (means.back().y - means.front().y) / span;
   const Point& middle = means[means.size() / 2];
   if (middle.t_s > means.front().t_s && middle.t_s < means.back().t_s) {
-    bend = (means.back().y - middle.y) / (means.back().t_s - middle.t_s) -
-           (middle.y - means.front().y) / (middle.t_s - means.front().t_s);
+    out.bend = (means.back().y - middle.y) / (means.back().t_s - middle.t_s) -
+               (middle.y - means.front().y) / (middle.t_s - means.front().t_s);
   }
   const size_t lag = std::clamp<size_t>(n / 3, 1, kNoiseLag);
   double squares = 0, count = 0;
+  Epoch offs;
   for (size_t i = 0; i + lag < means.size(); ++i) {
     const double off = means[i + lag].y - means[i].y -
                        rate * (means[i + lag].t_s - means[i].t_s);
+    offs.push_back({means[i].t_s, off});
     squares += off * off;
     count += 1;
   }
   if (count < 2) return {rate};
   const double dof =
       std::max(2.0, static_cast<double>(n) / static_cast<double>(lag));
-  const double half =
-      boost::math::quantile(boost::math::students_t(dof), 0.975) *
-      std::sqrt(squares / count) / span;
+  const double per_deviation =
+      boost::math::quantile(boost::math::students_t(dof), 0.975) / span;
+  const double half = per_deviation * std::sqrt(squares / count);
+  out.noise =
+      per_deviation * std::sqrt(std::min(squares / count, MeanSquare(offs)));
   return {rate, rate - half, rate + half};
 }
 
@@ -226,24 +283,30 @@ std::optional<GrowthFit> FitGrowth(const Epoch& floors,
                                    double inflation) {
   if (floors.size() < kFewestFloors) return std::nullopt;
   GrowthFit out;
-  const Epoch points = TroughsOf(OnLoad(floors, requests, out), out);
+  double load_bytes_per_s = 0;
+  const Epoch points =
+      TroughsOf(OnLoad(floors, requests, out, load_bytes_per_s), out);
   if (points.size() < kFewestTroughs) return std::nullopt;
   const auto fit = FitSlope(points, inflation);
   if (!fit) return std::nullopt;
   out.slope = fit->slope;
   out.z = fit->z;
-  out.gained = Gained(points, out.bend);
+  out.gained = Gained(points, out);
   out.window_s = points.back().t_s - points.front().t_s;
   out.points = static_cast<int>(points.size());
   const double b = fit->slope.value;
   if (b <= 0 || out.window_s <= 0) return out;
+  out.load_share = std::max(0.0, load_bytes_per_s / b);
   const double first = PartSlope(points, 0, 1. / 3);
   const double middle = PartSlope(points, 1. / 3, 2. / 3);
   const double last = PartSlope(points, 2. / 3, 1);
   out.least_third = std::min({first, middle, last}) / b;
   out.last_third = last / b;
-  const double early = PartSlope(points, 0, 0.5);
-  out.late_over_early = early > 0 ? PartSlope(points, 0.5, 1) / early : 1;
+  out.late_over_early = LateOverEarly(points);
+  // What fills does so by age: requests that become fewer straighten it.
+  if (out.by_requests && out.resets < kResetsOfASaw) {
+    out.late_over_early = std::min(out.late_over_early, LateOverEarly(floors));
+  }
   out.step_share = StepShare(points, b);
   return out;
 }

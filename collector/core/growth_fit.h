@@ -4,6 +4,7 @@
 #ifndef PLIMSOLL_COLLECTOR_CORE_GROWTH_FIT_H_
 #define PLIMSOLL_COLLECTOR_CORE_GROWTH_FIT_H_
 
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct GrowthFit {
   // the level's noise at both ends leaves open and no more: the pace of a leak
   // by requests varies, but what it took is known.
   Estimate gained;
+  // Half the width of that interval with a steady bend taken out: what fills
+  // bends by more than its noise.
+  double noise = std::numeric_limits<double>::infinity();
   double bend = 0;  // rate of the second half of it less that of the first
   double z = 0;
   double window_s = 0;
@@ -29,6 +33,9 @@ struct GrowthFit {
   double late_over_early = 0;  // second half over first half
   bool by_requests = false;    // the axis was requests, scaled to seconds
   bool load_taken_out = false;
+  // Of the slope: what load that rises meanwhile may be at the most; 0 where
+  // requests are not counted.
+  double load_share = 0;
   double step_share = 0;  // of the rise: what goes with the largest jump
 };
 

@@ -91,10 +91,20 @@ std::optional<double> GrownUpPace(const JudgedLife& c, double rate,
   return slowest;
 }
 
+// One series of a life.
+struct MeasuredSeries {
+  Estimate rate;  // less what healthy lives gain
+  Estimate pace;  // all of it, to come
+  double amplitude = 0;
+  std::string model_limited;
+};
+
 std::string ModelLimit(const JudgedLife& c, const GrowthFit& fit,
                        bool compared) {
   const JudgementThresholds& t = c.thresholds;
-  const bool given_back = SurvivedPeak(c.lives) > 0;
+  // Few censuses take the teeth of a saw for more: the memory fell too then.
+  const bool given_back = SurvivedPeak(c.lives) > 0 &&
+                          (c.memory == nullptr || SurvivedPeak(*c.memory) > 0);
   if (given_back && fit.resets < 3) {
     return "memory that is given back later may be in it";
   }
@@ -106,9 +116,7 @@ std::string ModelLimit(const JudgedLife& c, const GrowthFit& fit,
              : "it is young: a cache that fills may be in it";
 }
 
-}  // namespace
-
-std::optional<MeasuredGrowth> MeasureGrowth(const JudgedLife& c,
+std::optional<MeasuredSeries> MeasureSeries(const JudgedLife& c,
                                             double window_s, size_t leaking) {
   // What moves the pace moves that of all of them: their mean is no surer.
   const double common = std::sqrt(static_cast<double>(leaking));
@@ -116,8 +124,8 @@ std::optional<MeasuredGrowth> MeasureGrowth(const JudgedLife& c,
   const auto fit = FitGrowth(floors.points, floors.requests,
                              c.thresholds.interval_inflation);
   if (!fit) return std::nullopt;
-  MeasuredGrowth out;
-  Estimate& rate = out.bytes_per_s;
+  MeasuredSeries out;
+  Estimate& rate = out.rate;
   rate = fit->gained;
   const double half = rate.value - rate.lo;
   // It has changed by more than its noise: where it is going is open.
@@ -138,13 +146,33 @@ std::optional<MeasuredGrowth> MeasureGrowth(const JudgedLife& c,
       rate.lo = std::min(rate.lo, *grown_up);
     }
   }
-  // The whole growth is what meets the limit, at the pace to come.
-  Estimate pace = fit->gained;
-  pace.lo = pace.value - below;
-  pace.hi = pace.value + above;
-  out.time_to_limit =
-      c.TimeOf(pace, std::max(fit->amplitude, c.PeaksAboveFloors(window_s)));
+  out.pace = fit->gained;
+  out.pace.lo = out.pace.value - below;
+  out.pace.hi = out.pace.value + above;
+  out.amplitude = fit->amplitude;
   out.model_limited = ModelLimit(c, *fit, healthy.has_value());
+  return out;
+}
+
+}  // namespace
+
+std::optional<MeasuredGrowth> MeasureGrowth(const JudgedLife& c,
+                                            double window_s, size_t leaking) {
+  const auto measured = MeasureSeries(c, window_s, leaking);
+  if (!measured) return std::nullopt;
+  MeasuredGrowth out;
+  out.bytes_per_s = measured->rate;
+  out.model_limited = measured->model_limited;
+  // The whole growth of the memory is what meets the limit.
+  auto memory = measured;
+  if (c.memory != nullptr) {
+    const JudgedLife by_memory{*c.memory, c.me, c.input, c.thresholds,
+                               c.now_ns};
+    memory = MeasureSeries(by_memory, window_s, leaking);
+    if (!memory) memory = measured;
+  }
+  out.time_to_limit = c.TimeOf(
+      memory->pace, std::max(memory->amplitude, c.PeaksAboveFloors(window_s)));
   return out;
 }
 

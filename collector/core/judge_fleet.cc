@@ -8,6 +8,7 @@
 #include "collector/core/diagnosis_stored.h"
 #include "collector/core/growth_measure.h"
 #include "collector/core/instances.h"
+#include "collector/core/judge_used.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector {
@@ -137,6 +138,30 @@ void Pool(const JudgementThresholds& thresholds, std::vector<Judged>& judged) {
   }
 }
 
+// By the bytes in use where they are known: healthy growth of what allocators
+// keep is then not in the rate.
+JudgedLife Measurable(const WorkloadLives& lives, const Judged& one,
+                      const Thresholds& thresholds, int64_t now_ns) {
+  const bool covered = IsCovered(lives.used[one.at], lives.lives[one.at]) &&
+                       one.judgement.no_leak == Verdict::kUnknown;
+  return {covered ? lives.used : lives.lives,
+          one.at,
+          one.input,
+          thresholds.judgement,
+          now_ns,
+          covered ? &lives.lives : nullptr};
+}
+
+// What allocators keep is named by that, where no process leaks beside.
+std::optional<Verdict> KeptOnly(const std::vector<Judged*>& standing) {
+  std::optional<Verdict> kept;
+  for (const Judged* one : standing) {
+    if (one->judgement.no_leak == Verdict::kUnknown) return std::nullopt;
+    kept = one->judgement.no_leak;
+  }
+  return kept;
+}
+
 std::vector<Judged> JudgeWorkload(const FleetReader& reader,
                                   const JudgementThresholds& thresholds,
                                   const WorkloadLives& lives, int64_t now_ns,
@@ -150,7 +175,8 @@ std::vector<Judged> JudgeWorkload(const FleetReader& reader,
       continue;
     }
     out.push_back({&lives.known[i], i, *input,
-                   JudgeLife(lives.lives, i, *input, thresholds, now_ns)});
+                   JudgeLifeByUse(lives.lives, lives.used, i, *input,
+                                  thresholds, now_ns)});
   }
   return out;
 }
@@ -187,12 +213,10 @@ FleetJudgement JudgeFleet(const FleetReader& reader,
     }
     if (standing.empty()) continue;
     // One window for all, so that their mean is of one time.
-    const std::vector<WorkloadLife>& lives =
-        state.lives.workloads().at(name).lives;
+    const WorkloadLives& lives = state.lives.workloads().at(name);
     std::vector<JudgedLife> leaking;
     for (const Judged* one : standing) {
-      leaking.push_back(
-          {lives, one->at, one->input, thresholds.judgement, now_ns});
+      leaking.push_back(Measurable(lives, *one, thresholds, now_ns));
     }
     w.window_s = ChooseWindow(leaking, w.window_s);
     for (size_t i = 0; i < standing.size(); ++i) {
@@ -208,8 +232,15 @@ FleetJudgement JudgeFleet(const FleetReader& reader,
       w.processes.push_back(
           Affected(one->life->info, one->judgement, one->input));
     }
+    // An incident is not opened for a rate that may be none.
+    if (std::none_of(
+            w.processes.begin(), w.processes.end(),
+            [](const AffectedProcess& p) { return p.bytes_per_s.lo > 0; })) {
+      continue;
+    }
     Summarise(w);
     fleet.first_error.Update(NameCause(reader, thresholds, now_ns, w));
+    w.cause = KeptOnly(standing).value_or(w.cause);
     if (!MayTicket(w.cause)) continue;
     w.page = w.page && MayPage(w.cause);
     fleet.workloads.insert(name);

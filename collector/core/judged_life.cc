@@ -30,13 +30,19 @@ double JudgedLife::left(double level) const {
 
 Floors JudgedLife::Last(double span_s) const {
   Floors out;
+  // Requests are kept with the memory: those up to each floor.
+  auto served = anon().blocks.begin();
   const int64_t from = std::max(now_ns - static_cast<int64_t>(span_s * 1e9),
                                 life().start_ns + kSettleNs);
   for (const MemoryBlock& b : life().blocks) {
     if (b.time_ns >= from && b.time_ns <= now_ns) {
       out.points.push_back(
           {static_cast<double>(b.time_ns - from) / 1e9, b.floor});
-      out.requests.push_back(b.requests);
+      double requests = 0;
+      while (served != anon().blocks.end() && served->time_ns <= b.time_ns) {
+        requests += served++->requests;
+      }
+      out.requests.push_back(requests);
     }
   }
   return out;
@@ -45,7 +51,7 @@ Floors JudgedLife::Last(double span_s) const {
 double JudgedLife::PeaksAboveFloors(double span_s) const {
   std::vector<double> above;
   const int64_t from = now_ns - static_cast<int64_t>(span_s * 1e9);
-  for (const MemoryBlock& b : life().blocks) {
+  for (const MemoryBlock& b : anon().blocks) {
     if (b.time_ns >= from) above.push_back(b.peak - b.floor);
   }
   if (above.empty()) return 0;
@@ -62,7 +68,7 @@ std::optional<TimeToLimit> JudgedLife::TimeOf(const Estimate& bytes_per_s,
     return std::nullopt;
   }
   // The kill comes at the peak of the saw, not at its floor.
-  const double peak = life().blocks.back().floor + above;
+  const double peak = anon().blocks.back().floor + above;
   const double usage = std::max(peak, input.usage_bytes.value_or(0));
   const double room =
       own ? *input.limit_bytes - usage : *input.node_available_bytes;

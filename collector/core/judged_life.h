@@ -1,6 +1,7 @@
 // One life of a workload as the full judgement looks at it: its floors of the
-// last hours, what is left above it, and when that is used up. Borrows all that
-// it names. Pure.
+// last hours, what is left above it, and when that is used up. By one series:
+// anonymous memory, or what of it is in use; what is killed is killed by the
+// first in any case. Borrows all that it names. Pure.
 #ifndef PLIMSOLL_COLLECTOR_CORE_JUDGED_LIFE_H_
 #define PLIMSOLL_COLLECTOR_CORE_JUDGED_LIFE_H_
 
@@ -34,8 +35,13 @@ struct JudgedLife {
   const JudgementInput& input;
   const JudgementThresholds& thresholds;
   int64_t now_ns;
+  // The same lives by anonymous memory, where `lives` is by another series.
+  const std::vector<WorkloadLife>* memory = nullptr;
 
   const WorkloadLife& life() const { return lives[me]; }
+  const WorkloadLife& anon() const {
+    return memory == nullptr ? lives[me] : (*memory)[me];
+  }
   double age_s() const;
   double limit() const;             // a stand-in where there is none
   double left(double level) const;  // bytes until something is killed

@@ -32,9 +32,8 @@ constexpr double kThirdsError = 5.2, kHalvesError = 2.8;
 
 // Standard error of the slope, of itself.
 double Sigma(const GrowthFit& fit) {
-  const double half = fit.gained.value - fit.gained.lo;
-  if (!std::isfinite(half) || fit.slope.value <= 0) return 0;
-  return half / 2 / fit.slope.value;
+  if (!std::isfinite(fit.noise) || fit.slope.value <= 0) return 0;
+  return fit.noise / 2 / fit.slope.value;
 }
 
 // What speaks against a leak in the shape of the growth itself.
@@ -76,9 +75,10 @@ std::string AgainstAge(const JudgedLife& c, const GrowthFit& fit) {
                                        fit.window_s, t.fill_age_s, c.now_ns);
   if (word == SiblingWord::kFlattens) return "older siblings stopped growing";
   if (word != SiblingWord::kNothing) return "";
-  const double now = c.life().blocks.back().floor;
-  const double gained = now - c.life().blocks.front().floor;
-  const double used = gained / std::max(1.0, gained + c.left(now));
+  const std::vector<MemoryBlock>& blocks = c.life().blocks;
+  const double gained = blocks.back().floor - blocks.front().floor;
+  const double left = c.left(c.anon().blocks.back().floor);
+  const double used = gained / std::max(1.0, gained + left);
   return used > t.fill_share_of_headroom ? "" : "young: it may be filling";
 }
 
@@ -95,6 +95,16 @@ std::string AgainstClock(const JudgedLife& c, AgeWord word,
       j.time_to_limit ? j.time_to_limit->lo_s : t.clock_watch_s;
   return watched_s < std::min(t.clock_watch_s, t.watch_of_time_left * left_s)
              ? "it does not go with age"
+             : "";
+}
+
+// With request counts: memory of a load that rises as steadily as it does
+// cannot be told from a leak until the load has turned.
+std::string AgainstLoad(const JudgedLife& c, const GrowthFit& fit,
+                        AgeWord word) {
+  return word != AgeWord::kWithAge &&
+                 fit.load_share > c.thresholds.max_load_share
+             ? "it may follow the load"
              : "";
 }
 
@@ -159,6 +169,7 @@ ProcessJudgement JudgeWindow(const Window& window, const JudgedLife& c) {
   j.z = fit->z;
   j.window_s = fit->window_s;
   j.why_not = AgainstShape(c, *fit);
+  j.by_shape = !j.why_not.empty();
   if (j.why_not.empty()) j.why_not = AgainstPast(c, *fit);
   if (j.why_not.empty()) j.why_not = AgainstAge(c, *fit);
   const AgeWord ages =
@@ -170,6 +181,7 @@ ProcessJudgement JudgeWindow(const Window& window, const JudgedLife& c) {
       std::max(fit->amplitude, c.PeaksAboveFloors(window.long_s));
   j.time_to_limit = c.TimeOf(fit->slope, above);
   j.why_not = AgainstClock(c, ages, j);
+  if (j.why_not.empty()) j.why_not = AgainstLoad(c, *fit, ages);
   if (!j.why_not.empty()) {
     j.grows = false;
     return j;
@@ -188,15 +200,11 @@ ProcessJudgement JudgeWindow(const Window& window, const JudgedLife& c) {
 
 }  // namespace
 
-ProcessJudgement JudgeLife(const std::vector<WorkloadLife>& lives, size_t me,
-                           const JudgementInput& input,
-                           const JudgementThresholds& thresholds,
-                           int64_t now_ns) {
-  const JudgedLife c{lives, me, input, thresholds, now_ns};
+ProcessJudgement JudgeSeries(const JudgedLife& c) {
   ProcessJudgement best;
   best.why_not = "no samples";
   if (c.life().blocks.empty()) return best;
-  for (const Window& window : WindowsOf(thresholds)) {
+  for (const Window& window : WindowsOf(c.thresholds)) {
     const ProcessJudgement j = JudgeWindow(window, c);
     const auto urgency = [](const ProcessJudgement& x) {
       return x.page ? 4 : x.ticket ? 3 : x.grows ? 2 : x.all_but_sure ? 1 : 0;
@@ -208,6 +216,13 @@ ProcessJudgement JudgeLife(const std::vector<WorkloadLife>& lives, size_t me,
     }
   }
   return best;
+}
+
+ProcessJudgement JudgeLife(const std::vector<WorkloadLife>& lives, size_t me,
+                           const JudgementInput& input,
+                           const JudgementThresholds& thresholds,
+                           int64_t now_ns) {
+  return JudgeSeries({lives, me, input, thresholds, now_ns});
 }
 
 ProcessJudgement JudgeProcess(const std::vector<Sample>& anon,

@@ -40,11 +40,19 @@ struct ProcessJudgement {
   // What may be in the rate beside a leak, so that its interval is that of a
   // model and may miss; empty where its coverage is as stated.
   std::string model_limited;
-  std::string why_not;  // the first condition that fails in the last window
+  std::string why_not;    // the first condition that fails in the last window
+  bool by_shape = false;  // it was the shape of the growth that failed
+  bool by_used = false;   // of the bytes in use, not of all anonymous memory
+  // Where anonymous memory grows and the bytes in use do not: kFragmentation
+  // or kHighWater. No leak; else kUnknown.
+  Verdict no_leak = Verdict::kUnknown;
 };
 
-// The most urgent of the windows for lives[me]; a life shorter than a window
-// is judged on what there is, from half of it on.
+// The most urgent of the windows for one life by one series; a life shorter
+// than a window is judged on what there is, from half of it on.
+ProcessJudgement JudgeSeries(const JudgedLife& life);
+
+// The same for lives[me], by anonymous memory.
 ProcessJudgement JudgeLife(const std::vector<WorkloadLife>& lives, size_t me,
                            const JudgementInput& input,
                            const JudgementThresholds& thresholds,

@@ -41,6 +41,29 @@ absl::Status ReadRequests(const FleetReader& reader, int64_t from_ns,
   return absl::OkStatus();
 }
 
+// Adds the bytes in use at the censuses since the last look.
+absl::Status ReadUsed(const FleetReader& reader, int64_t from_ns,
+                      int64_t now_ns, const std::vector<Sample>& anon,
+                      KnownLife& life) {
+  const ProcessKey key = life.info.key;
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      const auto python_free,
+      reader.Read(key, {metric::kFreeBytes, ""}, from_ns, now_ns + 1));
+  std::vector<Sample> malloc_free;
+  if (!python_free.empty()) {
+    PLIMSOLL_ASSIGN_OR_RETURN(
+        malloc_free,
+        reader.Read(key, {metric::kMallocFree, ""}, from_ns, now_ns + 1));
+  }
+  life.used.Add(life.used_memory.Add(anon, python_free, malloc_free));
+  return absl::OkStatus();
+}
+
+void Fill(const LifeLog& log, WorkloadLife& life) {
+  life.blocks = log.Blocks();
+  life.survived_peak = log.survived_peak();
+}
+
 // Moves what `drop` names out of both vectors.
 template <typename Drop>
 void EraseLives(WorkloadLives& w, Drop drop) {
@@ -50,11 +73,13 @@ void EraseLives(WorkloadLives& w, Drop drop) {
     if (kept != i) {
       w.known[kept] = std::move(w.known[i]);
       w.lives[kept] = std::move(w.lives[i]);
+      w.used[kept] = std::move(w.used[i]);
     }
     ++kept;
   }
   w.known.resize(kept);
   w.lives.resize(kept);
+  w.used.resize(kept);
 }
 
 }  // namespace
@@ -80,6 +105,7 @@ absl::Status LifeBook::Read(const FleetReader& reader, const ProcessInfo& info,
   if (at == w.known.end()) {
     w.known.emplace_back();
     w.lives.emplace_back();
+    w.used.emplace_back();
     at = w.known.end() - 1;
   }
   at->info = info;
@@ -90,16 +116,19 @@ absl::Status LifeBook::Read(const FleetReader& reader, const ProcessInfo& info,
       reader.Read(info.key, {metric::kAnon, ""}, from, now_ns + 1));
   at->log.Add(samples);
   PLIMSOLL_RETURN_IF_ERROR(ReadRequests(reader, from, now_ns, *at));
+  PLIMSOLL_RETURN_IF_ERROR(ReadUsed(reader, from, now_ns, samples, *at));
   PLIMSOLL_ASSIGN_OR_RETURN(
       const auto limits,
       reader.Read(info.key, {metric::kCgroupLimit, ""}, from, now_ns + 1));
   if (!limits.empty()) at->limit_bytes = limits.back().value;
-  WorkloadLife& life = w.lives[static_cast<size_t>(at - w.known.begin())];
-  life.start_ns =
-      info.start_unix_ns > 0 ? info.start_unix_ns : at->log.first_ns();
-  life.version = info.version;
-  life.blocks = at->log.Blocks();
-  life.survived_peak = at->log.survived_peak();
+  const auto i = static_cast<size_t>(at - w.known.begin());
+  for (WorkloadLife* life : {&w.lives[i], &w.used[i]}) {
+    life->start_ns =
+        info.start_unix_ns > 0 ? info.start_unix_ns : at->log.first_ns();
+    life->version = info.version;
+  }
+  Fill(at->log, w.lives[i]);
+  Fill(at->used, w.used[i]);
   return absl::OkStatus();
 }
 
@@ -114,6 +143,7 @@ void LifeBook::Retire(int64_t now_ns) {
       WorkloadLife& life = w->second.lives[i];
       life.killed = k.limit_bytes > 0 && !life.blocks.empty() &&
                     life.blocks.back().peak >= kKilledFrom * k.limit_bytes;
+      w->second.used[i].killed = life.killed;
     }
     int64_t oldest = now_ns - kKeepNs;
     if (ended.size() > kMostLives) {

@@ -15,12 +15,15 @@
 #include "collector/core/life_log.h"
 #include "collector/core/ports.h"
 #include "collector/core/siblings.h"
+#include "collector/core/used_memory.h"
 
 namespace plimsoll::collector {
 
 struct KnownLife {
   ProcessInfo info;
-  LifeLog log;
+  LifeLog log;   // of anonymous memory
+  LifeLog used;  // of what of it is in use; empty without censuses
+  UsedMemory used_memory;
   double limit_bytes = 0;  // newest; 0: none
   // Newest total of each label set of its request counter.
   std::map<std::string, Sample> requests;
@@ -30,7 +33,8 @@ struct KnownLife {
 // The lives of one workload; known[i] is lives[i].
 struct WorkloadLives {
   std::vector<KnownLife> known;
-  std::vector<WorkloadLife> lives;
+  std::vector<WorkloadLife> lives;  // by anonymous memory
+  std::vector<WorkloadLife> used;   // the same ones by the bytes in use
 };
 
 class LifeBook {

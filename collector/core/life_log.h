@@ -1,6 +1,7 @@
 // One life of one process in blocks of five minutes: what the full judgement
 // keeps of it. Fed with new samples only, so that a tick costs what came since
-// the last one. Bounded: a day of blocks (7 KB). Plain; not thread-safe.
+// the last one. Bounded: a day of blocks (9 KB), and as much again of what is
+// in use where censuses are taken. Plain; not thread-safe.
 #ifndef PLIMSOLL_COLLECTOR_CORE_LIFE_LOG_H_
 #define PLIMSOLL_COLLECTOR_CORE_LIFE_LOG_H_
 

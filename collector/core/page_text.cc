@@ -53,7 +53,14 @@ std::string CauseWords(const Incident& incident) {
       words = "memory outside Python's allocator";
       break;
     case Verdict::kFragmentation:
-      words = "free blocks that Python's allocator cannot give back";
+      words =
+          "free memory between what is in use, which the allocators cannot "
+          "give back (no leak: the bytes in use do not grow with it)";
+      break;
+    case Verdict::kHighWater:
+      words =
+          "memory that was needed once and that the allocators keep (no leak: "
+          "the bytes in use do not grow with it)";
       break;
     default:
       words = "cause: " + std::string(ToString(incident.cause));

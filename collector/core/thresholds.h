@@ -81,6 +81,8 @@ struct JudgementThresholds {
   // Growth of what does not go with age (load, memory that is given back) ends
   // within a day: half of one is all that rises, and a half more is to be sure.
   double clock_watch_s = 18 * 3600;
+  // Of the slope: what may be load that rises meanwhile.
+  double max_load_share = 0.5;
   // All pods of a workload together: this share of the time that is left.
   double watch_of_time_left = 0.6;
   double watch_s = 6 * 3600;
@@ -107,6 +109,13 @@ struct JudgementThresholds {
   double page_6h_s = 24 * 3600;
   // A slow leak is a ticket all the same: it is as much of a defect.
   double ticket_s = 30 * 86400;
+  // Of anonymous growth: where the bytes in use have less of it, it is what
+  // allocators keep (leak-analysis 2.5: less than .3; between them nobody has
+  // most of it, and the bytes in use are judged by themselves).
+  double least_in_use = 0.5;
+  // What allocators keep is no leak, and said where it is at this share of the
+  // limit: what kills there is not asked what it was.
+  double kept_from_share_of_limit = 0.9;
   // What has stood goes on standing through this long without growth.
   double hold_s = 3600;
 };

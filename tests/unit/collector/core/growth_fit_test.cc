@@ -79,6 +79,45 @@ TEST(GrowthFit, MemoryThatFollowsLoadIsTakenOut) {
   EXPECT_LT(std::abs(fit.slope.value), 0.1 * 3e7 / 43200);
 }
 
+// Six hours of floors, with so many requests before each.
+Series Hours(const std::function<double(double h)>& bytes,
+             const std::function<double(double h)>& requests, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::normal_distribution<double> noise(0, 2e5);
+  Series out;
+  for (int i = 0; i < 72; ++i) {
+    const double h = i / 12.0;
+    out.floors.push_back({h * 3600, 1e8 + bytes(h) + noise(random)});
+    out.requests.push_back(std::poisson_distribution<int>(requests(h))(random));
+  }
+  return out;
+}
+
+TEST(GrowthFit, LoadThatOnlyRisesMayBeTheGrowth) {
+  const auto rises = [](double h) { return 3000 * (1 + h / 6); };
+  const auto even = [](double) { return 3000.0; };
+  const auto grows = [](double h) { return 4e6 * h; };
+  const auto follows = [&](const std::function<double(double)>& requests) {
+    const Series s = Hours(grows, requests, 1);
+    return FitGrowth(s.floors, s.requests, 1.4).value_or(GrowthFit{});
+  };
+  EXPECT_GT(follows(rises).load_share, 0.8);
+  EXPECT_LT(follows(even).load_share, 0.2);
+  EXPECT_EQ(follows([](double) { return 0.001; }).load_share, 0)
+      << "no requests are counted";
+}
+
+TEST(GrowthFit, AFillBendsWhereRequestsThatBecomeFewerWouldStraightenIt) {
+  const auto fewer = [](double h) { return 6000 * std::exp(-h / 2); };
+  const auto fills = [](double h) { return 4e7 * (1 - std::exp(-h / 2)); };
+  const Series s = Hours(fills, fewer, 1);
+  const auto fit = FitGrowth(s.floors, s.requests, 1.4);
+  ASSERT_TRUE(fit.has_value());
+  ASSERT_TRUE(fit->by_requests);
+  EXPECT_GT(fit->least_third, 0.8) << "a line in requests";
+  EXPECT_LT(fit->late_over_early, 0.5);
+}
+
 TEST(GrowthFit, AStepIsNamedOne) {
   const auto step =
       Make([](double t, double, double) { return t < 2e4 ? 0 : 3e7; }, 4);
