@@ -7,7 +7,7 @@
 #include <set>
 
 #include "collector/core/backtest/backtest.h"
-#include "collector/core/judgement.h"
+#include "collector/core/judge_used.h"
 #include "collector/core/life_book.h"
 
 namespace plimsoll::bench {
@@ -32,13 +32,30 @@ MetricName NameOf(const char* metric, const PodLife& life) {
   return name;
 }
 
-void Feed(const MadeWorkload& w, bool with_requests, Recording& recording) {
+// The names under which an agent's own figures stand in OpenMetrics.
+const std::string kOwn = "plimsoll_";
+
+void FeedCensuses(const PodLife& life, Recording& recording) {
+  auto* live = recording.StreamOf(
+      NameOf((kOwn + collector::metric::kLiveBytes).c_str(), life));
+  auto* free = recording.StreamOf(
+      NameOf((kOwn + collector::metric::kFreeBytes).c_str(), life));
+  for (const Tick& t : life.ticks) {
+    if (t.used < 0) continue;
+    recording.AddTo(*live, Ms(t.t_s), t.used);
+    recording.AddTo(*free, Ms(t.t_s), t.bytes - t.used);
+  }
+}
+
+void Feed(const MadeWorkload& w, const Given& given, Recording& recording) {
+  const bool with_requests = given.requests;
   for (const PodLife& life : w.lives) {
     auto* memory = recording.StreamOf(NameOf("container_memory_rss", life));
     auto* limit =
         recording.StreamOf(NameOf("container_spec_memory_limit_bytes", life));
     auto* start =
         recording.StreamOf(NameOf("process_start_time_seconds", life));
+    if (given.live) FeedCensuses(life, recording);
     std::array<collector::RecordedStream*, kCities> cities{};
     for (size_t c = 0; with_requests && c < kCities; ++c) {
       MetricName name = NameOf("http_requests_total", life);
@@ -94,13 +111,13 @@ struct Text {
 
 std::vector<Claim> JudgeByPlimsoll(const std::vector<MadeWorkload>& fleet,
                                    const collector::Thresholds& thresholds,
-                                   bool with_requests) {
+                                   const Given& given) {
   Recording recording(
-      {.requests_metric = with_requests ? "http_requests_total" : "",
+      {.requests_metric = given.requests ? "http_requests_total" : "",
        .attributes = {"city"}});
   std::map<std::string, int> numbers;
   for (size_t i = 0; i < fleet.size(); ++i) {
-    Feed(fleet[i], with_requests, recording);
+    Feed(fleet[i], given, recording);
     numbers[fleet[i].name] = static_cast<int>(i);
   }
   recording.Seal();
@@ -158,9 +175,11 @@ std::vector<Claim> JudgeByRival(const std::vector<MadeWorkload>& fleet,
 }
 
 void Explain(const MadeWorkload& workload,
-             const collector::Thresholds& thresholds) {
-  Recording recording({});
-  Feed(workload, false, recording);
+             const collector::Thresholds& thresholds, const Given& given) {
+  Recording recording(
+      {.requests_metric = given.requests ? "http_requests_total" : "",
+       .attributes = {"city"}});
+  Feed(workload, given, recording);
   recording.Seal();
   collector::LifeBook book;
   for (int tick = 1; tick <= 144; ++tick) {
@@ -172,11 +191,11 @@ void Explain(const MadeWorkload& workload,
         if (!w.known[i].alive) continue;
         collector::JudgementInput input;
         input.limit_bytes = w.known[i].limit_bytes;
-        const auto j =
-            collector::JudgeLife(w.lives, i, input, thresholds.judgement, now);
+        const auto j = collector::JudgeLifeByUse(w.lives, w.used, i, input,
+                                                 thresholds.judgement, now);
         std::printf(
             "%5.2f h %s age %5.1f h: %s%s%s %.2f [%.2f, %.2f] %%/h "
-            "z %.1f over %.1f h %s\n",
+            "z %.1f over %.1f h %s%s\n",
             tick / 12.0, w.known[i].info.pod.c_str(),
             static_cast<double>(now - w.lives[i].start_ns) / 3.6e12,
             j.grows ? "grows " : "", j.ticket ? "ticket " : "",
@@ -184,7 +203,7 @@ void Explain(const MadeWorkload& workload,
             j.bytes_per_s.value * 360000 / workload.limit_bytes,
             j.bytes_per_s.lo * 360000 / workload.limit_bytes,
             j.bytes_per_s.hi * 360000 / workload.limit_bytes, j.z,
-            j.window_s / 3600, j.why_not.c_str());
+            j.window_s / 3600, j.by_used ? "by use " : "", j.why_not.c_str());
       }
     }
   }

@@ -12,11 +12,16 @@
 
 namespace plimsoll::bench {
 
+// What the judgement is given beside memory.
+struct Given {
+  bool requests = false;  // counters by city
+  bool live = false;      // what the agent's censuses say is in use
+};
+
 // The collector's engine over the fleet as a recording, every five minutes.
-// `with_requests`: it is given the request counters too.
 std::vector<Claim> JudgeByPlimsoll(const std::vector<MadeWorkload>& fleet,
                                    const collector::Thresholds& thresholds,
-                                   bool with_requests);
+                                   const Given& given);
 
 // A rule looks at one pod's samples up to now, each hour, and fires or not.
 // A workload's claim opens when any pod fires and ends after two silent hours.
@@ -31,9 +36,13 @@ std::vector<Rival> Rivals();
 std::vector<Claim> JudgeByRival(const std::vector<MadeWorkload>& fleet,
                                 const Rival& rival);
 
+// A rule that knows the path of the healthy memory, its noise left out, but not
+// its size: what data such as these allow at the most.
+Rival Oracle();
+
 // Prints, each half hour, why each pod of a workload is not said to leak.
 void Explain(const MadeWorkload& workload,
-             const collector::Thresholds& thresholds);
+             const collector::Thresholds& thresholds, const Given& given);
 
 // The fleet as OpenMetrics text, in time order.
 void Dump(const std::vector<MadeWorkload>& fleet, std::ostream& out);

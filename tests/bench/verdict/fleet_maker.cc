@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "tests/bench/verdict/census_maker.h"
 #include "tests/bench/verdict/process_model.h"
 
 namespace plimsoll::bench {
@@ -34,7 +35,11 @@ std::string RandomWord(Random& random, size_t length) {
 class WorkloadMaker {
  public:
   WorkloadMaker(const FleetOptions& options, int number, Random& random)
-      : options_(options), random_(random), end_s_(options.hours * 3600) {
+      : options_(options),
+        random_(random),
+        census_random_(options.seed * 1'000'003 +
+                       static_cast<uint64_t>(number)),
+        end_s_(options.hours * 3600) {
     made_.name = "work" + std::string(1, static_cast<char>('a' + number / 26)) +
                  std::string(1, static_cast<char>('a' + number % 26));
   }
@@ -54,6 +59,8 @@ class WorkloadMaker {
     made_.life = static_cast<Life>(static_cast<int>(Draw(0, 5)));
     traits_ = DrawTraits(made_.shape, options_.hours, random_);
     made_.limit_bytes = traits_.limit;
+    census_ = DrawCensusTraits(census_random_);
+    traits_.pressure_in_use = Uniform(census_random_, 0, 1) < 0.5;
     for (int i = 0; made_.shape == Shape::kMixed && i < kShapes - 1; ++i) {
       if (traits_.has[static_cast<size_t>(i)]) {
         made_.mixture += (made_.mixture.empty() ? "" : "+") +
@@ -214,6 +221,7 @@ class WorkloadMaker {
       model.Step(from_s - before + age, age, std::max(dt, before / 500));
     }
     const double phase = Draw(0, dt);
+    CensusMaker censuses(census_, from_s + phase, census_random_);
     for (double t = from_s + phase; t < until_s; t += dt) {
       const double bytes = model.Step(t, t - life.start_s, dt);
       if (bytes >= traits_.limit) {
@@ -223,7 +231,9 @@ class WorkloadMaker {
       if (t > gap_at_s && t < gap_at_s + gap_s) continue;
       if (Chance(0.01)) continue;
       const Tick tick{t, static_cast<float>(bytes),
-                      static_cast<float>(model.leaked())};
+                      static_cast<float>(model.leaked()),
+                      static_cast<float>(model.path()),
+                      censuses.Look(t, bytes, model.in_use())};
       life.ticks.push_back(tick);
       life.requests.push_back(model.requests());
       if (Chance(0.002)) {  // a scrape that was sent twice
@@ -244,11 +254,13 @@ class WorkloadMaker {
 
   const FleetOptions options_;
   Random& random_;
+  Random census_random_;  // its own: the memory is the same with and without
   const double end_s_;
   double deploy_s_ = 0;
   MadeWorkload made_;
   Traits traits_;
   LeakTraits leak_;
+  CensusTraits census_;
   std::array<std::array<double, kCities>, 2> mixes_{};
 };
 

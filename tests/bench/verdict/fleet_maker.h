@@ -48,10 +48,14 @@ enum class Leak : uint8_t {
 inline constexpr int kLeaks = 7;
 const char* Name(Leak leak);
 
+inline constexpr float kNoCensus = -1;
+
 struct Tick {
   double t_s = 0;
   float bytes = 0;
-  float leaked = 0;  // of it: what will not come back
+  float leaked = 0;        // of it: what will not come back
+  float path = 0;          // what it would be without leak and noise
+  float used = kNoCensus;  // in use, as a census at this time says
 };
 
 inline constexpr int kCities = 6;

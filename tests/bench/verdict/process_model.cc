@@ -12,13 +12,6 @@ constexpr double kMiB = 1 << 20;
 
 size_t At(Shape shape) { return static_cast<size_t>(shape); }
 
-// Mean 1, heavy-tailed, at most 50.
-double ParetoSize(double tail, Random& random) {
-  const double u = std::max(1e-9, Uniform(random, 0, 1));
-  const double least = (tail - 1) / tail;
-  return std::min(50.0, least * std::pow(u, -1 / tail));
-}
-
 }  // namespace
 
 double Uniform(Random& random, double lo, double hi) {
@@ -26,6 +19,11 @@ double Uniform(Random& random, double lo, double hi) {
 }
 double LogUniform(Random& random, double lo, double hi) {
   return std::exp(Uniform(random, std::log(lo), std::log(hi)));
+}
+double ParetoSize(double tail, Random& random) {
+  const double u = std::max(1e-9, Uniform(random, 0, 1));
+  const double least = (tail - 1) / tail;
+  return std::min(50.0, least * std::pow(u, -1 / tail));
 }
 
 Traits DrawTraits(Shape shape, double hours, Random& random) {
@@ -83,9 +81,15 @@ double ProcessModel::Step(double t_s, double age_s, double dt_s) {
   noise_ =
       keep * noise_ + traits_.noise * std::sqrt(1 - keep * keep) * Normal();
   double bytes = base_ * (1 - 0.6 * std::exp(-age_s / 20)) + noise_;
-  bytes += 0.3 * kMiB * std::abs(Normal());  // requests in flight
+  const double in_flight = 0.3 * kMiB * std::abs(Normal());
+  bytes += in_flight;
   bytes += Shapes(t_s, age_s, dt_s);
   const double all = bytes + leaked_;
+  path_ = bytes - noise_ - in_flight;
+  const bool kept =
+      traits_.has[At(Shape::kPressure)] && !traits_.pressure_in_use;
+  const bool most = traits_.has[At(Shape::kHighWater)];
+  in_use_ = all - (kept ? std::max(0.0, kept_) : 0) - (most ? most_ : 0);
   if (traits_.has[At(Shape::kPressure)] && all > traits_.pressure_top) {
     kept_ *= 1 - traits_.pressure_given_back;
   }

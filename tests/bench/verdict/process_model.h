@@ -12,6 +12,8 @@ namespace plimsoll::bench {
 using Random = std::mt19937_64;
 double Uniform(Random& random, double lo, double hi);
 double LogUniform(Random& random, double lo, double hi);
+// Mean 1, heavy-tailed, at most 50.
+double ParetoSize(double tail, Random& random);
 
 // Of a workload; each of its processes differs from it by a little.
 struct Traits {
@@ -20,7 +22,8 @@ struct Traits {
   double saw = 0, saw_s = 0;
   double warm = 0, warm_s = 0;
   double cache = 0, cache_s = 0;
-  bool cache_linear = false;  // fills at an even pace, else ever slower
+  bool cache_linear = false;     // fills at an even pace, else ever slower
+  bool pressure_in_use = false;  // else the allocator keeps it
   double pressure_per_s = 0, pressure_top = 0, pressure_given_back = 0;
   double step = 0, step_at_s = 0;
   double load_bytes = 0;  // at full load
@@ -48,6 +51,9 @@ class ProcessModel {
   // The next `dt_s` of a life that is `age_s` old at `t_s`; bytes in use.
   double Step(double t_s, double age_s, double dt_s);
   double leaked() const { return leaked_; }
+  // Of the newest step: without leak and noise, and what of all is in use.
+  double path() const { return path_; }
+  double in_use() const { return in_use_; }
   const std::array<float, kCities>& requests() const { return requests_; }
 
  private:
@@ -60,6 +66,7 @@ class ProcessModel {
   const std::array<double, kCities> mix_;
   Random& random_;
   double base_, noise_ = 0, saw_ = 0, kept_ = 0, most_ = 0, leaked_ = 0;
+  double path_ = 0, in_use_ = 0;
   std::array<float, kCities> requests_{};
 };
 

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """Records what real Python programs do to their anonymous memory, once a second.
 
-    record_programs.py OUT_DIRECTORY [--seconds 900] [NAME...]
+    record_programs.py OUT_DIRECTORY [--seconds 900] [--split PROGRAM] [NAME...]
 
 Each program runs as a process of its own and is looked at from outside
 (RssAnon of /proc/PID/status). OUT/NAME.csv has "second,KiB" a line. The programs
 are healthy ones of the shapes that verdict_bench makes up, and leaks. Time is
 compressed: a program does in a second what a service does in a minute or so.
+
+With --split build/release/bin/memory_split (root) a census of each program is
+taken every ten seconds, and the lines after it have a third figure: what of the
+KiB at that moment was in use, that is not free in an allocator.
 """
 
 import argparse
@@ -231,15 +235,55 @@ def anon_kib(pid):
     raise OSError("no RssAnon")
 
 
+class Censuses(threading.Thread):
+    """What is in use of each process that is recorded, every ten seconds."""
+
+    def __init__(self, program):
+        super().__init__(daemon=True)
+        self.program = program
+        self.free = {}  # pid: KiB that are free in its allocators, once each
+        self.pids = set()
+
+    def run(self):
+        begin = time.monotonic()
+        for look in range(10**6):
+            time.sleep(max(0.0, begin + 10 * look - time.monotonic()))
+            pids = sorted(self.pids)
+            if not pids:
+                continue
+            done = subprocess.run(
+                ["nice", "-n", "19", self.program, *map(str, pids)],
+                capture_output=True, text=True, check=False,
+            )
+            for line in done.stdout.splitlines()[1:]:
+                # pid, RssAnon, live, free, objects, native, free: MB
+                words = line.split()
+                free_mb = float(words[3]) + float(words[6])
+                self.free[int(words[0])] = (free_mb * 1e6 / 1024, float(words[1]))
+
+
+CENSUSES = None
+
+
 def record(pid, seconds, path):
     begin = time.monotonic()
+    if CENSUSES:
+        CENSUSES.pids.add(pid)
     with open(path, "w") as out:
         for second in range(seconds):
             time.sleep(max(0.0, begin + second - time.monotonic()))
             try:
-                out.write(f"{second},{anon_kib(pid)}\n")
+                kib = anon_kib(pid)
             except OSError:
-                return
+                break
+            line = f"{second},{kib}"
+            census = CENSUSES and CENSUSES.free.pop(pid, None)
+            if census:
+                free_kib, anon_mb = census
+                line += f",{max(0, round(anon_mb * 1e6 / 1024 - free_kib))}"
+            out.write(line + "\n")
+    if CENSUSES:
+        CENSUSES.pids.discard(pid)
 
 
 def record_program(name, seconds, out):
@@ -307,6 +351,7 @@ def main():
     parser.add_argument("out", type=pathlib.Path, nargs="?")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--seconds", type=int, default=900)
+    parser.add_argument("--split", help="memory_split, to tell what is in use")
     parser.add_argument("--be", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.be:
@@ -315,6 +360,10 @@ def main():
     if args.out is None:
         parser.error("name a directory")
     args.out.mkdir(parents=True, exist_ok=True)
+    if args.split:
+        global CENSUSES
+        CENSUSES = Censuses(args.split)
+        CENSUSES.start()
     names = args.names or [*PROGRAMS, *SERVICES]
     threads = []
     for name in names:

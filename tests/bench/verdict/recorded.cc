@@ -24,12 +24,17 @@ std::vector<MadeWorkload> ReadRecordings(const std::string& directory,
     std::string line;
     double most = 0;
     while (std::getline(in, line)) {
-      double second = 0, kib = 0;
-      if (std::sscanf(line.c_str(), "%lf,%lf", &second, &kib) != 2) continue;
+      double second = 0, kib = 0, used = 0;
+      const int read =
+          std::sscanf(line.c_str(), "%lf,%lf,%lf", &second, &kib, &used);
+      if (read < 2) continue;
       const double bytes = kib * 1024;
       most = std::max(most, bytes);
-      life.ticks.push_back({second * speed, static_cast<float>(bytes),
-                            leaks ? static_cast<float>(bytes) : 0.0F});
+      life.ticks.push_back(
+          {second * speed, static_cast<float>(bytes),
+           leaks ? static_cast<float>(bytes) : 0.0F, 0,
+           read == 3 ? static_cast<float>(std::min(used * 1024, bytes))
+                     : kNoCensus});
       life.requests.emplace_back();
     }
     if (life.ticks.empty()) continue;

@@ -10,7 +10,8 @@
 
 namespace plimsoll::bench {
 
-// Every DIRECTORY/NAME.csv of "second,KiB" lines. A name with "leak" in it is
+// Every DIRECTORY/NAME.csv of "second,KiB" or "second,KiB,KiB in use" lines. A
+// name with "leak" in it is
 // of a leak. The limit is twice the most that the program had.
 std::vector<MadeWorkload> ReadRecordings(const std::string& directory,
                                          double speed);

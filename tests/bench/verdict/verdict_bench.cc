@@ -4,29 +4,49 @@
 // are looked at once.
 //
 //   verdict_bench [--seed N] [--fleets N] [--leaking SHARE] [--no-rivals]
-//                 [--no-requests] [--verbose] [--dump FILE] [--explain
-//                 WORKLOAD] [--recorded DIRECTORY of record_programs.py]
+//                 [--rows memory,requests,live,both] [--verbose] [--dump FILE]
+//                 [--explain WORKLOAD] [--recorded DIRECTORY of
+//                 record_programs.py] [--trace FILE... of traced.h]
+//
+// Rows: what the judgement is given beside memory. --explain is by the first.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <iterator>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/bench/verdict/claims.h"
 #include "tests/bench/verdict/detectors.h"
 #include "tests/bench/verdict/fleet_maker.h"
 #include "tests/bench/verdict/recorded.h"
+#include "tests/bench/verdict/traced.h"
 
 namespace plimsoll::bench {
 namespace {
+
+struct RowKind {
+  const char* flag;
+  const char* name;
+  Given given;
+};
+constexpr RowKind kRows[] = {
+    {"memory", "plimsoll, memory alone", {}},
+    {"requests", "plimsoll, with requests", {.requests = true}},
+    {"live", "plimsoll, with live bytes", {.live = true}},
+    {"both", "plimsoll, with both", {.requests = true, .live = true}}};
 
 struct Arguments {
   uint64_t seed = 1;
   int fleets = 3;
   double leaking = 0.5;
-  bool rivals = true, requests = true, verbose = false;
+  bool rivals = true, verbose = false;
+  std::vector<RowKind> rows{std::begin(kRows), std::end(kRows)};
   std::string dump, explain, recorded;
+  std::vector<std::string> traces;
   collector::Thresholds thresholds;
 };
 
@@ -52,6 +72,8 @@ constexpr Knob kKnobs[] = {
     {"clock_watch_s", &JudgementThresholds::clock_watch_s},
     {"past_peak_margin", &JudgementThresholds::past_peak_margin},
     {"min_pooled_z", &JudgementThresholds::min_pooled_z},
+    {"least_in_use", &JudgementThresholds::least_in_use},
+    {"max_load_share", &JudgementThresholds::max_load_share},
     {"interval_inflation", &JudgementThresholds::interval_inflation},
     {"false_discovery_rate", &JudgementThresholds::false_discovery_rate}};
 
@@ -66,6 +88,18 @@ bool Set(const std::string& text, JudgementThresholds& thresholds) {
     return true;
   }
   return false;
+}
+
+// "memory,live"
+bool SetRows(const std::string& text, std::vector<RowKind>& rows) {
+  rows.clear();
+  for (const RowKind& row : kRows) {
+    if (("," + text + ",").find("," + std::string(row.flag) + ",") !=
+        std::string::npos) {
+      rows.push_back(row);
+    }
+  }
+  return !rows.empty();
 }
 
 double CpuSeconds() {
@@ -143,78 +177,135 @@ void PrintClaims(const std::vector<MadeWorkload>& fleet,
 // A second of a recording stands for 40: fifteen minutes are ten hours.
 constexpr double kSpeed = 40;
 
+void PrintFirst(const MadeWorkload& w, const std::vector<Claim>& claims,
+                int workload) {
+  const auto first = std::find_if(
+      claims.begin(), claims.end(),
+      [workload](const Claim& c) { return c.workload == workload; });
+  if (first == claims.end()) {
+    std::printf("nothing said");
+    return;
+  }
+  const double per_h = 360000 / w.limit_bytes;
+  std::printf("%s at %.2f h, %.2f [%.2f, %.2f]%s",
+              first->page ? "page" : "ticket", first->at_s / 3600,
+              first->bytes_per_s * per_h, first->lo * per_h, first->hi * per_h,
+              first->model_limited ? " marked" : "");
+}
+
 int JudgeRecordings(const Arguments& a) {
   const auto fleet = ReadRecordings(a.recorded, kSpeed);
-  const auto claims = JudgeByPlimsoll(fleet, a.thresholds, false);
+  if (!a.explain.empty()) {
+    for (const MadeWorkload& w : fleet) {
+      if (w.name == a.explain) Explain(w, a.thresholds, a.rows.front().given);
+    }
+    return 0;
+  }
+  const auto memory = JudgeByPlimsoll(fleet, a.thresholds, {});
+  const auto live = JudgeByPlimsoll(fleet, a.thresholds, {.live = true});
   for (size_t i = 0; i < fleet.size(); ++i) {
     const MadeWorkload& w = fleet[i];
-    const auto first = std::find_if(
-        claims.begin(), claims.end(),
-        [i](const Claim& c) { return c.workload == static_cast<int>(i); });
     std::printf("%-28s %-8s %6.2f %%/h: ", w.name.c_str(),
                 w.leak == Leak::kNone ? "healthy" : "leaks",
                 w.leak_percent_per_h);
-    if (first == claims.end()) {
-      std::printf("nothing said\n");
-      continue;
-    }
-    const double per_h = 360000 / w.limit_bytes;
-    std::printf("%s at %.2f h, %.2f [%.2f, %.2f]%s\n",
-                first->page ? "page" : "ticket", first->at_s / 3600,
-                first->bytes_per_s * per_h, first->lo * per_h,
-                first->hi * per_h, first->model_limited ? " marked" : "");
+    PrintFirst(w, memory, static_cast<int>(i));
+    std::printf("; with live bytes: ");
+    PrintFirst(w, live, static_cast<int>(i));
+    std::printf("\n");
   }
   return fleet.empty() ? 1 : 0;
 }
 
+// What the detectors said, row by row.
+struct Table {
+  std::vector<RowKind> rows;
+  std::vector<Rival> rivals;
+  std::vector<Score> of_rows, of_rivals;
+  double cpu_s = 0;  // of the first row
+
+  Table(std::vector<RowKind> given, std::vector<Rival> others)
+      : rows(std::move(given)),
+        rivals(std::move(others)),
+        of_rows(rows.size()),
+        of_rivals(rivals.size()) {}
+
+  void Judge(const std::vector<MadeWorkload>& fleet, const Arguments& a) {
+    for (size_t r = 0; r < rows.size(); ++r) {
+      const double before = CpuSeconds();
+      const auto claims = JudgeByPlimsoll(fleet, a.thresholds, rows[r].given);
+      if (r == 0) cpu_s += CpuSeconds() - before;
+      AddScore(fleet, claims, of_rows[r]);
+      if (!a.verbose) continue;
+      std::printf("%s\n", rows[r].name);
+      PrintClaims(fleet, claims);
+    }
+    for (size_t r = 0; r < rivals.size(); ++r) {
+      AddScore(fleet, JudgeByRival(fleet, rivals[r]), of_rivals[r]);
+    }
+  }
+
+  void PrintAll() const {
+    PrintHead();
+    for (size_t r = 0; r < rows.size(); ++r) Print(rows[r].name, of_rows[r]);
+    for (size_t r = 0; r < rivals.size(); ++r) {
+      Print(rivals[r].name, of_rivals[r]);
+    }
+  }
+};
+
+int JudgeTraces(const Arguments& a) {
+  const auto fleet =
+      ReadTraces(a.traces, {.seed = a.seed, .leaking_share = a.leaking});
+  if (fleet.empty()) return 1;
+  Table table({kRows[0]}, a.rivals ? Rivals() : std::vector<Rival>());
+  table.Judge(fleet, a);
+  const Score& s = table.of_rows[0];
+  std::printf(
+      "%zu windows of %zu traces: %d with a leak, %.0f healthy days\n\n",
+      fleet.size(), a.traces.size(), s.leaking, s.healthy_pod_days);
+  table.PrintAll();
+  return 0;
+}
+
+int JudgeFleets(const Arguments& a) {
+  std::vector<Rival> rivals;
+  if (a.rivals) rivals = Rivals();
+  rivals.push_back(Oracle());
+  Table table(a.rows, std::move(rivals));
+  for (int i = 0; i < a.fleets; ++i) {
+    const uint64_t seed = a.seed + static_cast<uint64_t>(i);
+    if (a.verbose) {
+      std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+    }
+    table.Judge(MakeFleet({.seed = seed, .leaking_share = a.leaking}), a);
+  }
+  const Score& s = table.of_rows[0];
+  std::printf(
+      "%d fleets from seed %llu: %d leaking workloads, %.0f healthy "
+      "pod-days; %.1f s of CPU a fleet\n\n",
+      a.fleets, static_cast<unsigned long long>(a.seed), s.leaking,
+      s.healthy_pod_days, table.cpu_s / a.fleets);
+  table.PrintAll();
+  for (size_t r = 0; r < table.rows.size(); ++r) {
+    std::printf("\n%s\n", table.rows[r].name);
+    PrintParts(table.of_rows[r]);
+  }
+  return 0;
+}
+
 int Run(const Arguments& a) {
   if (!a.recorded.empty()) return JudgeRecordings(a);
+  if (!a.traces.empty()) return JudgeTraces(a);
   if (!a.dump.empty()) {
     std::ofstream out(a.dump);
     Dump(MakeFleet({.seed = a.seed, .leaking_share = a.leaking}), out);
     return out.good() ? 0 : 1;
   }
-  if (!a.explain.empty()) {
-    for (const MadeWorkload& w :
-         MakeFleet({.seed = a.seed, .leaking_share = a.leaking})) {
-      if (w.name == a.explain) Explain(w, a.thresholds);
-    }
-    return 0;
+  if (a.explain.empty()) return JudgeFleets(a);
+  for (const MadeWorkload& w :
+       MakeFleet({.seed = a.seed, .leaking_share = a.leaking})) {
+    if (w.name == a.explain) Explain(w, a.thresholds, a.rows.front().given);
   }
-  const std::vector<Rival> rivals = Rivals();
-  std::vector<Score> scores(rivals.size() + 2);
-  double cpu = 0;
-  for (int i = 0; i < a.fleets; ++i) {
-    const auto fleet = MakeFleet({.seed = a.seed + static_cast<uint64_t>(i),
-                                  .leaking_share = a.leaking});
-    const double before = CpuSeconds();
-    const auto plain = JudgeByPlimsoll(fleet, a.thresholds, false);
-    cpu += CpuSeconds() - before;
-    AddScore(fleet, plain, scores[0]);
-    if (a.verbose) {
-      std::printf("seed %llu\n", static_cast<unsigned long long>(a.seed) + i);
-      PrintClaims(fleet, plain);
-    }
-    if (a.requests) {
-      AddScore(fleet, JudgeByPlimsoll(fleet, a.thresholds, true), scores[1]);
-    }
-    for (size_t r = 0; a.rivals && r < rivals.size(); ++r) {
-      AddScore(fleet, JudgeByRival(fleet, rivals[r]), scores[r + 2]);
-    }
-  }
-  std::printf(
-      "%d fleets from seed %llu: %d leaking workloads, %.0f healthy "
-      "pod-days; %.1f s of CPU a fleet\n\n",
-      a.fleets, static_cast<unsigned long long>(a.seed), scores[0].leaking,
-      scores[0].healthy_pod_days, cpu / a.fleets);
-  PrintHead();
-  Print("plimsoll, memory alone", scores[0]);
-  if (a.requests) Print("plimsoll, with requests", scores[1]);
-  for (size_t r = 0; a.rivals && r < rivals.size(); ++r) {
-    Print(rivals[r].name, scores[r + 2]);
-  }
-  PrintParts(scores[0]);
-  if (a.requests) PrintParts(scores[1]);
   return 0;
 }
 
@@ -246,9 +337,17 @@ int main(int argc, char** argv) {
       a.recorded = value, ++i;
     else if (flag == "--no-rivals")
       a.rivals = false;
-    else if (flag == "--no-requests")
-      a.requests = false;
-    else if (flag == "--verbose")
+    else if (flag == "--rows") {
+      if (!plimsoll::bench::SetRows(value, a.rows)) {
+        std::fprintf(stderr, "no such row: %s\n", value);
+        return 2;
+      }
+      ++i;
+    } else if (flag == "--trace") {
+      while (i + 1 < argc && argv[i + 1][0] != '-') {
+        a.traces.emplace_back(argv[++i]);
+      }
+    } else if (flag == "--verbose")
       a.verbose = true;
     else {
       std::fprintf(stderr, "unknown flag %s\n", flag.c_str());
