@@ -181,6 +181,37 @@ std::vector<Judged> JudgeWorkload(const FleetReader& reader,
   return out;
 }
 
+// One window for all, so that their mean is of one time.
+void MeasureAll(const WorkloadLives& lives, const Thresholds& thresholds,
+                int64_t now_ns, const std::vector<Judged*>& standing,
+                FleetJudgement& fleet, WorkloadJudgement& w) {
+  std::vector<JudgedLife> leaking;
+  for (const Judged* one : standing) {
+    leaking.push_back(Measurable(lives, *one, thresholds, now_ns));
+  }
+  w.window_s = ChooseWindow(leaking, w.window_s);
+  for (size_t i = 0; i < standing.size(); ++i) {
+    Judged* one = standing[i];
+    if (const auto measured =
+            MeasureGrowth(leaking[i], w.window_s, leaking.size())) {
+      one->judgement.bytes_per_s = measured->bytes_per_s;
+      one->judgement.time_to_limit = measured->time_to_limit;
+      one->judgement.model_limited = measured->model_limited;
+    }
+    one->judgement.window_s = w.window_s;
+    fleet.standing[one->life->info.key] = one->judgement;
+    w.processes.push_back(
+        Affected(one->life->info, one->judgement, one->input));
+  }
+}
+
+// An incident is not opened for a rate that may be none.
+bool MayBeNone(const WorkloadJudgement& w) {
+  return std::none_of(
+      w.processes.begin(), w.processes.end(),
+      [](const AffectedProcess& p) { return p.bytes_per_s.lo > 0; });
+}
+
 }  // namespace
 
 FleetJudgement JudgeFleet(const FleetReader& reader,
@@ -212,32 +243,9 @@ FleetJudgement JudgeFleet(const FleetReader& reader,
       w.window_s = std::max(w.window_s, j.window_s);
     }
     if (standing.empty()) continue;
-    // One window for all, so that their mean is of one time.
-    const WorkloadLives& lives = state.lives.workloads().at(name);
-    std::vector<JudgedLife> leaking;
-    for (const Judged* one : standing) {
-      leaking.push_back(Measurable(lives, *one, thresholds, now_ns));
-    }
-    w.window_s = ChooseWindow(leaking, w.window_s);
-    for (size_t i = 0; i < standing.size(); ++i) {
-      Judged* one = standing[i];
-      if (const auto measured =
-              MeasureGrowth(leaking[i], w.window_s, leaking.size())) {
-        one->judgement.bytes_per_s = measured->bytes_per_s;
-        one->judgement.time_to_limit = measured->time_to_limit;
-        one->judgement.model_limited = measured->model_limited;
-      }
-      one->judgement.window_s = w.window_s;
-      fleet.standing[one->life->info.key] = one->judgement;
-      w.processes.push_back(
-          Affected(one->life->info, one->judgement, one->input));
-    }
-    // An incident is not opened for a rate that may be none.
-    if (std::none_of(
-            w.processes.begin(), w.processes.end(),
-            [](const AffectedProcess& p) { return p.bytes_per_s.lo > 0; })) {
-      continue;
-    }
+    MeasureAll(state.lives.workloads().at(name), thresholds, now_ns, standing,
+               fleet, w);
+    if (MayBeNone(w)) continue;
     Summarise(w);
     fleet.first_error.Update(NameCause(reader, thresholds, now_ns, w));
     w.cause = KeptOnly(standing).value_or(w.cause);

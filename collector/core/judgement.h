@@ -50,7 +50,7 @@ struct ProcessJudgement {
 
 // The most urgent of the windows for one life by one series; a life shorter
 // than a window is judged on what there is, from half of it on.
-ProcessJudgement JudgeSeries(const JudgedLife& life);
+ProcessJudgement JudgeSeries(const JudgedLife& c);
 
 // The same for lives[me], by anonymous memory.
 ProcessJudgement JudgeLife(const std::vector<WorkloadLife>& lives, size_t me,
