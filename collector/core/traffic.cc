@@ -24,6 +24,8 @@ constexpr int kMostRounds = 4;
 // explains for a walk, and close to white.
 constexpr double kNearlyWhite = 0.03;
 constexpr double kCannotTellShare = 0.5;
+// Nobody waits longer for a cause.
+constexpr double kLongestWait_s = 30 * 86400;
 
 struct Search {
   WhiteDesign white;
@@ -274,6 +276,11 @@ std::string WhyNoCause(const TrafficDesign& design, const Search& search) {
   // The error falls with the root of the time at the least.
   const double more =
       seconds * (least * least / (kCannotTellShare * kCannotTellShare) - 1);
+  if (!(more < kLongestWait_s)) {
+    return "it cannot be told from such traffic: its requests are too few, or "
+           "come too evenly, to be told from growth by time" +
+           basis;
+  }
   return "it cannot be told yet: no value of an attribute would show even if "
          "it caused half of the growth; that needs about " +
          FormatDuration(more) + " more of such traffic, or more processes" +

@@ -37,7 +37,7 @@ double PlaceboShare(const WhiteDesign& design, const ColumnFit& fit,
 // hour in which its requests are; what only shares the course of the day with
 // another cause is not. A specification test in the manner of Hausman (1978):
 // the coefficients are estimated again with a slow curve of each process' own
-// taken out, and must not fall far.
+// taken out, and must not fall far. Of less than three hours nothing is said.
 Eigen::Index ContradictedInShortTerm(const TrafficDesign& design,
                                      const WhiteDesign& white,
                                      const ColumnFit& fit);

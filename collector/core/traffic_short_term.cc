@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -9,6 +10,9 @@ namespace {
 
 using Eigen::Index;
 
+// Causes share the course of hours. In less, the moment at which memory is
+// looked at is a part of the short term, and a cause looks smaller in it.
+constexpr double kLeastSpan_s = 3 * 3600;
 // Half waves over a process' time: slower ones than a day's course has.
 constexpr Index kHalfWaves = 6;
 // So many looks for each of them, or there is no short term.
@@ -44,7 +48,10 @@ TrafficDesign WithSlowCurve(const TrafficDesign& design) {
 Index ContradictedInShortTerm(const TrafficDesign& design,
                               const WhiteDesign& white, const ColumnFit& fit) {
   const Index k = static_cast<Index>(fit.columns.size());
-  if (k == 0) return -1;
+  if (k == 0 || *std::max_element(design.seconds.begin(),
+                                  design.seconds.end()) < kLeastSpan_s) {
+    return -1;
+  }
   const WhiteDesign fast = WhitenDesign(WithSlowCurve(design), white.noise);
   Eigen::MatrixXd x(fast.x.rows(), k);
   for (Index i = 0; i < k; ++i) {

@@ -241,5 +241,23 @@ TEST(Traffic, SaysWhyItIsNotKnown) {
             std::string::npos);
 }
 
+// It said that this needs 1588841790435980577079296000 d more.
+TEST(Traffic, RequestsThatComeTooEvenlyAreSaidToBeSo) {
+  TrafficSeries series;
+  std::mt19937_64 random(1);
+  std::normal_distribution<double> normal;
+  for (int t = 0; t <= 600; t += 5) {
+    const int64_t now = kStartNs + t * 1'000'000'000LL;
+    series.requests["endpoint=a"].push_back({now, 10.0 * t});
+    series.requests["endpoint=b"].push_back({now, 3.0 * t});
+    series.bytes.push_back(
+        {now, 60 * kMiB + 4096.0 * t + kMiB * normal(random)});
+  }
+  const Traffic traffic = AttributeTraffic({series}, TrafficThresholds{});
+  EXPECT_TRUE(traffic.causes.empty());
+  EXPECT_NE(traffic.not_known.find("come too evenly"), std::string::npos)
+      << traffic.not_known;
+}
+
 }  // namespace
 }  // namespace plimsoll::collector
