@@ -156,6 +156,15 @@ Group GroupOf(const TrafficDesign& design, const Search& search, size_t which,
   return group;
 }
 
+std::vector<std::string> ShownNames(const TrafficDesign& design,
+                                    const std::vector<Index>& columns) {
+  std::vector<std::string> names;
+  for (const Index column : columns) {
+    names.push_back(ShownName(design.names[static_cast<size_t>(column)]));
+  }
+  return names;
+}
+
 // All but the estimate.
 StateCause StateOf(const TrafficDesign& design, size_t column,
                    const Group& group) {
@@ -165,10 +174,7 @@ StateCause StateOf(const TrafficDesign& design, size_t column,
   state.attributes = std::move(gauge.attributes);
   state.from = design.first_levels[column];
   state.to = state.from + design.requests[column];
-  for (const Index other : group.others) {
-    state.inseparable_from.push_back(
-        ShownName(design.names[static_cast<size_t>(other)]));
-  }
+  state.inseparable_from = ShownNames(design, group.others);
   return state;
 }
 
@@ -224,10 +230,7 @@ void AddCauses(const TrafficDesign& design, const Search& search,
     cause.placebo_share = placebo;
     cause.joint = groups[i].joint;
     if (cause.attributes.empty()) cause.all_have = design.all_have;
-    for (const Index other : groups[i].others) {
-      cause.inseparable_from.push_back(
-          ShownName(design.names[static_cast<size_t>(other)]));
-    }
+    cause.inseparable_from = ShownNames(design, groups[i].others);
     out.causes.push_back(std::move(cause));
   }
   out.unexplained_share = std::max(0.0, out.unexplained_share);
