@@ -143,8 +143,9 @@ class TokenReviewer::Impl {
         known = FindLocked(next.token);  // of one who asked the same before
       }
       const Answer answer = known ? *known : Review(next.token);
-      next.done(answer);
+      // Before it is told: who asks after that gets a review of its own.
       if (!IsKept(answer.status())) FailAll(answer.status());
+      next.done(answer);
     }
   }
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <fstream>
+#include <future>
 #include <sstream>
 #include <thread>
 
@@ -293,6 +294,28 @@ TEST_F(FleetAuthTest, WithoutTheApiServerNobodyIsLetIn) {
   EXPECT_EQ(refusals_.Total(Refusal::kUnverifiable), 2);
   kubernetes_.AnswerWith(0);
   EXPECT_TRUE(Connect(Show("node-1", "", "t")).Read().has_welcome());
+}
+
+// It was told the failure that it had not waited for.
+TEST_F(FleetAuthTest, WhoAsksAfterAFailureGetsAReviewOfItsOwn) {
+  kubernetes_.SetReview(
+      "t", FakeKubernetes::GoodReview("plimsoll", "plimsoll-agent", "node-1",
+                                      kAudience));
+  kubernetes_.AnswerWith(500);
+  auth::TokenReviewer reviewer(Review());
+  std::promise<absl::Status> first, second;
+  PeerEvidence evidence;
+  evidence.token = "t";
+  reviewer.Authenticate(evidence, [&](absl::StatusOr<PeerIdentity> failed) {
+    first.set_value(failed.status());
+    kubernetes_.AnswerWith(0);
+    reviewer.Authenticate(evidence, [&](absl::StatusOr<PeerIdentity> answer) {
+      second.set_value(answer.status());
+    });
+  });
+  EXPECT_TRUE(absl::IsUnavailable(first.get_future().get()));
+  const absl::Status answer = second.get_future().get();
+  EXPECT_TRUE(answer.ok()) << answer;
 }
 
 // The product's own agent: over the server's and its own certificate being
