@@ -31,7 +31,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (parsed->counts.size() > workload::kMostCounters) __builtin_trap();
     for (const core::RequestCount& count : parsed->counts) {
       if (!std::isfinite(count.value) || count.value < 0) __builtin_trap();
-      if (!filter.Wants(count.metric)) __builtin_trap();
+      if (count.gauge ? !filter.WantsGauge(count)
+                      : !filter.Wants(count.metric)) {
+        __builtin_trap();
+      }
     }
     core::RequestAnswer answer;
     answer.counts = FilterRequests(filter, std::move(parsed->counts));
