@@ -13,6 +13,7 @@
 #include "collector/core/request_counts.h"
 #include "collector/core/traffic.h"
 #include "tests/bench/attribution/traffic_maker.h"
+#include "tests/bench/cells.h"
 
 namespace plimsoll::bench {
 namespace {
@@ -20,14 +21,6 @@ namespace {
 using collector::IsParent;
 using collector::Traffic;
 using collector::TrafficCause;
-
-struct Arguments {
-  uint64_t seed = 1;
-  int runs = 100;
-  std::string only;
-  size_t part = 0, parts = 1;  // each parts-th cell, so that several may run
-  bool verbose = false;
-};
 
 struct Tally {
   int runs = 0, right = 0, alone = 0, silent = 0, ghosts = 0, grouped = 0;
@@ -176,10 +169,6 @@ std::vector<Cell> Cells() {
   return cells;
 }
 
-double Percent(int part, int whole) {
-  return whole == 0 ? std::nan("") : 100.0 * part / whole;
-}
-
 void Print(const Cell& cell, Tally t, double cpu_s) {
   std::sort(t.errors.begin(), t.errors.end());
   std::printf(
@@ -215,13 +204,12 @@ double CpuSeconds() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
 
-int Run(const Arguments& a) {
+int Run(const CellArguments& a) {
   std::printf("%-28s %6s %6s %6s %6s %7s %6s %6s %7s\n", "cell", "first",
               "alone", "group", "silent", "ghosts", "error", "CI", "ms/run");
   size_t number = 0;
   for (const Cell& cell : Cells()) {
-    if (number++ % a.parts != a.part) continue;
-    if (std::string(cell.name).find(a.only) == std::string::npos) continue;
+    if (!a.Wants(number++, cell.name)) continue;
     Tally tally;
     double cpu = 0;
     for (int run = 0; run < a.runs; ++run) {
@@ -242,27 +230,6 @@ int Run(const Arguments& a) {
 }  // namespace plimsoll::bench
 
 int main(int argc, char** argv) {
-  plimsoll::bench::Arguments a;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    const char* value = i + 1 < argc ? argv[i + 1] : "";
-    if (flag == "--seed") {
-      a.seed = std::strtoull(value, nullptr, 10), ++i;
-    } else if (flag == "--runs") {
-      a.runs = std::max(1, std::atoi(value)), ++i;
-    } else if (flag == "--only") {
-      a.only = value, ++i;
-    } else if (flag == "--part") {  // "2/3": the second of three
-      char* slash = nullptr;
-      a.part = std::strtoull(value, &slash, 10) - 1, ++i;
-      a.parts = *slash == '/' ? std::strtoull(slash + 1, nullptr, 10) : 0;
-      if (a.part >= a.parts) return 2;
-    } else if (flag == "--verbose") {
-      a.verbose = true;
-    } else {
-      std::fprintf(stderr, "unknown flag %s\n", flag.c_str());
-      return 2;
-    }
-  }
-  return plimsoll::bench::Run(a);
+  const auto a = plimsoll::bench::ParseCellArguments(argc, argv, 100);
+  return a ? plimsoll::bench::Run(*a) : 2;
 }

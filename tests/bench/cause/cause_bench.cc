@@ -1,7 +1,7 @@
 // Prints how right the cause class is: made-up processes whose growth is split
 // into known parts, seen as the agent sees them (memory each 10 s, a census
 // each 30 s, at other moments), read and named by the collector's own code.
-//   cause_bench [--seed N] [--runs N] [--only TEXT] [--verbose]
+//   cause_bench [--seed N] [--runs N] [--only TEXT] [--part K/N] [--verbose]
 // Seeds from 1 on are to tune with; those from 100,001 on are looked at once.
 #include <algorithm>
 #include <array>
@@ -17,6 +17,7 @@
 #include "collector/core/cause.h"
 #include "collector/core/diagnosis_stored.h"
 #include "collector/core/judgement.h"
+#include "tests/bench/cells.h"
 #include "tests/unit/collector/core/fakes.h"
 
 namespace plimsoll::bench {
@@ -24,13 +25,6 @@ namespace {
 
 using collector::Verdict;
 using Random = std::mt19937_64;
-
-struct Arguments {
-  uint64_t seed = 1;
-  int runs = 200;
-  std::string only;
-  bool verbose = false;
-};
 
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kStart = 1'700'000'000 * kSecond;
@@ -238,23 +232,13 @@ collector::Incident Judge(const Cell& cell, const collector::FakeFleet& fleet) {
   return incident;
 }
 
-double Percent(int part, int whole) {
-  return whole == 0 ? std::nan("") : 100.0 * part / whole;
-}
-
-double MedianOf(std::vector<double> v) {
-  if (v.empty()) return std::nan("");
-  std::nth_element(v.begin(), v.begin() + static_cast<long>(v.size() / 2),
-                   v.end());
-  return v[v.size() / 2];
-}
-
-int Run(const Arguments& a) {
+int Run(const CellArguments& a) {
   std::printf("%-20s %8s %6s %7s %7s  %s\n", "cell", "window h", "%/h", "right",
               "off by", "said instead");
   int right = 0, all = 0;
+  size_t number = 0;
   for (const Cell& cell : Cells()) {
-    if (std::string(cell.name).find(a.only) == std::string::npos) continue;
+    if (!a.Wants(number++, cell.name)) continue;
     std::map<Verdict, int> said;
     std::vector<double> errors;
     for (int run = 0; run < a.runs; ++run) {
@@ -296,22 +280,6 @@ int Run(const Arguments& a) {
 }  // namespace plimsoll::bench
 
 int main(int argc, char** argv) {
-  plimsoll::bench::Arguments a;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    const char* value = i + 1 < argc ? argv[i + 1] : "";
-    if (flag == "--seed") {
-      a.seed = std::strtoull(value, nullptr, 10), ++i;
-    } else if (flag == "--runs") {
-      a.runs = std::max(1, std::atoi(value)), ++i;
-    } else if (flag == "--only") {
-      a.only = value, ++i;
-    } else if (flag == "--verbose") {
-      a.verbose = true;
-    } else {
-      std::fprintf(stderr, "unknown flag %s\n", flag.c_str());
-      return 2;
-    }
-  }
-  return plimsoll::bench::Run(a);
+  const auto a = plimsoll::bench::ParseCellArguments(argc, argv, 200);
+  return a ? plimsoll::bench::Run(*a) : 2;
 }

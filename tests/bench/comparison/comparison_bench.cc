@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <limits>
 #include <string>
 #include <vector>
@@ -15,6 +14,7 @@
 #include "collector/core/comparison.h"
 #include "collector/core/traffic_compare.h"
 #include "tests/bench/attribution/traffic_maker.h"
+#include "tests/bench/cells.h"
 #include "tests/unit/collector/core/fakes.h"
 
 namespace plimsoll::bench {
@@ -23,14 +23,6 @@ namespace {
 using collector::Comparison;
 using collector::GroupComparison;
 using collector::Traffic;
-
-struct Arguments {
-  uint64_t seed = 1;
-  int runs = 100;
-  std::string only;
-  size_t part = 0, parts = 1;  // each parts-th cell, so that several may run
-  bool verbose = false;
-};
 
 // Two regions of which the first serves most of the leaking city's requests.
 Cell Day(const char* name, int processes = 6) {
@@ -153,10 +145,6 @@ Comparison CompareAsAsked(const MadeTraffic& made, const Traffic& traffic) {
   return c.ok() ? *std::move(c) : Comparison();
 }
 
-double Percent(int part, int whole) {
-  return whole == 0 ? std::nan("") : 100.0 * part / whole;
-}
-
 void Print(const char* name, int runs, Tally t) {
   std::sort(t.ratios.begin(), t.ratios.end());
   std::printf("%-34s %7.1f %7.1f %7.1f %7.1f %7.2f %7.1f\n", name,
@@ -181,13 +169,12 @@ void PrintRun(const Traffic& traffic, const GroupComparison& c,
   std::printf(" %s; asked: %s\n", c.not_told.c_str(), asked.words.c_str());
 }
 
-int Run(const Arguments& a) {
+int Run(const CellArguments& a) {
   std::printf("%-34s %7s %7s %7s %7s %7s %7s\n", "regions", "in all", "CI",
               "told", "CI", "median", "worse");
   size_t number = 0;
   for (const Cell& cell : Cells()) {
-    if (number++ % a.parts != a.part) continue;
-    if (std::string(cell.name).find(a.only) == std::string::npos) continue;
+    if (!a.Wants(number++, cell.name)) continue;
     Tally said, asked;
     for (int run = 0; run < a.runs; ++run) {
       const MadeTraffic made =
@@ -212,27 +199,6 @@ int Run(const Arguments& a) {
 }  // namespace plimsoll::bench
 
 int main(int argc, char** argv) {
-  plimsoll::bench::Arguments a;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    const char* value = i + 1 < argc ? argv[i + 1] : "";
-    if (flag == "--seed") {
-      a.seed = std::strtoull(value, nullptr, 10), ++i;
-    } else if (flag == "--runs") {
-      a.runs = std::max(1, std::atoi(value)), ++i;
-    } else if (flag == "--only") {
-      a.only = value, ++i;
-    } else if (flag == "--part") {  // "2/3": the second of three
-      char* slash = nullptr;
-      a.part = std::strtoull(value, &slash, 10) - 1, ++i;
-      a.parts = *slash == '/' ? std::strtoull(slash + 1, nullptr, 10) : 0;
-      if (a.part >= a.parts) return 2;
-    } else if (flag == "--verbose") {
-      a.verbose = true;
-    } else {
-      std::fprintf(stderr, "unknown flag %s\n", flag.c_str());
-      return 2;
-    }
-  }
-  return plimsoll::bench::Run(a);
+  const auto a = plimsoll::bench::ParseCellArguments(argc, argv, 100);
+  return a ? plimsoll::bench::Run(*a) : 2;
 }

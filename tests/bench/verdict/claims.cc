@@ -223,10 +223,4 @@ double UpperRate(int events, double days) {
   return boost::math::quantile(chi, 0.95) / 2 / std::max(days, 1e-9);
 }
 
-double MedianOf(std::vector<double> values) {
-  if (values.empty()) return std::nan("");
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 }  // namespace plimsoll::bench

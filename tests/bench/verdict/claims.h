@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/bench/cells.h"
 #include "tests/bench/verdict/fleet_maker.h"
 
 namespace plimsoll::bench {
@@ -70,7 +71,6 @@ void AddScore(const std::vector<MadeWorkload>& fleet,
 
 // Upper 95 % bound of a Poisson rate after `events` in `days`.
 double UpperRate(int events, double days);
-double MedianOf(std::vector<double> values);
 
 }  // namespace plimsoll::bench
 

@@ -3,28 +3,19 @@
 // a page or a ticket once there is a new version; "began", "before": of these,
 // it says that the leak began with the new version, that the one before had it
 // too.
-//   version_bench [--seed N] [--runs N] [--only TEXT] [--verbose]
+//   version_bench [--seed N] [--runs N] [--only TEXT] [--part K/N] [--verbose]
 // Seeds from 1 on are to tune with; those from 100,001 on are looked at once.
-#include <algorithm>
-#include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "collector/core/engine.h"
+#include "tests/bench/cells.h"
 #include "tests/bench/versions/version_maker.h"
 #include "tests/unit/collector/core/fakes.h"
 
 namespace plimsoll::bench {
 namespace {
-
-struct Arguments {
-  uint64_t seed = 1;
-  int runs = 100;
-  std::string only;
-  bool verbose = false;
-};
 
 std::vector<VersionCell> Cells() {
   return {
@@ -154,22 +145,12 @@ Heard Listen(const VersionCell& cell, const MadeVersions& made) {
   return heard;
 }
 
-double Percent(int part, int whole) {
-  return whole == 0 ? std::nan("") : 100.0 * part / whole;
-}
-
-double MedianOf(std::vector<double> v) {
-  if (v.empty()) return std::nan("");
-  std::nth_element(v.begin(), v.begin() + static_cast<long>(v.size() / 2),
-                   v.end());
-  return v[v.size() / 2];
-}
-
-int Run(const Arguments& a) {
+int Run(const CellArguments& a) {
   std::printf("%-26s %6s %7s %7s %8s %9s\n", "cell", "told", "began", "before",
               "told h", "began h");
+  size_t number = 0;
   for (const VersionCell& cell : Cells()) {
-    if (std::string(cell.name).find(a.only) == std::string::npos) continue;
+    if (!a.Wants(number++, cell.name)) continue;
     int told = 0, began = 0, as_before = 0;
     std::vector<double> told_h, began_h;
     for (int run = 0; run < a.runs; ++run) {
@@ -201,22 +182,6 @@ int Run(const Arguments& a) {
 }  // namespace plimsoll::bench
 
 int main(int argc, char** argv) {
-  plimsoll::bench::Arguments a;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    const char* value = i + 1 < argc ? argv[i + 1] : "";
-    if (flag == "--seed") {
-      a.seed = std::strtoull(value, nullptr, 10), ++i;
-    } else if (flag == "--runs") {
-      a.runs = std::max(1, std::atoi(value)), ++i;
-    } else if (flag == "--only") {
-      a.only = value, ++i;
-    } else if (flag == "--verbose") {
-      a.verbose = true;
-    } else {
-      std::fprintf(stderr, "unknown flag %s\n", flag.c_str());
-      return 2;
-    }
-  }
-  return plimsoll::bench::Run(a);
+  const auto a = plimsoll::bench::ParseCellArguments(argc, argv, 100);
+  return a ? plimsoll::bench::Run(*a) : 2;
 }
