@@ -133,24 +133,13 @@ absl::Status AllocWindow::State::Attach(
 }
 
 WindowProgress AllocWindow::State::Progress() const {
-  WindowProgress out;
-  const plimsoll_progress progress = loaded->targets.Progress(pid);
-  out.elapsed_ns =
-      (detached_at_ns != 0 ? detached_at_ns : NowNs()) - attached_at_ns;
-  out.hits = progress.hits;
-  out.budget_spent = progress.budget_spent_ns != 0;
-  const double program_ns = progress.timed_hits > 0
-                                ? static_cast<double>(progress.timed_ns) /
-                                      static_cast<double>(progress.timed_hits)
-                                : costs.program_ns;
-  if (!costs.known()) return out;
+  TrapCosts trap_ns{};
   for (size_t kind = 0; kind < PLIMSOLL_PROBE_KINDS; ++kind) {
-    core::HitCosts cost = costs;
-    cost.program_ns = program_ns;
-    out.cost_ns += static_cast<double>(progress.hits_by_kind[kind]) *
-                   cost.PerHit(cost_of_kind[kind]);
+    trap_ns[kind] = costs.PerHit(cost_of_kind[kind]) - costs.program_ns;
   }
-  return out;
+  return ProgressOf(
+      loaded->targets.Progress(pid), costs, trap_ns,
+      (detached_at_ns != 0 ? detached_at_ns : NowNs()) - attached_at_ns);
 }
 
 absl::Status AllocWindow::State::RunPilot(const AllocWindowOptions& options) {

@@ -25,6 +25,7 @@
 #include "absl/status/statusor.h"
 #include "agent/bpf/kernel_support.h"
 #include "agent/bpf/uprobe_link.h"
+#include "agent/bpf/window_progress.h"
 #include "agent/core/overhead_governor.h"
 #include "agent/core/python_layout.h"
 #include "agent/core/stack_profile.h"
@@ -48,16 +49,6 @@ struct AllocWindowOptions {
   // a while and asks core::JudgePilot itself.
   int64_t pilot_ns = 75'000'000;
   double max_core_share = 0.2;  // past it the pilot refuses
-};
-
-struct WindowProgress {
-  uint64_t hits = 0;  // every trap, also past the budget
-  bool budget_spent = false;
-  int64_t elapsed_ns = 0;
-  double cost_ns = 0;  // hits times calibrated cost, programs included
-  double core_share() const {
-    return elapsed_ns > 0 ? cost_ns / static_cast<double>(elapsed_ns) : 0;
-  }
 };
 
 // The result of a window. counts[i].stack_index points into stacks; stacks[0]

@@ -76,7 +76,7 @@ struct MallocWindow::State {
   MallocWindowOptions options;
   bool chunk_heads = false;
   std::string allocator;
-  std::array<double, PLIMSOLL_PROBE_KINDS> trap_ns{};
+  TrapCosts trap_ns{};
   int64_t attached_at_ns = 0;
   int64_t detached_at_ns = 0;
   MallocMaps maps;
@@ -130,22 +130,9 @@ absl::Status MallocWindow::State::Attach(const core::MallocSites& sites) {
 }
 
 WindowProgress MallocWindow::State::Progress() const {
-  WindowProgress out;
-  const plimsoll_progress progress = loaded->targets.Progress(pid);
-  out.elapsed_ns =
-      (detached_at_ns != 0 ? detached_at_ns : NowNs()) - attached_at_ns;
-  out.hits = progress.hits;
-  out.budget_spent = progress.budget_spent_ns != 0;
-  if (!options.costs.known()) return out;
-  const double program_ns = progress.timed_hits > 0
-                                ? static_cast<double>(progress.timed_ns) /
-                                      static_cast<double>(progress.timed_hits)
-                                : options.costs.program_ns;
-  for (size_t kind = 0; kind < PLIMSOLL_PROBE_KINDS; ++kind) {
-    out.cost_ns += static_cast<double>(progress.hits_by_kind[kind]) *
-                   (trap_ns[kind] + program_ns);
-  }
-  return out;
+  return ProgressOf(
+      loaded->targets.Progress(pid), options.costs, trap_ns,
+      (detached_at_ns != 0 ? detached_at_ns : NowNs()) - attached_at_ns);
 }
 
 absl::Status MallocWindow::State::RunPilot() {

@@ -23,8 +23,8 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
-#include "agent/bpf/alloc_window.h"
 #include "agent/bpf/kernel_support.h"
+#include "agent/bpf/window_progress.h"
 #include "agent/core/malloc_rows.h"
 #include "agent/core/malloc_sites.h"
 #include "agent/core/overhead_governor.h"

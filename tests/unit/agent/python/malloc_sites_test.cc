@@ -134,7 +134,7 @@ std::string RefusalOf(const FakeProcess& process) {
 
 TEST(MallocSites, WhatIsNotAsItMustBeIsRefusedByName) {
   FakeProcess process;
-  // As before the first call: the slot leads back into the file's own stub.
+  // Until the first call a slot leads back into the stub of its own file.
   process.Bind(kPythonBias + ElfBuilder::kCode + 6, kLibraryBias + kFree);
   EXPECT_THAT(RefusalOf(process), HasSubstr("not bound yet"));
   process.Bind(0x1234560000, kLibraryBias + kFree);
