@@ -182,6 +182,7 @@ void AgentProgram::HandleLifecycle() {
         agent_->HandleExec(event.pid);
         break;
       case bpf::LifecycleEvent::Kind::kExit:
+        if (probes_) probes_->HandleKilled(event.pid, event.signal);
         agent_->HandleExit(event.pid);
         break;
       case bpf::LifecycleEvent::Kind::kOomVictim:

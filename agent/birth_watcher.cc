@@ -80,6 +80,7 @@ void BirthWatcher::Watch(const core::ProcessId& id,
 }
 
 void BirthWatcher::Tick(const std::shared_ptr<Running>& running) {
+  if (!stopped_.empty()) return End(running);
   running->run->Tick(clock_->BoottimeNs());
   if (running->run->done()) return End(running);
   timers_->RunAfter(kTickNs, [this, alive = alive_, running] {
@@ -101,7 +102,8 @@ void BirthWatcher::End(const std::shared_ptr<Running>& running) {
   core::RawProfile profile = running->run->Profile(per_hit);
   profile.losses = use.drops;
   if (running->run->counts().budget_spent) ++profile.losses["probe_budget"];
-  const absl::Status status = running->run->status();
+  const absl::Status status =
+      stopped_.empty() ? running->run->status() : absl::AbortedError(stopped_);
   auto done = std::move(running->done);
   running->run.reset();
   running->watch.reset();  // gives the debug registers back

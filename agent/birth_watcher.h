@@ -6,7 +6,8 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
+#include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "agent/bpf/birth_watch.h"
@@ -33,6 +34,8 @@ class BirthWatcher {
   void Watch(const core::ProcessId& id, const core::PythonProcess& python,
              const core::BirthRequest& request,
              core::ProbePort::WindowDone done);
+  // Ends all that run, within a tick, with kAborted and this reason.
+  void Stop(std::string reason) { stopped_ = std::move(reason); }
 
  private:
   struct Running;
@@ -48,6 +51,7 @@ class BirthWatcher {
   core::Timers* const timers_;
   core::OverheadGovernor* const governor_;
   core::ProbeUsage* const usage_;
+  std::string stopped_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

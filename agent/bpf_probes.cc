@@ -1,5 +1,8 @@
 #include "agent/bpf_probes.h"
 
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -97,7 +100,7 @@ absl::StatusOr<std::string> BpfProbes::AttachGc(
     const core::ProcessId& id, const core::PythonProcess& python) {
   Target& target = targets_[id];
   target.python = python;
-  if (!gc_) return absl::UnavailableError(gc_refusal_);
+  if (!gc_ || !tripped_.empty()) return absl::UnavailableError(gc_refusal_);
   PLIMSOLL_ASSIGN_OR_RETURN(std::string rung, WatchGc(id, target));
   target.gc.wanted = true;
   return rung;
@@ -111,7 +114,7 @@ absl::StatusOr<std::string> BpfProbes::WatchGc(const core::ProcessId& id,
       governor_.Request(id, Tier::kGc, 0, per_hit, 0, clock_->BoottimeNs()));
   PLIMSOLL_ASSIGN_OR_RETURN(std::string rung,
                             gc_->Watch(target.python, grant.hit_budget));
-  target.gc.attached = true;
+  target.gc.attached = target.gc.ever = true;
   target.gc.refusal.clear();
   target.gc.drops.clear();
   return rung;
@@ -252,7 +255,7 @@ void BpfProbes::OpenWindow(const core::ProcessId& id,
                            const core::PythonProcess& python,
                            const core::WindowRequest& request,
                            WindowDone done) {
-  if (!windows_) {
+  if (!window_refusal_.empty()) {
     done(absl::FailedPreconditionError(window_refusal_));
     return;
   }
@@ -273,6 +276,7 @@ void BpfProbes::OpenWindow(const core::ProcessId& id,
   options.hit_budget = grant->hit_budget;
   options.known_types = request.known_types;
   options.costs = costs_;
+  RememberLook(id);
   windows_->Open({id, python, std::move(options), request.duration_ns},
                  [this, alive = alive_, id, done = std::move(done)](
                      absl::StatusOr<bpf::WindowCounts> counts) mutable {
@@ -300,10 +304,41 @@ void BpfProbes::WatchBirths(const core::ProcessId& id,
                             const core::PythonProcess& python,
                             const core::BirthRequest& request,
                             WindowDone done) {
-  if (births_ == nullptr) {
-    return done(absl::FailedPreconditionError(birth_refusal_));
+  if (std::string refusal = watch_refusal(); !refusal.empty()) {
+    return done(absl::FailedPreconditionError(std::move(refusal)));
   }
+  RememberLook(id);
   births_->Watch(id, python, request, std::move(done));
+}
+
+void BpfProbes::RememberLook(const core::ProcessId& id) {
+  const auto it = targets_.find(id);
+  if (it != targets_.end()) it->second.looked_into = true;
+}
+
+void BpfProbes::HandleKilled(int32_t pid, int signal) {
+  if (signal != SIGTRAP || !tripped_.empty()) return;
+  const auto killed =
+      std::find_if(targets_.begin(), targets_.end(), [&](const auto& entry) {
+        return entry.first.pid == pid &&
+               (entry.second.gc.ever || entry.second.looked_into);
+      });
+  if (killed == targets_.end()) return;
+  tripped_ = "process " + std::to_string(pid) +
+             " was ended by SIGTRAP after it had been probed: no uprobe and no "
+             "watchpoint is set on this node until the agent is restarted";
+  spdlog::error("probing ends reason=\"{}\"", tripped_);
+  ++usage_.trapped;
+  rung_.clear();
+  gc_refusal_ = window_refusal_ = tripped_;
+  if (births_ != nullptr) births_->Stop(tripped_);
+  for (auto& [id, target] : targets_) {
+    if (windows_) windows_->Close(id);
+    if (!target.gc.attached) continue;
+    gc_->Unwatch(id.pid);
+    target.gc.attached = target.gc.wanted = false;
+    target.gc.refusal = tripped_;
+  }
 }
 
 absl::StatusOr<core::RawProfile> BpfProbes::TakeWindow(

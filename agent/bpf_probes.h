@@ -45,7 +45,7 @@ class BpfProbes final : public core::ProbePort {
     return rung_refusals_;
   }
   std::string watch_refusal() const override {
-    return births_ == nullptr ? birth_refusal_ : "";
+    return births_ == nullptr ? birth_refusal_ : tripped_;
   }
   absl::StatusOr<std::string> AttachGc(
       const core::ProcessId& id, const core::PythonProcess& python) override;
@@ -61,10 +61,17 @@ class BpfProbes final : public core::ProbePort {
   void LookWith(const bpf::KernelSupport& kernel, core::Inspector* inspector,
                 core::Timers* timers);
   core::ProbeUsage usage() const override;
+  // A process was ended by a signal. SIGTRAP is what a CPU sends for an
+  // instruction of ours in its text or a debug register of ours that nobody
+  // claims; nothing in Python raises it. If it ends a process that has been
+  // probed, no uprobe and no watchpoint is set on this node any more until the
+  // agent starts anew, and all refusals say so. Call before Detach of it.
+  void HandleKilled(int32_t pid, int signal);
 
  private:
   // A tier 1 probe of one process; detached while it costs too much.
   struct Attached {
+    bool ever = false;
     bool wanted = false;
     bool attached = false;
     std::string refusal;  // why it is not attached
@@ -75,6 +82,7 @@ class BpfProbes final : public core::ProbePort {
     core::PythonProcess python;
     Attached gc;
     Attached growth;
+    bool looked_into = false;  // by a window or a watch, now or before
     uint64_t growth_period = 1;
     GrowthAccumulator grown;
   };
@@ -88,6 +96,7 @@ class BpfProbes final : public core::ProbePort {
   // False: past the budget; the probe must go until Attached::retry_ns.
   bool Spend(const core::ProcessId& id, uint64_t hits, double cost_ns,
              Attached& probe, core::Tier1Sample& sample);
+  void RememberLook(const core::ProcessId& id);
   absl::StatusOr<core::RawProfile> TakeWindow(const core::ProcessId& id,
                                               bpf::WindowCounts counts);
 
@@ -104,6 +113,7 @@ class BpfProbes final : public core::ProbePort {
   std::string growth_refusal_;
   std::string window_refusal_;
   std::map<core::ProcessId, Target> targets_;
+  std::string tripped_;  // by HandleKilled; "": by none yet
   core::ProbeUsage usage_;
   std::unique_ptr<BirthWatcher> births_;
   std::string birth_refusal_ = "no inspector looks at births";

@@ -110,6 +110,14 @@ void ProcessTable::SetStaticTiers(WatchedProcess& process) {
   for (const Tier tier : {Tier::kHeaders, Tier::kCensus}) {
     process.SetTier(tier, readable, process.refusal, readable ? "read" : "");
   }
+  process.SetTier(Tier::kHolders, false,
+                  "this version does not search for holders", "");
+  SetProbedTiers(process);
+}
+
+// Again at each report: probing may have ended for the whole node.
+void ProcessTable::SetProbedTiers(WatchedProcess& process) {
+  const bool readable = process.python.has_value();
   std::string stacks = !readable ? process.refusal : no_probes_;
   std::string native = stacks;
   if (readable && probes_ != nullptr) {
@@ -124,8 +132,6 @@ void ProcessTable::SetStaticTiers(WatchedProcess& process) {
                   stacks.empty() ? probes_->rung() : "");
   process.SetTier(Tier::kNative, native.empty(), NotProbed(native),
                   native.empty() ? "watchpoints" : "");
-  process.SetTier(Tier::kHolders, false,
-                  "this version does not search for holders", "");
 }
 
 void ProcessTable::AttachTier1(const core::ProcessId& id,
@@ -233,6 +239,7 @@ core::Snapshot ProcessTable::TakeSnapshot(const core::ProcessId& id,
   snapshot.census = std::exchange(process.census, std::nullopt);
   snapshot.census_headers_only = process.census_headers_only;
   if (!exited) {
+    SetProbedTiers(process);
     CollectTier1(id, process, snapshot);
     requests_.Look(id, process, snapshot);
   }

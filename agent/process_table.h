@@ -67,6 +67,7 @@ class ProcessTable {
   void AskForPodsAgain();
   void AttachTier1(const core::ProcessId& id, WatchedProcess& process);
   void SetStaticTiers(WatchedProcess& process);
+  void SetProbedTiers(WatchedProcess& process);
   std::optional<core::CgroupMemory> ReadCgroup(
       const procfs::CgroupMembership& membership);
   bool SampleOne(const core::ProcessId& id, WatchedProcess& process);

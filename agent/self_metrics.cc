@@ -128,6 +128,11 @@ void AddGovernor(const core::ProbeUsage& probes, Exposition& out) {
   for (const auto& [tier, usage] : tiers) {
     out.Add({{"tier", tier}}, Real(usage->revoked));
   }
+  out.Counter(
+      "plimsoll_agent_targets_trapped_total",
+      "Processes that SIGTRAP ended after they had been probed; probing "
+      "ends on this node with the first.",
+      Real(probes.trapped));
   out.Declare("plimsoll_agent_governor_spent_seconds_total",
               MetricType::Counter, "What was taken from processes' budgets.");
   for (const auto& [tier, usage] : tiers) {

@@ -45,12 +45,14 @@ typedef struct {
 } atomic_t;
 
 struct signal_struct {
-  atomic_t live; /* threads that have not ended */
+  atomic_t live;       /* threads that have not ended */
+  int group_exit_code; /* of wait(2), where a signal ends all threads */
 };
 
 struct task_struct {
   int pid;
   int tgid;
+  int exit_code; /* of wait(2) */
   struct signal_struct *signal;
   struct thread_struct thread;
 };

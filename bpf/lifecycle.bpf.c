@@ -22,7 +22,7 @@ struct {
 /* Events that found the ring full. */
 unsigned long long lost_events;
 
-static __always_inline void emit(u32 kind, u32 tgid) {
+static __always_inline void emit(u32 kind, u32 tgid, u32 signal) {
   struct plimsoll_lifecycle_event *event =
       bpf_ringbuf_reserve(&events, sizeof(*event), 0);
   if (!event) {
@@ -32,12 +32,13 @@ static __always_inline void emit(u32 kind, u32 tgid) {
   event->time_ns = bpf_ktime_get_ns();
   event->kind = kind;
   event->tgid = tgid;
+  event->signal = signal;
   bpf_ringbuf_submit(event, 0);
 }
 
 SEC("tp_btf/sched_process_exec")
 int handle_exec(void *ctx) {
-  emit(PLIMSOLL_LIFECYCLE_EXEC, bpf_get_current_pid_tgid() >> 32);
+  emit(PLIMSOLL_LIFECYCLE_EXEC, bpf_get_current_pid_tgid() >> 32, 0);
   return 0;
 }
 
@@ -45,8 +46,12 @@ SEC("tp_btf/sched_process_exit")
 int handle_exit(void *ctx) {
   struct task_struct *task = (struct task_struct *)bpf_get_current_task();
   /* The last thread to leave ends the process, whichever it is. */
-  if (BPF_CORE_READ(task, signal, live.counter) == 0)
-    emit(PLIMSOLL_LIFECYCLE_EXIT, bpf_get_current_pid_tgid() >> 32);
+  if (BPF_CORE_READ(task, signal, live.counter) != 0) return 0;
+  /* The status of wait(2): of the group where a signal ended it. */
+  u32 status = BPF_CORE_READ(task, signal, group_exit_code);
+  if (!status) status = BPF_CORE_READ(task, exit_code);
+  emit(PLIMSOLL_LIFECYCLE_EXIT, bpf_get_current_pid_tgid() >> 32,
+       status & 0x7f);
   return 0;
 }
 
@@ -61,6 +66,6 @@ int handle_oom_victim(u64 *ctx) {
   } else {
     pid = (u32)ctx[0];
   }
-  emit(PLIMSOLL_LIFECYCLE_OOM_VICTIM, pid);
+  emit(PLIMSOLL_LIFECYCLE_OOM_VICTIM, pid, 0);
   return 0;
 }

@@ -51,7 +51,8 @@ int LifecycleProbe::State::OnRecord(void* self, void* data, size_t size) {
     return 0;
   }
   state->pending.push_back({static_cast<LifecycleEvent::Kind>(record.kind),
-                            static_cast<int32_t>(record.tgid), record.time_ns});
+                            static_cast<int32_t>(record.tgid), record.time_ns,
+                            static_cast<int>(record.signal)});
   return 0;
 }
 

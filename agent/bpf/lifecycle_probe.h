@@ -20,6 +20,7 @@ struct LifecycleEvent {
   Kind kind = Kind::kExec;
   int32_t pid = 0;       // in the initial PID namespace
   uint64_t time_ns = 0;  // CLOCK_MONOTONIC
+  int signal = 0;        // of kExit: that ended it; 0: it ended by itself
 };
 
 class LifecycleProbe {

@@ -68,6 +68,9 @@ struct ProbeUsage {
   // since the start, so many at this moment.
   int64_t revoked_total = 0;
   int64_t revoked = 0;
+  // Processes that SIGTRAP ended after they had been probed: at the first one,
+  // probing ends on this node.
+  int64_t trapped = 0;
   TierUsage tier1, tier4;
   // What a hit costs here, measured at start; 0: not known.
   double emulated_hit_ns = 0;

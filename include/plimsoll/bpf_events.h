@@ -161,7 +161,7 @@ enum plimsoll_lifecycle_kind {
 
 struct plimsoll_lifecycle_event {
   __u64 time_ns;
-  __u32 kind;
+  __u16 kind, signal; /* signal: that ended the process; 0: none */
   __u32 tgid;
 };
 

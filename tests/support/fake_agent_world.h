@@ -94,9 +94,10 @@ class FakeProbes final : public core::ProbePort {
   absl::StatusOr<core::RawProfile> births =
       absl::FailedPreconditionError("no debug register is free");
   std::vector<core::BirthRequest> birth_requests;
+  std::string refused;  // why no uprobe is set any more
 
   std::string rung() const override { return "uprobe_multi"; }
-  std::string refusal() const override { return ""; }
+  std::string refusal() const override { return refused; }
   absl::StatusOr<std::string> AttachGc(const core::ProcessId& id,
                                        const core::PythonProcess&) override {
     attached.push_back(id);

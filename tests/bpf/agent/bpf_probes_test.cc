@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -113,6 +114,47 @@ TEST_F(BpfProbesTest, AGcProbePastItsBudgetIsDetachedAndComesBack) {
   EXPECT_EQ(probes.usage().revoked, 0);
   probes.Detach(id);
   EXPECT_EQ(OpenLinks(), before);
+}
+
+// A process that SIGTRAP ends after it was probed may have been ended by a
+// probe: no other is risked.
+TEST_F(BpfProbesTest, ATrappedTargetEndsProbingOnTheNode) {
+  BpfTarget first(StrippedPythons()[0], kScript);
+  BpfTarget second(StrippedPythons()[0], kScript);
+  BpfProbes probes = Make();
+  const int before = OpenLinks();
+  ASSERT_TRUE(probes.AttachGc(IdOf(first), first.process()).ok());
+  ASSERT_TRUE(probes.AttachGc(IdOf(second), second.process()).ok());
+  const int attached = OpenLinks();
+  ASSERT_GT(attached, before);
+  // Of others, and of other signals, nothing is made.
+  probes.HandleKilled(::getpid(), SIGTRAP);
+  probes.HandleKilled(first.pid(), SIGSEGV);
+  probes.HandleKilled(first.pid(), SIGKILL);
+  EXPECT_EQ(OpenLinks(), attached);
+  EXPECT_EQ(probes.refusal(), "");
+  EXPECT_EQ(probes.usage().trapped, 0);
+
+  probes.HandleKilled(first.pid(), SIGTRAP);
+  probes.Detach(IdOf(first));
+  EXPECT_EQ(OpenLinks(), before) << "the second is still probed";
+  EXPECT_EQ(probes.usage().trapped, 1);
+  const std::string named =
+      "process " + std::to_string(first.pid()) + " was ended by SIGTRAP";
+  EXPECT_THAT(probes.refusal(), HasSubstr(named));
+  EXPECT_EQ(probes.rung(), "");
+  EXPECT_THAT(probes.Collect(IdOf(second)).gc_refusal, HasSubstr(named));
+  EXPECT_THAT(
+      probes.AttachGc(IdOf(second), second.process()).status().message(),
+      HasSubstr(named));
+  absl::Status window;
+  probes.OpenWindow(
+      IdOf(second), second.process(),
+      {.duration_ns = kSecond, .known_types = {}},
+      [&](absl::StatusOr<core::RawProfile> raw) { window = raw.status(); });
+  EXPECT_TRUE(absl::IsFailedPrecondition(window)) << window;
+  EXPECT_THAT(window.message(), HasSubstr(named));
+  EXPECT_EQ(second.target().Ended(), "");
 }
 
 // USDT places are nops, which the kernel emulates: 2,000 hits at the price of a

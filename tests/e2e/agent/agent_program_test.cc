@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agent/procfs/proc_root.h"
+#include "tests/support/bpf_requirement.h"
 #include "tests/support/child_process.h"
 #include "tests/support/temp_dir.h"
 
@@ -33,7 +34,8 @@ class Child {
     argv.push_back(nullptr);
     pid_ = ::fork();
     if (pid_ == 0) {
-      if (!output.empty() && !std::freopen(output.c_str(), "w", stderr)) {
+      if (!output.empty() && (!std::freopen(output.c_str(), "w", stderr) ||
+                              ::dup2(STDERR_FILENO, STDOUT_FILENO) < 0)) {
         ::_exit(126);
       }
       for (std::string& variable : environment) ::putenv(variable.data());
@@ -155,6 +157,37 @@ TEST_F(AgentProgramTest, SeesALivePythonAndEndsAsAsked) {
   EXPECT_EQ(status, 200);
   HttpGet(port_, "/nothing", &status);
   EXPECT_EQ(status, 404);
+  ::kill(agent.pid(), SIGTERM);
+  EXPECT_EQ(agent.Wait(), 0) << Slurp(log);
+}
+
+// Nothing in Python raises SIGTRAP, but a probe that went wrong would: the
+// agent risks no second process.
+TEST_F(AgentProgramTest, ATrappedPythonEndsProbingAndItIsTold) {
+  PLIMSOLL_NEEDS_BPF();
+  Child python({"/usr/bin/python3.11", "-c",
+                "import time, gc\nwhile True: gc.collect(); time.sleep(0.1)"},
+               "");
+  const std::string log = (dir_.path() / "log").string();
+  Child agent(AgentCommand(), log);
+  std::string metrics;
+  const std::string probed =
+      "plimsoll_agent_tier_processes{tier=\"gc\",ok=\"true\"}";
+  ASSERT_TRUE(WaitFor([&] {
+    metrics = HttpGet(port_, "/metrics");
+    return Value(metrics, probed) >= 1;
+  })) << metrics
+      << Slurp(log);
+  EXPECT_EQ(Value(metrics, "plimsoll_agent_targets_trapped_total"), 0);
+  ::kill(python.pid(), SIGTRAP);
+  EXPECT_TRUE(WaitFor([&] {
+    metrics = HttpGet(port_, "/metrics");
+    return Value(metrics, "plimsoll_agent_targets_trapped_total") == 1;
+  })) << metrics
+      << Slurp(log);
+  EXPECT_EQ(Value(metrics, "plimsoll_agent_attach_rung{rung=\"none\"}"), 1);
+  EXPECT_THAT(Slurp(log), HasSubstr("process " + std::to_string(python.pid()) +
+                                    " was ended by SIGTRAP"));
   ::kill(agent.pid(), SIGTERM);
   EXPECT_EQ(agent.Wait(), 0) << Slurp(log);
 }

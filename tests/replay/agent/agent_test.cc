@@ -209,6 +209,24 @@ TEST_F(AgentTest, AHeapThatKillsItsReaderIsRefusedOnce) {
   EXPECT_GT(Last(42)->memory->anon_bytes, 0);
 }
 
+// Probing may end for a whole node while its processes go on.
+TEST_F(AgentTest, ProbingThatEndsIsToldOfProcessesThatWereKnown) {
+  AddPython(42);
+  FakeProbes probes;
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  const auto stacks = [&] {
+    for (const core::TierStatus& tier : Last(42)->tiers) {
+      if (tier.tier == core::Tier::kStacks) return tier.reason;
+    }
+    return std::string("not told");
+  };
+  EXPECT_EQ(stacks(), "");
+  probes.refused = "a process was ended by SIGTRAP";
+  time_.Advance(10 * kSecond);
+  EXPECT_EQ(stacks(), "not probed: a process was ended by SIGTRAP");
+}
+
 TEST_F(AgentTest, PausesAndGrowthArriveInTheStream) {
   AddPython(42);
   FakeProbes probes;

@@ -3,10 +3,14 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
+#include <map>
 #include <thread>
 
 #include "tests/support/bpf_requirement.h"
@@ -42,6 +46,36 @@ TEST(LifecycleProbeTest, OneExecAndOneExitPerProcess) {
   EXPECT_EQ(Count(events, LifecycleEvent::Kind::kExit, child), 1);
   EXPECT_EQ(probe->lost(), 0u);
   EXPECT_EQ(probe->bad_records(), 0u);
+}
+
+// The signal that ended it, also where another thread than the first got it,
+// and none where it ended by itself, with whatever status.
+TEST(LifecycleProbeTest, AnExitNamesTheSignalThatEndedIt) {
+  PLIMSOLL_NEEDS_BPF();
+  absl::StatusOr<LifecycleProbe> probe =
+      LifecycleProbe::Create(KernelSupport::Detect());
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  std::map<pid_t, int> expected;
+  for (const int signal : {SIGTRAP, SIGKILL, -SIGTRAP, 0}) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const rlimit no_core = {0, 0};
+      ::setrlimit(RLIMIT_CORE, &no_core);
+      if (signal > 0) ::raise(signal);
+      if (signal < 0) {
+        std::thread([signal] { ::raise(-signal); }).join();
+      }
+      ::_exit(SIGTRAP);
+    }
+    expected[child] = std::abs(signal);
+    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  }
+  std::map<pid_t, int> seen;
+  for (const LifecycleEvent& event : probe->Drain()) {
+    if (event.kind != LifecycleEvent::Kind::kExit) continue;
+    if (expected.contains(event.pid)) seen[event.pid] = event.signal;
+  }
+  EXPECT_EQ(seen, expected);
 }
 
 TEST(LifecycleProbeTest, AThreadThatEndsIsNoExit) {
