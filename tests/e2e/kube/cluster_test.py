@@ -65,7 +65,7 @@ class OnKubernetes(ClusterCase):
         for name in ("CapEff", "CapPrm", "CapBnd"):
             self.assertEqual(int(fields[name], 16), CAPABILITIES, name)
         self.assertEqual(fields["NoNewPrivs"], "1")
-        loaded = host.bpf_objects() - self.before["bpf"]
+        loaded = host.bpf_objects_of(pid)
         self.assertGreater(len([each for each in loaded if each[0] == "prog"]), 3)
         print(f"{len(loaded)} BPF objects in the pod", flush=True)
 
@@ -279,7 +279,7 @@ class OnKubernetes(ClusterCase):
             NAMESPACE, "app.kubernetes.io/name=plimsoll"))
 
         def left():
-            return ([each for each in host.bpf_objects() - self.before["bpf"]],
+            return (sorted(host.left_bpf_objects(self.before["bpf"])),
                     [each for each in host.cgroups()
                      if any(uid in each for uid in pods)],
                     [each for each in host.mounts(keeper)
@@ -298,7 +298,7 @@ class OnKubernetes(ClusterCase):
         self.assertEqual(host.settings(), self.before["settings"])
         self.assertEqual(host.mounts(), self.before["mounts"])
         self.assertEqual(host.cgroups(), self.before["cgroups"])
-        self.assertEqual(host.bpf_objects() - self.before["bpf"], set())
+        self.assertEqual(host.left_bpf_objects(self.before["bpf"]), set())
         self.assertEqual(host.processes_of(self.cluster.directory), [])
 
 

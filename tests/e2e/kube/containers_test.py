@@ -81,7 +81,7 @@ class Containers(ContainerNode):
         for name in ("CapEff", "CapPrm", "CapBnd"):
             self.assertEqual(int(status[name], 16), 0x1C000080004, name)
         self.assertEqual(status["NoNewPrivs"], "1")
-        loaded = host.bpf_objects() - self.before["bpf"]
+        loaded = host.bpf_objects_of(self.agent.pid)
         self.assertGreater(len([each for each in loaded if each[0] == "prog"]), 3)
         self.assertEqual(self.collector.status()["Uid"].split()[0], "65532")
         self.assertEqual(int(self.collector.status()["CapBnd"], 16), 0)
@@ -195,7 +195,7 @@ class Containers(ContainerNode):
         self.agent.kill("TERM")
         self.assertTrue(self.agent.wait_ended(15))
         line.wait_for("end of the BPF objects", 20, lambda: not (
-            host.bpf_objects() - self.before["bpf"]))
+            host.left_bpf_objects(self.before["bpf"])))
         overlays = [each for each in host.mounts() if "/overlay-" in each]
         self.end_all()
         for each in overlays:

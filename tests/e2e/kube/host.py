@@ -19,14 +19,44 @@ def run(*words, text=None, check=True, timeout=300):
     return done.stdout
 
 
+FD_KINDS = {"prog_id": "prog", "map_id": "map", "link_id": "link"}
+
+
 def bpf_objects():
-    """The ids of all BPF programs, maps and links of the machine."""
+    """(kind, id) of all BPF programs, maps and links of the machine."""
     found = set()
     for kind in ("prog", "map", "link"):
         listed = run("bpftool", "-j", kind, "show", check=False)
-        found |= {(kind, each["id"], each.get("name", ""))
-                  for each in json.loads(listed or "[]")}
+        found |= {(kind, each["id"]) for each in json.loads(listed or "[]")}
     return found
+
+
+def bpf_objects_of(pid):
+    """(kind, id) of the BPF objects that a process has open."""
+    found, directory = set(), pathlib.Path(f"/proc/{pid}/fdinfo")
+    try:
+        files = os.listdir(directory)
+    except OSError:
+        return found  # it ended
+    for each in files:
+        try:
+            rows = (directory / each).read_text().splitlines()
+        except OSError:
+            continue  # closed meanwhile
+        for row in rows:
+            name, _, value = row.partition(":")
+            if name in FD_KINDS:
+                found.add((FD_KINDS[name], int(value)))
+    return found
+
+
+def left_bpf_objects(before):
+    """Those that came since and that no process has open: what others of this
+    machine use now is not ours."""
+    left = bpf_objects() - before
+    for path in pathlib.Path("/proc").glob("[0-9]*") if left else ():
+        left -= bpf_objects_of(path.name)
+    return left & bpf_objects()
 
 
 def cgroups():
