@@ -4,8 +4,9 @@
 write_configs() {
   cat >"$KUBE_DIR/inside" <<SH
 #!/bin/sh
-# Runs a command in the namespaces of the cluster.
-exec nsenter --target "\$(cat "$KUBE_DIR/keeper.pid")" --net --mount -- "\$@"
+# Runs a command in the namespaces of the cluster, in the same directory.
+exec nsenter --target "\$(cat "$KUBE_DIR/keeper.pid")" --net --mount -- \\
+  sh -c 'cd "\$1" 2>/dev/null; shift; exec "\$@"' inside "\$PWD" "\$@"
 SH
   cat >"$KUBE_DIR/kubectl" <<SH
 #!/bin/sh
