@@ -60,11 +60,21 @@ class ClusterCase(unittest.TestCase):
              str(SINK_PORT), cls.pages], stdin=subprocess.DEVNULL)
         state = cls.directory / "state"
         state.mkdir()
-        for each in (workloads.namespace(NAMESPACE, **{
-                         "pod-security.kubernetes.io/enforce": "privileged"}),
-                     workloads.namespace(workloads.NAMESPACE),
+        for each in (workloads.namespace(workloads.NAMESPACE),
                      workloads.local_volume("state", state, "node1")):
             cls.cluster.apply(each)
+        cls.prepare_namespace()
+
+    @classmethod
+    def prepare_namespace(cls):
+        """The product's namespace and secrets, by the README's own commands."""
+        commands = (line.SOURCE / "helm/plimsoll/README.md").read_text().split(
+            "```\n")[1]
+        place = cls.directory / "secrets"
+        place.mkdir()
+        host.run("env", f"PATH={cls.cluster.directory}:{os.environ['PATH']}",
+                 "sh", "-euc", f"cd {place}\n{commands}")
+        cls.cluster.token = (place / "token").read_text().strip()
 
     @classmethod
     def clean_up(cls):

@@ -40,11 +40,13 @@ class OnKubernetes(ClusterCase):
 
     def test_01_the_chart_installs_and_is_ready(self):
         began = time.monotonic()
-        self.cluster.helm(
+        notes = self.cluster.helm(
             "install", "plimsoll", line.SOURCE / "helm/plimsoll", "--namespace",
             NAMESPACE, "--wait", "--timeout", "3m", "--set", ",".join([
                 "image.tag=test", "image.pullPolicy=Never", "cluster=production",
-                "collector.insecureListen=true",
+                "authentication.agents=token",
+                "authentication.collectorSecret=plimsoll-tls",
+                "authentication.httpTokenSecret=plimsoll-http",
                 f"collector.webhooks={{http://{kube.NODE_IP}:{SINK_PORT}/}}",
                 "agent.config.memory_period=5s", "agent.config.headers_period=10s",
                 "agent.config.census_period=10s", "drill.enabled=true",
@@ -52,6 +54,8 @@ class OnKubernetes(ClusterCase):
                 "drill.python=/usr/bin/python3"]))
         print(f"helm install --wait took {time.monotonic() - began:.1f} s",
               flush=True)
+        type(self).notes = [row.split() for row in notes.splitlines()
+                            if row.startswith("  ")]
 
     def test_02_the_agent_has_these_capabilities_and_loads_its_programs(self):
         pod = self.pod(NAMESPACE, "app.kubernetes.io/component=agent")
@@ -76,6 +80,19 @@ class OnKubernetes(ClusterCase):
                     os.readlink(path / "exe").endswith("/plimsoll-agent"))
         except OSError:
             return False
+
+    def test_02a_the_commands_that_the_chart_names_work(self):
+        """All but the last, which stays in the foreground."""
+        asked = [words[1:] for words in self.notes if words[0] == "kubectl"
+                 and "port-forward" not in words]
+        self.assertGreaterEqual(len(asked), 6)
+        said = {words[-1]: (words, self.cluster.kubectl(*words))
+                for words in asked}
+        print(said["--check"][1], said["incidents"][1], flush=True)
+        self.assertRegex(said["--check"][1], r"1\d of 1\d work here")
+        words = said["workloads"][0]
+        self.wait_for("the drill among the workloads", 60, lambda:
+                      "plimsoll-drill-1" in self.cluster.kubectl(*words))
 
     def test_03_processes_are_named_by_pod_workload_version_and_region(self):
         for each in (*workloads.deployment(self.leaker, "leaks", LIMIT_MIB, OWNER),
