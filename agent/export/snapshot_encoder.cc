@@ -60,7 +60,11 @@ void EncodePauses(const core::GcPauses& pauses, v1::GcGeneration& out) {
 
 void EncodeGc(const core::GcSample& gc, v1::GcSample& out) {
   out.set_source(gc.source);
-  if (gc.state.enabled) out.set_enabled(*gc.state.enabled);
+  if (gc.state.enabled) {
+    const std::vector<int64_t>& thresholds = gc.state.thresholds;
+    const bool never_starts = !thresholds.empty() && thresholds.front() == 0;
+    out.set_enabled(*gc.state.enabled && !never_starts);
+  }
   size_t generations = std::max(gc.state.generations.size(), gc.pauses.size());
   for (size_t i = 0; i < generations; ++i) {
     v1::GcGeneration& generation = *out.add_generations();

@@ -18,7 +18,7 @@ namespace plimsoll::collector {
 
 // Why garbage stays, in words that follow "garbage that is not collected:";
 // empty when the collector runs, or nothing is known of it. `enabled`: 1 or 0,
-// as gc.isenabled() would say.
+// whether it starts by itself.
 std::string CollectorProblem(std::optional<double> enabled);
 
 // Of the worst process, into Incident::collector_problem.

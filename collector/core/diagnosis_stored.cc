@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kLeastWindowNs = 300 * kSecond;
+constexpr size_t kEnoughCensuses = 8;
 constexpr int64_t kEvidenceBeforeNs = 600 * kSecond;
 constexpr size_t kMostStacks = 10;
 // Of malloc's chunks (collector/rpc): Python's objects and what they own.
@@ -33,6 +34,22 @@ absl::StatusOr<std::optional<double>> SlopeOf(const FleetReader& reader,
   PLIMSOLL_ASSIGN_OR_RETURN(const std::vector<Sample> samples,
                             reader.Read(process, {metric, ""}, from, to));
   return MeanSlope(samples);
+}
+
+// A busy node takes a census each ten or twenty minutes, so that an hour may
+// have too few of them for a slope: then over up to four times the window.
+absl::StatusOr<int64_t> WindowOfShares(const FleetReader& reader,
+                                       const Incident& incident,
+                                       ProcessKey process, int64_t now_ns) {
+  const int64_t window =
+      std::max(kLeastWindowNs, static_cast<int64_t>(incident.window_s * 1e9));
+  for (const int64_t times : {1, 2}) {
+    PLIMSOLL_ASSIGN_OR_RETURN(const std::vector<Sample> censuses,
+                              reader.Read(process, {metric::kLiveBytes, ""},
+                                          now_ns - times * window, now_ns + 1));
+    if (censuses.size() >= kEnoughCensuses) return times * window;
+  }
+  return 4 * window;
 }
 
 const AffectedProcess* Worst(const Incident& incident) {
@@ -157,8 +174,9 @@ absl::Status ReadShares(const FleetReader& reader, int64_t now_ns,
                         Incident& incident) {
   const AffectedProcess* worst = Worst(incident);
   if (worst == nullptr) return absl::OkStatus();
-  const int64_t window =
-      std::max(kLeastWindowNs, static_cast<int64_t>(incident.window_s * 1e9));
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      const int64_t window,
+      WindowOfShares(reader, incident, worst->process, now_ns));
   const int64_t from = now_ns - window;
   PLIMSOLL_ASSIGN_OR_RETURN(
       const auto anon,

@@ -115,6 +115,24 @@ TEST(ReportEncoderTest, EveryPartArrives) {
   EXPECT_EQ(snapshot.losses(0).reason(), "process_gone");
 }
 
+// gc.isenabled() is true behind gc.set_threshold(0), and nothing is collected.
+TEST(ReportEncoderTest, AThresholdOfZeroIsACollectorThatIsOff) {
+  const auto enabled = [](std::vector<int64_t> thresholds) {
+    core::NodeReport report;
+    report.snapshots.resize(1);
+    core::GcState& state = report.snapshots[0].gc.emplace().state;
+    state.enabled = true;
+    state.thresholds = std::move(thresholds);
+    return Decode(EncodeReport(report, {}).batches[0])
+        .snapshots(0)
+        .gc()
+        .enabled();
+  };
+  EXPECT_FALSE(enabled({0, 10, 10}));
+  EXPECT_TRUE(enabled({700, 10, 10}));
+  EXPECT_TRUE(enabled({}));
+}
+
 TEST(ReportEncoderTest, WhatWasNotMeasuredIsAbsent) {
   core::NodeReport report;
   report.snapshots.resize(1);
