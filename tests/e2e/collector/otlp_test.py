@@ -10,15 +10,13 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 import urllib.error
 import urllib.request
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-import line  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from request_case import SKIPPED, RequestCase, line  # noqa: E402
 
-SKIPPED = 77  # CTest's SKIP_RETURN_CODE
 PACKAGES = ["opentelemetry-sdk==1.27.0",
             "opentelemetry-exporter-otlp-proto-grpc==1.27.0",
             "opentelemetry-exporter-otlp-proto-http==1.27.0"]
@@ -81,14 +79,10 @@ def opentelemetry():
     return None
 
 
-class ByOtlp(unittest.TestCase):
+class ByOtlp(RequestCase):
     def setUp(self):
-        directory = tempfile.TemporaryDirectory(prefix="plimsoll-otlp-")
-        self.addCleanup(directory.cleanup)
-        self.directory = pathlib.Path(directory.name)
-        self.line = line.Line(self.directory)
-        self.addCleanup(self.line.stop)
-        self.service, self.grpc, self.http = line.free_ports(3)
+        super().setUp()
+        self.grpc, self.http = line.free_ports(2)
         token = self.directory / "token"
         token.write_text(TOKEN + "\n")
         self.collector, address = self.line.start_collector("collector", more={
@@ -111,22 +105,10 @@ class ByOtlp(unittest.TestCase):
             "OTEL_RESOURCE_ATTRIBUTES":
                 "k8s.pod.name=web-1,k8s.namespace.name=shop"})
 
-    def source(self):
-        found = line.get_json(self.collector + "/api/v1/coverage")
-        [source] = found["request_sources"]
-        return source
-
-    def serve(self, **cities):
-        query = "&".join(f"{city}={n}" for city, n in cities.items())
-        urllib.request.urlopen(
-            f"http://127.0.0.1:{self.service}/serve?{query}", timeout=5).read()
-
     def counted(self):
-        found = line.get_json(
-            self.collector + "/api/v1/attributes?workload=web&for=10m")
-        return {each["attributes"]: each["requests"]
-                for each in (found or {}).get("attributes", [])
-                if each["attributes"] != "city=none"}
+        """Without those that made it export."""
+        return {attributes: n for attributes, n in super().counted().items()
+                if attributes != "city=none"}
 
     def check(self, way, temporality, measured="measured"):
         self.start_service(way, temporality, measured)
@@ -140,12 +122,7 @@ class ByOtlp(unittest.TestCase):
                       self.line.check_alive)
         self.serve(oslo=30, lima=5)
         self.serve(oslo=12)
-        wanted = {"city=oslo": 42, "city=lima": 5}
-        try:
-            line.wait_for(f"counts {wanted}", 30,
-                          lambda: self.counted() == wanted)
-        except AssertionError as error:
-            raise AssertionError(f"{error}: {self.counted()}") from error
+        self.wait_for_counts(oslo=42, lima=5)
         source = self.source()
         self.assertEqual(source["failures"], 0, source)
         self.assertEqual((source["without_pod"], source["unusable"]), (0, 0))

@@ -8,14 +8,11 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import unittest
-import urllib.request
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-import line  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from request_case import SKIPPED, RequestCase, line  # noqa: E402
 
-SKIPPED = 77  # CTest's SKIP_RETURN_CODE
 QUERY = "sum by (namespace, pod, city) (shop_requests_total)"
 # GET /serve?CITY=N serves N requests of a city; /metrics tells of all.
 SERVICE = """
@@ -39,14 +36,10 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 
 
-class FromPrometheus(unittest.TestCase):
+class FromPrometheus(RequestCase):
     def setUp(self):
-        directory = tempfile.TemporaryDirectory(prefix="plimsoll-requests-")
-        self.addCleanup(directory.cleanup)
-        self.directory = pathlib.Path(directory.name)
-        self.line = line.Line(self.directory)
-        self.addCleanup(self.line.stop)
-        self.service, self.prometheus = line.free_ports(2)
+        super().setUp()
+        [self.prometheus] = line.free_ports(1)
 
     def start_prometheus(self):
         config = self.directory / "prometheus.yml"
@@ -75,27 +68,6 @@ class FromPrometheus(unittest.TestCase):
                 "PLIMSOLL_COLLECTOR_REQUESTS_QUERY": QUERY,
                 "PLIMSOLL_COLLECTOR_REQUESTS_PERIOD": "1s"})
         self.line.start_agent("agent", address, {"memory_period": "1s"})
-
-    def source(self):
-        found = line.get_json(self.collector + "/api/v1/coverage")
-        [source] = found["request_sources"]
-        return source
-
-    def serve(self, **cities):
-        query = "&".join(f"{city}={n}" for city, n in cities.items())
-        urllib.request.urlopen(
-            f"http://127.0.0.1:{self.service}/serve?{query}", timeout=5).read()
-
-    def counted(self):
-        found = line.get_json(
-            self.collector + "/api/v1/attributes?workload=web&for=10m")
-        return {each["attributes"]: each["requests"]
-                for each in (found or {}).get("attributes", [])}
-
-    def wait_for_counts(self, **cities):
-        wanted = {f"city={city}": n for city, n in cities.items()}
-        line.wait_for(f"counts {wanted}", 30,
-                      lambda: self.counted() == wanted)
 
     def test_every_request_is_counted(self):
         self.start_all()
