@@ -12,7 +12,6 @@ PLIMSOLL_E2E_SEED repeats a run.
 import json
 import os
 import pathlib
-import random
 import shutil
 import subprocess
 import sys
@@ -66,9 +65,7 @@ class LeakToPage(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        seed = int(os.environ.get("PLIMSOLL_E2E_SEED",
-                                  random.SystemRandom().randrange(1 << 32)))
-        print(f"PLIMSOLL_E2E_SEED={seed}", flush=True)
+        seed = made_up_service.draw_seed()
         cls.leaker = made_up_service.make_up(seed, LEAK_BYTES_PER_S)
         cls.healthy = made_up_service.make_up(seed + 1, LEAK_BYTES_PER_S)
         print(cls.leaker, flush=True)

@@ -7,6 +7,7 @@ in multiprocess mode, as real ones do, and writes what it has really kept to a
 file, which is the truth that the page is held against.
 """
 import dataclasses
+import os
 import pathlib
 import random
 
@@ -138,6 +139,14 @@ class MadeUpService:
         bare = MODULE.format(padding="", class_name="C", slots="", function="f")
         first = bare.splitlines().index("        batch.append(C())") + 1
         return self.line - first
+
+
+def draw_seed():
+    """Another one each run, and told: PLIMSOLL_E2E_SEED repeats a run."""
+    seed = int(os.environ.get("PLIMSOLL_E2E_SEED",
+                              random.SystemRandom().randrange(1 << 32)))
+    print(f"PLIMSOLL_E2E_SEED={seed}", flush=True)
+    return seed
 
 
 def make_up(seed, bytes_per_s):

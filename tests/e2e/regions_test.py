@@ -14,7 +14,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import random
 import shutil
 import subprocess
 import sys
@@ -72,9 +71,7 @@ class Regions(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        seed = int(os.environ.get("PLIMSOLL_E2E_SEED",
-                                  random.SystemRandom().randrange(1 << 32)))
-        print(f"PLIMSOLL_E2E_SEED={seed}", flush=True)
+        seed = made_up_service.draw_seed()
         cls.service = made_up_service.make_up(seed, LEAKS_PER_S)
         # Of the faster region; the other one differs in its weights alone.
         cls.service.per_request = max(1, round(

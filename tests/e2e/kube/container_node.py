@@ -4,7 +4,6 @@ of our own, a sink of pages, and what runs in pods.
 import json
 import os
 import pathlib
-import random
 import re
 import shutil
 import subprocess
@@ -40,9 +39,7 @@ class ContainerNode(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        seed = int(os.environ.get("PLIMSOLL_E2E_SEED",
-                                  random.SystemRandom().randrange(1 << 32)))
-        print(f"PLIMSOLL_E2E_SEED={seed}", flush=True)
+        seed = made_up_service.draw_seed()
         cls.leaker = made_up_service.make_up(seed, 1.0 * MIB)
         cls.healthy = made_up_service.make_up(seed + 1, 1.0 * MIB)
         cls.before = {"bpf": host.bpf_objects(), "mounts": host.mounts(),
