@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <random>
 
@@ -22,13 +23,13 @@ double Flat(double) { return 300; }
 double Leak(double h) { return 300 + 0.05 * kLimitMib * h; }  // 5 % per hour
 
 std::vector<Sample> Make(const Path& mib, double hours, int every_s,
-                         uint64_t seed) {
+                         uint64_t seed, double noise_mib = 0.5) {
   std::mt19937_64 random(seed);
   std::normal_distribution<double> normal;
   std::vector<Sample> out;
   for (int s = 0; s < static_cast<int>(hours * 3600); s += every_s) {
     out.push_back({kStartNs + s * kSecond,
-                   (mib(s / 3600.0) + 0.5 * normal(random)) * kMiB});
+                   (mib(s / 3600.0) + noise_mib * normal(random)) * kMiB});
   }
   return out;
 }
@@ -39,9 +40,10 @@ struct Both {
   int64_t now_ns;
 
   Both(const Path& anon, const Path& in_use, double hours,
-       double censuses_from_h = 0) {
+       double censuses_from_h = 0, double census_noise_mib = 0.5) {
     lives.push_back(LifeOf(Make(anon, hours, 30, 1)));
-    std::vector<Sample> censuses = Make(in_use, hours, 120, 2);
+    std::vector<Sample> censuses =
+        Make(in_use, hours, 120, 2, census_noise_mib);
     std::erase_if(censuses, [&](const Sample& s) {
       return s.time_ns < kStartNs + censuses_from_h * 3600 * kSecond;
     });
@@ -118,6 +120,27 @@ TEST(JudgeByUse, ALeakInBothIsOne) {
   EXPECT_EQ(j.no_leak, Verdict::kUnknown);
 }
 
+// It has stopped growing: the memory shows it, the few censuses of a busy heap
+// are too rough to.
+double Filled(double h) { return 300 + 0.05 * kLimitMib * std::min(h, 5.0); }
+constexpr double kRoughMib = 20;
+
+TEST(JudgeByUse, OfTheSameGrowthTheMemorysShapeCounts) {
+  const Both both(Filled, Filled, 6.5, 0, kRoughMib);
+  const ProcessJudgement alone =
+      JudgeLife(both.used, 0, kLimited, JudgementThresholds{}, both.now_ns);
+  ASSERT_TRUE(alone.ticket) << alone.why_not;
+  ASSERT_TRUE(both.ByMemory().by_shape) << both.ByMemory().why_not;
+  const ProcessJudgement j = both.ByUse();
+  EXPECT_FALSE(j.page || j.ticket || j.grows);
+  EXPECT_EQ(j.why_not, both.ByMemory().why_not);
+  // Memory that did not grow has no shape to speak of.
+  const auto kept = [](double) { return 800.0; };
+  const Both into_free(kept, Leak, 6.5, 0, kRoughMib);
+  ASSERT_TRUE(into_free.ByMemory().by_shape) << into_free.ByMemory().why_not;
+  EXPECT_TRUE(into_free.ByUse().ticket) << into_free.ByUse().why_not;
+}
+
 TEST(JudgeByUse, WithoutEnoughCensusesTheMemoryIsJudged) {
   Both late(Leak, Flat, 8, 3);
   EXPECT_FALSE(IsCovered(late.used[0], late.lives[0]));
@@ -145,6 +168,54 @@ TEST(GrowthMeasure, TheRateIsOfTheBytesInUseAndTheTimeOfTheMemory) {
   EXPECT_NEAR(used->bytes_per_s.value * 2, memory->bytes_per_s.value,
               0.1 * memory->bytes_per_s.value);
   EXPECT_EQ(used->time_to_limit, memory->time_to_limit);
+}
+
+// One process of a fleet that is judged every five minutes; `each` is given
+// every judgement.
+void JudgeAll(const Path& mib, double hours,
+              const std::function<void(const FleetJudgement&)>& each) {
+  FakeFleet fleet;
+  ProcessInfo info;
+  info.key = 1;
+  info.workload = {"c", "n", "Deployment", "shop"};
+  info.pod = "shop-1";
+  info.start_unix_ns = kStartNs - 86400 * kSecond;
+  FleetState state{JudgementThresholds{}};
+  const auto anon = Make(mib, hours, 30, 1);
+  for (size_t i = 0; i < anon.size(); ++i) {
+    info.last_seen_ns = anon[i].time_ns;
+    fleet.Put(1, {metric::kAnon, ""}, info.last_seen_ns, anon[i].value);
+    fleet.Put(1, {metric::kCgroupLimit, ""}, info.last_seen_ns,
+              kLimitMib * kMiB);
+    if (i % 10 != 9) continue;
+    fleet.processes[1] = info;
+    each(JudgeFleet(fleet, Thresholds{}, state, info.last_seen_ns));
+  }
+}
+
+// Half of what leaked is given back in the end.
+double GivenBack(double h) {
+  return 300 +
+         kLimitMib * (0.1 * std::min(h, 3.0) - 0.05 * std::max(0.0, h - 3));
+}
+
+// What has stood goes on standing for an hour after its end, in which the rate
+// falls to what may be none.
+TEST(JudgeFleet, NoIncidentIsOpenedForARateThatMayBeNone) {
+  int found = 0, held_back = 0;
+  JudgeAll(GivenBack, 5, [&](const FleetJudgement& judged) {
+    ASSERT_TRUE(judged.first_error.ok()) << judged.first_error;
+    for (const WorkloadJudgement& w : judged.found) {
+      ++found;
+      ASSERT_EQ(w.processes.size(), 1U);
+      EXPECT_GT(w.processes[0].bytes_per_s.lo, 0);
+    }
+    if (judged.standing.empty() || !judged.found.empty()) return;
+    ++held_back;
+    EXPECT_LE(judged.standing.at(1).bytes_per_s.lo, 0);
+  });
+  EXPECT_GT(found, 0);
+  EXPECT_GT(held_back, 0) << "the rate was never in doubt";
 }
 
 // Through the store: anonymous memory and what the censuses say is free.
