@@ -126,6 +126,32 @@ TEST(JudgeProcess, SaysWhyNot) {
       JudgeProcess(flat, kLimited, t, flat.back().time_ns).why_not.empty());
 }
 
+// Of trends that are as weak as their noise a few are significant and may be
+// none all the same.
+TEST(JudgeProcess, WhatMayBeNoGrowthIsNotCalledGrowth) {
+  int grows = 0;
+  for (const double noise_mib : {3.0, 8.0}) {
+    for (uint64_t seed = 1; seed <= 50; ++seed) {
+      std::mt19937_64 random(seed);
+      std::normal_distribution<double> normal;
+      std::vector<Sample> samples;
+      double walk = 0;
+      for (int i = 0; i < 8 * 120; ++i) {
+        walk = 0.9 * walk + 0.3 * noise_mib * normal(random);
+        const double mib = 300 + walk + 0.5 * noise_mib * normal(random) +
+                           0.001 * 1024 * i / 120;
+        samples.push_back({kStartNs + i * 30 * kSecond, mib * kMiB});
+      }
+      const ProcessJudgement j = JudgeProcess(
+          samples, kLimited, JudgementThresholds{}, samples.back().time_ns);
+      if (!j.grows) continue;
+      ++grows;
+      EXPECT_GT(j.bytes_per_s.lo, 0) << noise_mib << " seed " << seed;
+    }
+  }
+  EXPECT_GT(grows, 20) << "too few to tell";
+}
+
 TEST(JudgeProcess, WithoutALimitTheNodesMemoryIsWhatIsLeft) {
   const auto samples = Make(Kind::kLeak, 20, 3, 1);
   const auto left = [&](double bytes) {
