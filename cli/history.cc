@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/http_client.h"
-#include "cli/prometheus_answer.h"
+#include "cli/prometheus_samples.h"
 #include "cli/text.h"
 #include "plimsoll/base/status_macros.h"
 #include "plimsoll/base/unique_fd.h"
@@ -103,7 +103,7 @@ class MetricQuery {
             to));
     PLIMSOLL_ASSIGN_OR_RETURN(
         const int64_t samples,
-        ReadPrometheusAnswer(body, [](const collector::MetricSample&) {}));
+        ReadPrometheusSamples(body, [](const collector::MetricSample&) {}));
     return samples > 0;
   }
 
@@ -122,7 +122,7 @@ class MetricQuery {
       }
       PLIMSOLL_RETURN_IF_ERROR(body.status());
       PLIMSOLL_RETURN_IF_ERROR(
-          ReadPrometheusAnswer(*body, [&](const collector::MetricSample& s) {
+          ReadPrometheusSamples(*body, [&](const collector::MetricSample& s) {
             recording.Add(s);
           }).status());
       if (body->size() < kSmallAnswerBytes) {

@@ -1,7 +1,7 @@
 // The answer of Prometheus' HTTP API to a query (v1, resultType matrix or
 // vector), as samples of metrics text. The bytes are foreign. Pure.
-#ifndef PLIMSOLL_CLI_PROMETHEUS_ANSWER_H_
-#define PLIMSOLL_CLI_PROMETHEUS_ANSWER_H_
+#ifndef PLIMSOLL_CLI_PROMETHEUS_SAMPLES_H_
+#define PLIMSOLL_CLI_PROMETHEUS_SAMPLES_H_
 
 #include <cstdint>
 #include <functional>
@@ -13,9 +13,10 @@
 
 namespace plimsoll::cli {
 
-// Calls `sink` for each sample; how many there were. kInternal when the answer
-// is none of Prometheus', kUnavailable with its words when it is an error.
-absl::StatusOr<int64_t> ReadPrometheusAnswer(
+// Calls `sink` for each sample of a series that has a name; how many there
+// were. kInternal when the answer is none of Prometheus', kUnavailable with its
+// words when it is an error.
+absl::StatusOr<int64_t> ReadPrometheusSamples(
     std::string_view body,
     const std::function<void(const collector::MetricSample&)>& sink);
 
@@ -24,4 +25,4 @@ std::string PrometheusQueryPath(std::string_view query, double at_unix_s);
 
 }  // namespace plimsoll::cli
 
-#endif  // PLIMSOLL_CLI_PROMETHEUS_ANSWER_H_
+#endif  // PLIMSOLL_CLI_PROMETHEUS_SAMPLES_H_

@@ -1,4 +1,4 @@
-#include "cli/prometheus_answer.h"
+#include "cli/prometheus_samples.h"
 
 #include <gtest/gtest.h>
 
@@ -17,14 +17,14 @@ struct Read {
 
 Read ReadAll(std::string_view body) {
   Read out;
-  out.count = ReadPrometheusAnswer(body, [&](const MetricSample& s) {
+  out.count = ReadPrometheusSamples(body, [&](const MetricSample& s) {
     out.lines.push_back(std::string(s.series) + " " + std::to_string(s.value) +
                         " " + std::to_string(s.time_ms));
   });
   return out;
 }
 
-TEST(PrometheusAnswer, AMatrixIsSamplesOfMetricsText) {
+TEST(PrometheusSamples, AMatrixIsSamplesOfMetricsText) {
   const Read read = ReadAll(R"({"status": "success", "data": {
     "resultType": "matrix", "result": [
       {"metric": {"__name__": "m", "pod": "a\"b\\\n"},
@@ -41,14 +41,14 @@ TEST(PrometheusAnswer, AMatrixIsSamplesOfMetricsText) {
   EXPECT_EQ(name.Label("pod"), "a\"b\\\n");
 }
 
-TEST(PrometheusAnswer, AVectorToo) {
+TEST(PrometheusSamples, AVectorToo) {
   EXPECT_EQ(*ReadAll(R"({"status": "success", "data": {"result": [
       {"metric": {"__name__": "m"}, "value": [1700000000, "1"]}]}})")
                  .count,
             1);
 }
 
-TEST(PrometheusAnswer, GarbageAndErrorsAreSaid) {
+TEST(PrometheusSamples, GarbageAndErrorsAreSaid) {
   for (const char* bad :
        {"", "<html>502</html>", "[]", "{}", R"({"status": "success"})",
         R"({"status": 5, "data": []})", R"({"data": {"result": 1}})",
@@ -63,7 +63,7 @@ TEST(PrometheusAnswer, GarbageAndErrorsAreSaid) {
             std::string_view::npos);
 }
 
-TEST(PrometheusAnswer, QueriesAreEscaped) {
+TEST(PrometheusSamples, QueriesAreEscaped) {
   EXPECT_EQ(PrometheusQueryPath("m{a=\"b\"}[5m]", 1700000000.5),
             "/api/v1/query?query=m%7ba%3d%22b%22%7d%5b5m%5d&"
             "time=1700000000.500");

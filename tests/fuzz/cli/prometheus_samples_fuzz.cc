@@ -1,16 +1,16 @@
 // What answers at the address that is said to be a Prometheus. Seeds:
-// tests/fuzz/corpus/prometheus_answer.
+// tests/fuzz/corpus/prometheus_samples.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
-#include "cli/prometheus_answer.h"
+#include "cli/prometheus_samples.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(data), size);
   int64_t seen = 0;
-  const auto count = plimsoll::cli::ReadPrometheusAnswer(
+  const auto count = plimsoll::cli::ReadPrometheusSamples(
       body, [&seen](const plimsoll::collector::MetricSample& sample) {
         ++seen;
         plimsoll::collector::MetricName name;
