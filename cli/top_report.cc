@@ -107,7 +107,10 @@ std::string RenderTop(const TopReport& report, const Style& style, int height) {
          process.python.empty() ? "-" : process.python,
          process.workload.empty() ? process.command : process.workload});
   }
-  return table.Render(style) + governor + RenderNotes(report.notes, style);
+  const std::string rows = report.rows.empty()
+                               ? "no Python process is running here\n"
+                               : table.Render(style);
+  return rows + governor + RenderNotes(report.notes, style);
 }
 
 std::string TopJson(const TopReport& report) {

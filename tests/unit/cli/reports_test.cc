@@ -331,6 +331,10 @@ TEST(TopHistory, SortsByGrowthAndStartsAnewForAnotherProcess) {
   EXPECT_EQ(document["processes"].size(), 2u);
 }
 
+TEST(RenderTop, SaysThatThereIsNothing) {
+  EXPECT_EQ(RenderTop({}, {}, 0), "no Python process is running here\n");
+}
+
 TEST(RenderTop, FitsTheScreen) {
   TopReport report;
   for (int i = 0; i < 50; ++i) {
