@@ -62,7 +62,8 @@ std::string InTimeUnit(double seconds, const TimeUnit& unit) {
 
 std::string FormatBytes(double bytes) {
   const size_t unit = UnitOf(bytes);
-  return (unit == 0 ? Number(std::round(bytes) + 0.0) : InUnit(bytes, unit)) +
+  return (unit == 0 ? std::to_string(std::llround(bytes))
+                    : InUnit(bytes, unit)) +
          " " + kUnits[unit];
 }
 

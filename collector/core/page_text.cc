@@ -173,13 +173,14 @@ std::string MadeAt(const Incident& incident) {
     line = "not known yet for " + incident.types.front().type + "; of " +
            best.type + ", which grows too: " + line;
   }
-  std::string of = best.type.empty() ? "" : " of " + best.type;
+  const std::string of = best.type.empty() ? "" : " of " + best.type;
+  const std::string of_all = best.type.empty() ? " of all" : of;
   if (best.kind == "window") {
-    line += "; " + FormatShare(best.share) + of + " allocations in a " +
+    line += "; " + FormatShare(best.share) + of_all + " allocations in a " +
             FormatDuration(static_cast<double>(best.window_ns) / 1e9) +
             " window (not followed to what survives)";
   } else if (best.kind == "birth") {
-    line += "; " + FormatShare(best.share) + of + " births that stayed" +
+    line += "; " + FormatShare(best.share) + of_all + " births that stayed" +
             Sampled(best);
   } else {
     line += "; " + FormatShare(best.share) + of + ", seen by " + best.kind;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "collector/core/json_writer.h"
+#include "collector/http/html.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector::http {
@@ -33,13 +34,20 @@ Response Problem(int status, std::string_view text) {
   return {status, "application/json", json.Take() + "\n"};
 }
 
-Response Answer(absl::StatusOr<std::string> body,
-                const char* type = "application/json") {
+Response Answer(absl::StatusOr<std::string> body) {
   if (!body.ok()) {
     return Problem(HttpStatus(body.status()),
                    std::string(body.status().message()));
   }
-  return {200, type, *std::move(body) + "\n"};
+  return {200, "application/json", *std::move(body) + "\n"};
+}
+
+// For people, who come by a link that may be old.
+Response Page(absl::StatusOr<std::string> page) {
+  if (page.ok()) return {200, kHtml, *std::move(page) + "\n"};
+  Html html(std::string(page.status().message()), 0);
+  html.Raw("<p>").Link("/", "Fleet").Raw("</p>");
+  return {HttpStatus(page.status()), kHtml, html.Take() + "\n"};
 }
 
 std::optional<ProcessKey> ParseKey(std::string_view text) {
@@ -102,7 +110,7 @@ Response Api::Handle(const Request& request) const {
     return Problem(405, "only GET is answered here");
   }
   std::string_view path = request.path;
-  if (path == "/") return Answer(FleetPage(ports_), kHtml);
+  if (path == "/") return Page(FleetPage(ports_));
   if (path == "/healthz") return {200, "text/plain", "ok\n"};
   if (path == "/readyz") {
     absl::Status ready = ports_.ready();
@@ -115,15 +123,15 @@ Response Api::Handle(const Request& request) const {
   }
   if (Consume(&path, "/api/v1/")) return HandleApi(ports_, path, request);
   // Pages of an incident link here.
-  if (path == "/runbook") return Answer(RunbookPage(), kHtml);
+  if (path == "/runbook") return Page(RunbookPage());
   if (Consume(&path, "/incidents/")) {
-    return Answer(IncidentPage(ports_, std::string(path)), kHtml);
+    return Page(IncidentPage(ports_, std::string(path)));
   }
   if (Consume(&path, "/processes/")) {
     std::optional<ProcessKey> key = ParseKey(path);
-    if (key) return Answer(ProcessPage(ports_, *key), kHtml);
+    if (key) return Page(ProcessPage(ports_, *key));
   }
-  return Problem(404, "nothing here; the API is under /api/v1/");
+  return Page(absl::NotFoundError("nothing here; the API is under /api/v1/"));
 }
 
 }  // namespace plimsoll::collector::http

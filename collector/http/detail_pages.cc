@@ -55,7 +55,7 @@ std::string Outcome(const std::string& outcome, const std::string& reason) {
 void WriteFacts(const ProcessState& state, int64_t now_ns, Html* html) {
   const ProcessInfo& info = state.info;
   html->Raw("<div class=\"scroll\"><table class=\"facts\"><tbody>");
-  html->Fact("Workload", info.workload.ToString());
+  html->Fact("Workload", WorkloadText(info.workload));
   html->Fact("Command", info.command);
   html->Fact("Node", info.node).Fact("Pod", info.pod);
   html->Fact("Container", info.container).Fact("Region", info.region);
@@ -108,6 +108,20 @@ absl::Status WriteMemory(const ApiPorts& ports, ProcessKey key, int64_t now_ns,
   }
   html->TableEnd();
   return absl::OkStatus();
+}
+
+void WriteTiers(const std::vector<TierState>& tiers, Html* html) {
+  html->Element("h2", "What can be seen of it");
+  if (tiers.empty()) {
+    html->Element("p", "Its agent has not told yet.");
+    return;
+  }
+  html->TableBegin({"Tier", "State", "How", "Why not"});
+  for (const TierState& tier : tiers) {
+    html->Raw("<tr>").Cell(tier.tier).Cell(tier.ok ? "ok" : "no");
+    html->Cell(tier.rung).Cell(tier.reason).Raw("</tr>");
+  }
+  html->TableEnd();
 }
 
 void WriteCommands(const std::vector<CommandState>& commands, int64_t now_ns,
@@ -173,6 +187,10 @@ std::string Role(const AffectedProcess& process) {
 
 void WriteAffected(const Incident& incident, Html* html) {
   html->Element("h2", "Processes");
+  if (incident.processes.empty()) {
+    html->Element("p", "None is known any more.");
+    return;
+  }
   html->TableBegin({"PID", "Pod or node", "Region", "Version", ">Growth",
                     ">In use", ">Limit", ">To the limit", "Role"});
   const auto bytes = [](const std::optional<double>& value) {
@@ -199,13 +217,22 @@ void WriteAffected(const Incident& incident, Html* html) {
   html->TableEnd();
 }
 
+std::string PidOf(const Incident& incident, ProcessKey key) {
+  for (const AffectedProcess& process : incident.processes) {
+    if (process.process == key) return std::to_string(process.pid);
+  }
+  return "process " + std::to_string(key);
+}
+
 void WriteRequests(const Incident& incident, int64_t now_ns, Html* html) {
   if (incident.requests.empty()) return;
   html->Element("h2", "Evidence asked for");
-  html->TableBegin({"Process", "What", "Asked", "Came of it"});
+  html->TableBegin({"PID", "What", "Asked", "Came of it"});
   for (const EvidenceRequest& request : incident.requests) {
-    const std::string key = std::to_string(request.process);
-    html->Raw("<tr><td>").Link("/processes/" + key, key).Raw("</td>");
+    html->Raw("<tr><td>")
+        .Link("/processes/" + std::to_string(request.process),
+              PidOf(incident, request.process))
+        .Raw("</td>");
     html->Cell(request.what).Cell(Ago(now_ns, request.sent_ns));
     html->Cell(Outcome(request.outcome, request.reason)).Raw("</tr>");
   }
@@ -223,13 +250,7 @@ absl::StatusOr<std::string> ProcessPage(const ApiPorts& ports, ProcessKey key) {
   html.Link("/api/v1/processes/" + std::to_string(key), "JSON").Raw("</p>");
   WriteFacts(state, now_ns, &html);
   PLIMSOLL_RETURN_IF_ERROR(WriteMemory(ports, key, now_ns, &html));
-  html.Element("h2", "What can be seen of it");
-  html.TableBegin({"Tier", "State", "How", "Why not"});
-  for (const TierState& tier : state.tiers) {
-    html.Raw("<tr>").Cell(tier.tier).Cell(tier.ok ? "ok" : "no");
-    html.Cell(tier.rung).Cell(tier.reason).Raw("</tr>");
-  }
-  html.TableEnd();
+  WriteTiers(state.tiers, &html);
   PLIMSOLL_ASSIGN_OR_RETURN(
       std::vector<StackEvidence> stacks,
       ports.reader->Stacks(key, std::numeric_limits<int64_t>::min(),
@@ -237,6 +258,7 @@ absl::StatusOr<std::string> ProcessPage(const ApiPorts& ports, ProcessKey key) {
   WriteStacks(stacks, &html);
   WriteCommands(state.commands, now_ns, &html);
   html.Element("h2", "Newest of each tier");
+  if (state.latest.empty()) html.Element("p", "Nothing has come yet.");
   for (const StoredDocument& document : state.latest) {
     html.Raw("<details><summary>")
         .Text(document.kind + ", " + Ago(now_ns, document.time_ns));
@@ -249,7 +271,7 @@ absl::StatusOr<std::string> IncidentPage(const ApiPorts& ports,
                                          const std::string& id) {
   PLIMSOLL_ASSIGN_OR_RETURN(Incident incident, FindIncident(ports, id));
   const int64_t now_ns = ports.now_ns();
-  Html html(incident.text.title.empty() ? incident.workload.ToString()
+  Html html(incident.text.title.empty() ? WorkloadText(incident.workload)
                                         : incident.text.title,
             0);
   html.Raw("<p>").Link("/", "Fleet").Text(" · ");

@@ -24,7 +24,7 @@ void WriteIncidents(const std::vector<Incident>& incidents, int64_t now_ns,
     bool firing = incident.state == IncidentState::kFiring;
     html->Raw(firing ? "<div class=\"card firing\">" : "<div class=\"card\">");
     std::string title = incident.text.title;
-    if (title.empty()) title = incident.workload.ToString() + ": looking";
+    if (title.empty()) title = WorkloadText(incident.workload) + ": looking";
     html->Link("/incidents/" + incident.id, title);
     html->Raw(" <span class=\"soft\">");
     html->Text(std::string(ToString(incident.state)) + ", " +
@@ -41,15 +41,6 @@ void WriteIncidents(const std::vector<Incident>& incidents, int64_t now_ns,
   }
 }
 
-// " (demo/service)": the parts of the name that are known.
-std::string PlaceOf(const WorkloadName& name) {
-  std::string place;
-  for (const std::string* part : {&name.cluster, &name.ns, &name.kind}) {
-    if (!part->empty()) place += (place.empty() ? "" : "/") + *part;
-  }
-  return place.empty() ? "" : " (" + place + ")";
-}
-
 void WriteWorkloads(const std::vector<WorkloadRow>& rows, Html* html) {
   html->Element("h2", "Workloads");
   if (rows.empty()) {
@@ -64,7 +55,7 @@ void WriteWorkloads(const std::vector<WorkloadRow>& rows, Html* html) {
   html->TableBegin(
       {"Workload", "Regions", "Versions", ">Processes", ">RSS", ">Growth"});
   for (const WorkloadRow& row : rows) {
-    html->Raw("<tr>").Cell(row.name.name + PlaceOf(row.name));
+    html->Raw("<tr>").Cell(WorkloadText(row.name));
     html->Cell(Join(row.regions, ", ")).Cell(Join(row.versions, ", "));
     html->Number(std::to_string(row.processes));
     html->Number(FormatBytes(row.rss_bytes));
@@ -119,6 +110,13 @@ absl::Status WriteProcesses(const ApiPorts& ports, int64_t now_ns, Html* html) {
   PLIMSOLL_ASSIGN_OR_RETURN(std::vector<ProcessInfo> processes,
                             ports.reader->Processes(0));
   html->Element("h2", "Processes");
+  const bool none = std::none_of(
+      processes.begin(), processes.end(),
+      [now_ns](const ProcessInfo& info) { return IsAlive(info, now_ns); });
+  if (none) {
+    html->Element("p", "None: no agent tells of one that is alive.");
+    return absl::OkStatus();
+  }
   html->TableBegin({"PID", "Workload", "Command", "Pod or node", "Region",
                     "Python", ">Typed", "Tiers", ">Seen"});
   size_t shown = 0, alive = 0;
@@ -160,6 +158,10 @@ void WriteNotifiers(const ApiPorts& ports, Html* html) {
     html->Raw("</tr>");
   }
   html->TableEnd();
+}
+
+// Where silences and request counts are asked for.
+void WriteSources(const ApiPorts& ports, Html* html) {
   for (const SilenceSourceStatus& source : ports.silence_sources()) {
     html->Element("p", "Silences of " + source.url + ": " +
                            (source.last_error.empty()
@@ -182,14 +184,9 @@ void WriteNotifiers(const ApiPorts& ports, Html* html) {
   }
 }
 
-absl::Status WriteNodes(const ApiPorts& ports, int64_t now_ns, Html* html) {
-  PLIMSOLL_ASSIGN_OR_RETURN(std::vector<AgentState> agents,
-                            ports.board->Agents());
-  std::vector<std::string> connected = ports.connected_agents();
-  html->Element("h2", "Nodes");
-  if (agents.empty()) {
-    html->Element("p", "No agent has connected to this collector so far.");
-  }
+void WriteAgents(const std::vector<AgentState>& agents,
+                 const std::vector<std::string>& connected, int64_t now_ns,
+                 Html* html) {
   html->TableBegin({"Node", "Agent", "Kernel", "Probes by", ">Processes",
                     "Stream", ">Heard", "Losses"});
   for (const AgentState& agent : agents) {
@@ -210,6 +207,19 @@ absl::Status WriteNodes(const ApiPorts& ports, int64_t now_ns, Html* html) {
     html->Cell(losses.empty() ? "none" : losses).Raw("</tr>");
   }
   html->TableEnd();
+}
+
+absl::Status WriteNodes(const ApiPorts& ports, int64_t now_ns, Html* html) {
+  PLIMSOLL_ASSIGN_OR_RETURN(std::vector<AgentState> agents,
+                            ports.board->Agents());
+  html->Element("h2", "Nodes");
+  if (agents.empty()) {
+    html->Element("p",
+                  "No agent has connected to this collector so far: they "
+                  "connect to its port 7071.");
+  } else {
+    WriteAgents(agents, ports.connected_agents(), now_ns, html);
+  }
   std::string own;
   for (int reason = 1; reason < PLIMSOLL_DROP_REASON_COUNT; ++reason) {
     int64_t count =
@@ -235,7 +245,9 @@ absl::StatusOr<std::string> FleetPage(const ApiPorts& ports) {
   PLIMSOLL_RETURN_IF_ERROR(WriteProcesses(ports, now_ns, &html));
   PLIMSOLL_RETURN_IF_ERROR(WriteNodes(ports, now_ns, &html));
   WriteNotifiers(ports, &html);
-  html.Raw("<p>").Link("/api/v1/workloads", "API").Text(" · ");
+  WriteSources(ports, &html);
+  html.Raw("<p>").Link("/runbook", "Runbook").Text(" · ");
+  html.Link("/api/v1/openapi.json", "API").Text(" · ");
   html.Link("/metrics", "metrics").Text(" · collector " + ports.version);
   return html.Raw("</p>").Take();
 }

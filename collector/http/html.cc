@@ -107,6 +107,14 @@ std::string Ago(int64_t now_ns, int64_t then_ns) {
   return FormatDuration(std::max(0.0, seconds)) + " ago";
 }
 
+std::string WorkloadText(const WorkloadName& name) {
+  std::string place;
+  for (const std::string* part : {&name.cluster, &name.ns, &name.kind}) {
+    if (!part->empty()) place += (place.empty() ? "" : "/") + *part;
+  }
+  return place.empty() ? name.name : name.name + " (" + place + ")";
+}
+
 std::string Escape(std::string_view text) {
   std::string out;
   size_t plain = 0;

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "collector/core/fleet.h"
+
 namespace plimsoll::collector::http {
 
 // Markup, and what would hide or reorder what follows it (control and
@@ -17,6 +19,8 @@ std::string Escape(std::string_view text);
 std::string UtcTime(int64_t unix_ns);
 // "3 min ago"; what is in the future is "0 s ago".
 std::string Ago(int64_t now_ns, int64_t then_ns);
+// "routing-api (prod/routing/Deployment)": the parts that are known.
+std::string WorkloadText(const WorkloadName& name);
 
 class Html {
  public:

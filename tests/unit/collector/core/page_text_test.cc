@@ -104,6 +104,13 @@ Incident Full() {
   return i;
 }
 
+TEST(PageText, AShareOfAllocationsSaysOfWhatAlsoWithoutAType) {
+  Incident i = Full();
+  i.stacks[0].type = "";
+  EXPECT_THAT(WritePage(i, "").made_at,
+              HasSubstr("97.0 % of all allocations in a 2 s window"));
+}
+
 TEST(PageText, SaysEverythingThatIsKnown) {
   EXPECT_EQ(
       WritePage(Full(), "http://c:7070").ToString(),
@@ -370,6 +377,8 @@ TEST(IncidentJson, ANumberThatIsNoIntegerIsRefusedWhereOneIsMeant) {
 
 TEST(Format, ReadsWell) {
   EXPECT_EQ(FormatBytes(0), "0 B");
+  EXPECT_EQ(FormatBytes(59), "59 B") << "no byte is divided";
+  EXPECT_EQ(FormatBytes(-0.2), "0 B");
   EXPECT_EQ(FormatBytes(250 * 1024), "250 KiB");
   EXPECT_EQ(FormatBytes(1.6 * kMiB), "1.6 MiB");
   EXPECT_EQ(FormatBytes(-3.2 * kMiB), "-3.2 MiB");

@@ -15,6 +15,7 @@ namespace plimsoll::collector::http {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Json = nlohmann::json;
 using plimsoll::testing::ExpectAsDocumented;
 
@@ -25,6 +26,7 @@ constexpr double kMiB = 1 << 20;
 class FakeBoard : public FleetBoard {
  public:
   absl::StatusOr<std::vector<AgentState>> Agents() const override {
+    if (!agents) return std::vector<AgentState>();
     AgentState a{"agent-1", "node-1",           "0.1",
                  "6.18",    "uprobe_multi",     kNow,
                  4,         {{"ring_full", 9}}, {{"mem_available_bytes", 5e9}}};
@@ -53,6 +55,7 @@ class FakeBoard : public FleetBoard {
   }
   StoreFigures Figures() const override { return {}; }
   const FakeFleet* fleet = nullptr;
+  bool agents = true;
 };
 
 // Two regions, two processes each: ap grows 12 MiB/min at 6 requests a minute,
@@ -140,9 +143,7 @@ class ApiTest : public ::testing::Test {
     ports.incidents = [this] { return incidents_; };
     ports.engine_counters = [] { return EngineCounters(); };
     ports.connected_agents = [] { return std::vector<std::string>{"agent-1"}; };
-    ports.notifiers = [] {
-      return std::vector<TargetStatus>{{"slack /f", 1, 2, 0, "HTTP 500"}};
-    };
+    ports.notifiers = [this] { return notifiers_; };
     ports.request_sources = [] {
       RequestSourceStatus source;
       source.source = "prometheus http://p:9090";
@@ -168,6 +169,7 @@ class ApiTest : public ::testing::Test {
   FakeBoard board_;
   LossCounter losses_;
   std::vector<Incident> incidents_;
+  std::vector<TargetStatus> notifiers_ = {{"slack /f", 1, 2, 0, "HTTP 500"}};
 };
 
 constexpr char kW[] = "workload=prod/routing/Deployment/routing-api";
@@ -218,6 +220,44 @@ TEST_F(ApiTest, EveryAnswerIsAsTheDocumentSaysAndEveryPathIsAsked) {
     EXPECT_EQ(response.status, 404);
     ExpectAsDocumented(wrong, response);
   }
+}
+
+TEST_F(ApiTest, AnOldLinkOfAPageLeadsOn) {
+  for (const char* old :
+       {"/incidents/gone", "/processes/99", "/processes/x", "/no/such"}) {
+    const Response response = Get(old);
+    EXPECT_EQ(response.status, 404) << old;
+    EXPECT_THAT(response.content_type, HasSubstr("text/html")) << old;
+    EXPECT_THAT(response.body, HasSubstr("<a href=\"/\">Fleet</a>")) << old;
+  }
+  EXPECT_EQ(Get("/api/v1/incidents/gone").content_type, "application/json");
+}
+
+TEST_F(ApiTest, PagesLeaveNoTableWithoutAWord) {
+  fleet_.processes.clear();
+  board_.agents = false;
+  incidents_[0].processes.clear();
+  const std::string page = Get("/").body;
+  EXPECT_THAT(page, HasSubstr("None: no agent tells of one that is alive."));
+  EXPECT_THAT(page, HasSubstr("No agent has connected"));
+  EXPECT_THAT(page, Not(HasSubstr("<tbody></tbody>")));
+  const std::string incident = Get("/incidents/i1").body;
+  EXPECT_THAT(incident, HasSubstr("None is known any more."));
+  EXPECT_THAT(incident, Not(HasSubstr("<tbody></tbody>")));
+}
+
+TEST_F(ApiTest, RequestSourcesAreShownWhereNobodyIsPagedToo) {
+  notifiers_.clear();
+  EXPECT_THAT(Get("/").body,
+              HasSubstr("Requests from prometheus http://p:9090: 12 counts"));
+}
+
+TEST_F(ApiTest, PeopleAreShownPidsAndNamesNotKeys) {
+  incidents_[0].processes[0].pid = 101;
+  EXPECT_THAT(Get("/incidents/i1").body,
+              HasSubstr("<a href=\"/processes/1\">101</a></td><td>window"));
+  EXPECT_THAT(Get("/processes/1").body,
+              HasSubstr("routing-api (prod/routing/Deployment)"));
 }
 
 TEST_F(ApiTest, RegionsThatDifferByTrafficAreNotCalledWorse) {
