@@ -4,6 +4,7 @@
 //
 // Example:
 //   RunningCommand growth({BinDir() + "/plimsoll", "growth", pid});
+//   ASSERT_TRUE(growth.AwaitWord("measuring"));
 //   growth.Signal(SIGINT);
 //   const CommandResult result = growth.Wait();
 #ifndef PLIMSOLL_TESTS_SUPPORT_RUN_COMMAND_H_
@@ -20,7 +21,9 @@
 
 #include <array>
 #include <chrono>
+#include <regex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace plimsoll::testing {
@@ -88,25 +91,31 @@ class RunningCommand {
     ::close(fds_[0]);
     fds_[0] = -1;
   }
+  // Whether it says what this regular expression finds, on one of both, before
+  // the deadline or its end.
+  bool AwaitWord(const std::string& pattern) {
+    const std::regex wanted(pattern);
+    const auto deadline = Clock::now() + options_.deadline;
+    const auto said = [&] {
+      return std::regex_search(said_.err, wanted) ||
+             std::regex_search(said_.out, wanted);
+    };
+    while (!said()) {
+      if (fds_[0] < 0 && fds_[1] < 0) return false;
+      if (!TakeSome(deadline)) return said();
+    }
+    return true;
+  }
   CommandResult Wait() { return Wait(options_.deadline); }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   CommandResult Wait(std::chrono::seconds limit) {
-    CommandResult result;
-    if (pid_ <= 0) return result;
-    const auto deadline = std::chrono::steady_clock::now() + limit;
+    if (pid_ <= 0) return {};
+    const auto deadline = Clock::now() + limit;
     bool late = false;
-    while (!late && (fds_[0] >= 0 || fds_[1] >= 0)) {
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-          deadline - std::chrono::steady_clock::now());
-      std::array<pollfd, 2> polls = {
-          {{fds_[0], POLLIN, 0}, {fds_[1], POLLIN, 0}}};
-      late = left.count() <= 0 ||
-             ::poll(polls.data(), 2, static_cast<int>(left.count())) == 0;
-      for (int i = 0; i < 2 && !late; ++i) {
-        if (polls[i].revents != 0) Take(i, i == 0 ? result.out : result.err);
-      }
-    }
+    while (!late && (fds_[0] >= 0 || fds_[1] >= 0)) late = !TakeSome(deadline);
     if (late) ::kill(pid_, SIGKILL);
     int status = 0;
     ::waitpid(pid_, &status, 0);
@@ -115,10 +124,26 @@ class RunningCommand {
       if (fd >= 0) ::close(fd);
       fd = -1;
     }
-    if (late) return result;
-    result.exit_code =
-        WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return result;
+    if (!late) {
+      said_.exit_code =
+          WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    }
+    return std::move(said_);
+  }
+  // Some of what it says, or the end of one of both; false at the deadline.
+  bool TakeSome(Clock::time_point deadline) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - Clock::now());
+    std::array<pollfd, 2> polls = {
+        {{fds_[0], POLLIN, 0}, {fds_[1], POLLIN, 0}}};
+    if (left.count() <= 0 ||
+        ::poll(polls.data(), 2, static_cast<int>(left.count())) == 0) {
+      return false;
+    }
+    for (int i = 0; i < 2; ++i) {
+      if (polls[i].revents != 0) Take(i, i == 0 ? said_.out : said_.err);
+    }
+    return true;
   }
   void Take(int i, std::string& to) {
     std::array<char, 65536> bytes;
@@ -134,6 +159,7 @@ class RunningCommand {
   CommandOptions options_;
   pid_t pid_ = -1;
   std::array<int, 2> fds_ = {-1, -1};
+  CommandResult said_;
 };
 
 inline CommandResult RunCommand(std::vector<std::string> words,

@@ -15,7 +15,6 @@
 #include <fstream>
 #include <map>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/support/fake_collector.h"
@@ -228,7 +227,7 @@ TEST_F(SurroundingsTest, AFullDiskLosesBatchesAndNothingElse) {
   if (!CanMakeMountNamespace()) GTEST_SKIP() << kNoNamespace;
   RunningCommand python({kPython, "-c", "import time\ntime.sleep(600)"});
   RunningCommand agent(AgentOnTmpfs("size=16k"));
-  std::this_thread::sleep_for(std::chrono::seconds(20));
+  EXPECT_TRUE(agent.AwaitWord("batch lost"));
   agent.Signal(SIGTERM);
   const CommandResult result = agent.Wait();
   EXPECT_EQ(result.exit_code, 0) << result.err;

@@ -3,12 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <sstream>
 #include <string>
 
+#include "tests/support/eventually.h"
 #include "tests/support/python_kinds.h"
 #include "tests/support/python_target.h"
 #include "tests/support/run_command.h"
@@ -19,6 +21,7 @@ namespace {
 using nlohmann::json;
 using ::plimsoll::testing::BinDir;
 using ::plimsoll::testing::CommandResult;
+using ::plimsoll::testing::Eventually;
 using ::plimsoll::testing::PythonTarget;
 using ::plimsoll::testing::RunCommand;
 using ::plimsoll::testing::RunningCommand;
@@ -72,6 +75,9 @@ while True:
     time.sleep(0.01)
 )";
 constexpr double kLeakObjectsPerS = 4000;
+
+// In the progress of a measurement: from two on there is growth to tell of.
+constexpr char kTwoCensuses[] = "([2-9]|[0-9][0-9]+) censuses";
 
 std::string Program() { return BinDir() + "/plimsoll"; }
 
@@ -249,7 +255,12 @@ TEST_F(Errors, EndedProcess) {
 
 TEST_F(Errors, NotAPython) {
   RunningCommand sleeper({"/bin/sleep", "60"});
-  ::usleep(200000);
+  const std::string comm = "/proc/" + std::to_string(sleeper.pid()) + "/comm";
+  ASSERT_TRUE(Eventually([&comm] {
+    std::string name;
+    std::ifstream(comm) >> name;
+    return name == "sleep";
+  }));
   const auto result = Plimsoll({"types", std::to_string(sleeper.pid())});
   EXPECT_EQ(result.exit_code, 5) << result.err;
   EXPECT_THAT(result.err, HasSubstr("is no Python process"));
@@ -274,9 +285,8 @@ TEST_F(Errors, AProcessThatEndsMeanwhileStillGivesItsFigures) {
   PythonTarget target(AnyPython(), kLeakScript);
   ASSERT_EQ(target.ReadLine(), "ready");
   RunningCommand growth({Program(), "growth", std::to_string(target.pid()),
-                         "--for", "30s", "--interval", "300ms", "--json",
-                         "--quiet"});
-  ::sleep(3);
+                         "--for", "1h", "--interval", "300ms", "--json"});
+  ASSERT_TRUE(growth.AwaitWord(kTwoCensuses));
   target.Kill();
   const auto result = growth.Wait();
   EXPECT_EQ(result.exit_code, 4) << result.err;
@@ -289,7 +299,7 @@ TEST_F(Errors, CtrlCEndsAMeasurementEarlyAndKeepsIt) {
   ASSERT_EQ(target.ReadLine(), "ready");
   RunningCommand growth({Program(), "growth", std::to_string(target.pid()),
                          "--for", "1h", "--interval", "300ms", "--json"});
-  ::sleep(3);
+  ASSERT_TRUE(growth.AwaitWord(kTwoCensuses));
   growth.Signal(SIGINT);
   const auto result = growth.Wait();
   EXPECT_EQ(result.exit_code, 0) << result.err;

@@ -12,12 +12,14 @@
 
 #include "agent/python/identify_process.h"
 #include "agent/python/remote_values.h"
+#include "tests/support/eventually.h"
 #include "tests/support/python_kinds.h"
 #include "tests/support/python_target.h"
 
 namespace plimsoll::python {
 namespace {
 
+using ::plimsoll::testing::Eventually;
 using ::plimsoll::testing::LiveMemory;
 using ::plimsoll::testing::PythonTarget;
 using ::plimsoll::testing::SupportedPythonsAndUwsgi;
@@ -135,12 +137,12 @@ TEST_P(CodeSymbolizerTest, StackIsWhatTheInterpreterSays) {
   std::vector<std::string> seen;
   // It may still be in the write; 3.12's innermost instruction may be read
   // between two steps of the loop.
-  for (int i = 0; i < 500 && seen != truth; ++i) {
-    ::usleep(2000);
+  Eventually([&] {
     seen.clear();
     frames = symbolizer.Symbolize(WalkStack(memory, python->frames), memory);
     for (const core::Frame& frame : frames) seen.push_back(Line(frame));
-  }
+    return seen == truth;
+  });
   EXPECT_EQ(seen, truth);
   for (const core::Frame& frame : frames) {
     EXPECT_EQ(frame.module,

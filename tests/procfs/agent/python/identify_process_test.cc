@@ -12,12 +12,14 @@
 
 #include "agent/heap/gc_state.h"
 #include "agent/python/remote_values.h"
+#include "tests/support/eventually.h"
 #include "tests/support/python_kinds.h"
 #include "tests/support/python_target.h"
 
 namespace plimsoll::python {
 namespace {
 
+using ::plimsoll::testing::Eventually;
 using ::plimsoll::testing::FindPythons;
 using ::plimsoll::testing::LiveMemory;
 using ::plimsoll::testing::PythonTarget;
@@ -166,11 +168,11 @@ TEST_P(IdentifyProcessTest, LayoutsAreWhatTheInterpreterSays) {
   ASSERT_NE(f.thread_state_address, 0u);
   // It may still be in the call that printed: wait for the loop.
   std::optional<uint64_t> thread, code;
-  for (int i = 0; i < 2000 && code != Number(truth, "code"); ++i) {
-    ::usleep(1000);
+  Eventually([&] {
     thread = ReadWord(memory, f.thread_state_address);
     code = thread ? CodeOfInnermostFrame(memory, f, *thread) : std::nullopt;
-  }
+    return code == Number(truth, "code");
+  });
   EXPECT_EQ(code, Number(truth, "code"));
   ASSERT_TRUE(thread);
   EXPECT_EQ(ReadWord(memory, *thread + f.tstate_thread_id),

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "agent/procfs/proc_root.h"
+#include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
 
 namespace plimsoll::workload {
@@ -105,15 +106,14 @@ sys.stdin.read()
   }
   ::close(input[0]);
   std::vector<int32_t> pids;
-  for (int i = 0; i < 2000 && pids.size() < 2; ++i) {
+  EXPECT_TRUE(testing::Eventually([&] {
     pids.clear();
     for (const auto& file : fs::directory_iterator(dir.path())) {
       std::string name = file.path().filename().string();
       if (name.starts_with("ready")) pids.push_back(std::stoi(name.substr(5)));
     }
-    ::usleep(5000);
-  }
-  EXPECT_EQ(pids.size(), 2u);
+    return pids.size() == 2;
+  }));
   procfs::ProcRoot proc;
   for (int32_t worker : pids) {
     auto maps = proc.ReadMaps(worker);

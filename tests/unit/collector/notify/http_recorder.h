@@ -57,10 +57,10 @@ class HttpRecorder {
     answer_ = body;
   }
 
-  // The posts so far, once there are at least `count`, or after ten seconds.
+  // The posts so far, once there are at least `count`, or after a minute.
   std::vector<RecordedPost> WaitFor(size_t count) {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::seconds(10),
+    changed_.wait_for(lock, std::chrono::seconds(60),
                       [&] { return posts_.size() >= count; });
     return posts_;
   }

@@ -10,6 +10,7 @@
 
 #include "collector/notify/payload.h"
 #include "collector/notify/silence_watch.h"
+#include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/collector/notify/http_recorder.h"
 #include "tests/unit/collector/notify/published_schemas.h"
@@ -18,6 +19,7 @@ namespace plimsoll::collector::notify {
 namespace {
 
 using nlohmann::json;
+using ::plimsoll::testing::Eventually;
 
 constexpr int64_t kSecond = 1'000'000'000;
 
@@ -50,11 +52,7 @@ class NotifiersTest : public ::testing::Test {
   }
   // The answer has been taken to account, so that the clock may move on.
   static bool AwaitSent(const HttpNotifier& notifier, int64_t count) {
-    for (int i = 0; i < 1000; ++i) {
-      if (notifier.Targets()[0].sent >= count) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
+    return Eventually([&] { return notifier.Targets()[0].sent >= count; });
   }
   std::atomic<int64_t> now_{1'700'000'100 * kSecond};
   LossCounter losses_;
@@ -135,11 +133,10 @@ TEST_F(NotifiersTest, ADeadReplicaDelaysNoOtherAndIsShown) {
   notifier->Notify(Page());
   ASSERT_EQ(alive.WaitFor(1).size(), 1u);
   std::vector<TargetStatus> targets;
-  for (int i = 0; i < 500; ++i) {
+  Eventually([&] {
     targets = notifier->Targets();
-    if (targets[0].failed > 0 && targets[1].sent > 0) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+    return targets[0].failed > 0 && targets[1].sent > 0;
+  });
   EXPECT_GE(targets[0].failed, 1);
   EXPECT_FALSE(targets[0].last_error.empty());
   EXPECT_EQ(targets[0].sent, 0);
@@ -154,9 +151,7 @@ TEST_F(NotifiersTest, AServerErrorIsRetried) {
   notifier->Notify(Page());
   ASSERT_EQ(server.WaitFor(1).size(), 1u);
   server.set_status(200);
-  for (int i = 0; i < 500 && notifier->Targets()[0].failed == 0; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+  ASSERT_TRUE(Eventually([&] { return notifier->Targets()[0].failed > 0; }));
   now_ += 2 * kSecond;
   ASSERT_EQ(server.WaitFor(2).size(), 2u);
 }
@@ -168,10 +163,7 @@ TEST_F(NotifiersTest, ARejectionIsCountedAsNotifyFailed) {
       MakeAlertmanagerNotifier(Options({server.url()}), Clock(), &losses_);
   notifier->Notify(Page());
   ASSERT_EQ(server.WaitFor(1).size(), 1u);
-  for (int i = 0; i < 500 && losses_.Total(PLIMSOLL_DROP_NOTIFY_FAILED) == 0;
-       ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+  Eventually([&] { return losses_.Total(PLIMSOLL_DROP_NOTIFY_FAILED) > 0; });
   EXPECT_EQ(losses_.Total(PLIMSOLL_DROP_NOTIFY_FAILED), 1);
   EXPECT_NE(notifier->Targets()[0].last_error.find("HTTP 400"),
             std::string::npos);
@@ -216,13 +208,6 @@ class SecretsTest : public NotifiersTest {
     const std::string path = (directory_.path() / "secret").string();
     std::ofstream(path) << text << "\n";
     return path;
-  }
-  template <typename Condition>
-  static bool Until(Condition condition) {
-    for (int i = 0; i < 1000 && !condition(); ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return condition();
   }
   testing::TempDir directory_;
 };
@@ -279,7 +264,7 @@ TEST_F(SecretsTest, SlackIsPostedToTheUrlOfTheFileAndTheUrlIsShownNowhere) {
   Notification other = Page();
   other.incident_id = "another";
   notifier->Notify(other);
-  ASSERT_TRUE(Until([&] { return notifier->Targets()[0].failed == 1; }));
+  ASSERT_TRUE(Eventually([&] { return notifier->Targets()[0].failed == 1; }));
   const TargetStatus target = notifier->Targets()[0];
   EXPECT_EQ(target.target.find("sEcReT"), std::string::npos) << target.target;
   EXPECT_EQ(target.last_error.find("sEcReT"), std::string::npos);
@@ -296,7 +281,7 @@ TEST_F(SecretsTest, RetryAfterIsHeededForTheWholeTarget) {
   options.secret_files = {Secret(server.url() + "/x")};
   auto notifier = MakeSlackNotifier(options, Clock(), &losses_);
   notifier->Notify(Page());
-  ASSERT_TRUE(Until([&] { return notifier->Targets()[0].failed == 1; }));
+  ASSERT_TRUE(Eventually([&] { return notifier->Targets()[0].failed == 1; }));
   server.set_status(200);
   server.set_answer("", "ok");
   Notification other = Page();
@@ -322,7 +307,7 @@ TEST_F(SecretsTest, AKeyIsReadAnewAndAMissingOneIsNoRejection) {
   std::filesystem::remove(path);
   auto notifier = MakePagerDutyNotifier(options, Clock(), &losses_);
   notifier->Notify(Page());
-  ASSERT_TRUE(Until([&] { return notifier->Targets()[0].failed == 1; }));
+  ASSERT_TRUE(Eventually([&] { return notifier->Targets()[0].failed == 1; }));
   EXPECT_NE(notifier->Targets()[0].last_error.find(path), std::string::npos);
   Secret("second");
   now_ += 2 * kSecond;
@@ -349,10 +334,7 @@ TEST_F(NotifiersTest, SilencesAreReadAndSurviveADeadAlertmanager) {
   ASSERT_TRUE(watch.Silencing(Page().labels, now_).has_value());
   EXPECT_FALSE(watch.Silencing({{"workload", "orders"}}, now_).has_value());
   server.reset();
-  for (int i = 0; i < 500 && watch.Status()[0].failures == 0; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  EXPECT_GT(watch.Status()[0].failures, 0);
+  EXPECT_TRUE(Eventually([&] { return watch.Status()[0].failures > 0; }));
   EXPECT_TRUE(watch.Silencing(Page().labels, now_).has_value());
 }
 
