@@ -4,6 +4,9 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <numeric>
+#include <utility>
+
+#include "collector/core/pair_slopes.h"
 
 namespace plimsoll::collector {
 namespace {
@@ -54,46 +57,46 @@ std::vector<double> Ranks(const std::vector<double>& values) {
   return ranks;
 }
 
-double Autocorrelation(const std::vector<double>& v, size_t lag) {
-  if (v.size() <= lag + 1) return 0;
-  const double mean =
-      std::accumulate(v.begin(), v.end(), 0.0) / static_cast<double>(v.size());
-  double top = 0, bottom = 0;
-  for (size_t i = 0; i < v.size(); ++i) {
-    bottom += (v[i] - mean) * (v[i] - mean);
-    if (i + lag < v.size()) top += (v[i] - mean) * (v[i + lag] - mean);
+// Autocorrelations of one series, lag by lag.
+class Autocorrelations {
+ public:
+  explicit Autocorrelations(std::vector<double> values)
+      : away_(std::move(values)) {
+    const double mean = std::accumulate(away_.begin(), away_.end(), 0.0) /
+                        static_cast<double>(std::max<size_t>(away_.size(), 1));
+    for (double& v : away_) {
+      v -= mean;
+      squares_ += v * v;
+    }
   }
-  return bottom > 0 ? top / bottom : 0;
-}
+
+  double At(size_t lag) const {
+    if (away_.size() <= lag + 1 || squares_ <= 0) return 0;
+    double sum = 0;
+    for (size_t i = 0; i + lag < away_.size(); ++i) {
+      sum += away_[i] * away_[i + lag];
+    }
+    return sum / squares_;
+  }
+
+ private:
+  std::vector<double> away_;
+  double squares_ = 0;
+};
 
 // Hamed and Rao's factor on the variance of S.
 double VarianceFactor(const Epoch& epoch, double slope) {
   const double n = static_cast<double>(epoch.size());
   if (epoch.size() < 8) return 1;
-  const std::vector<double> ranks = Ranks(Residuals(epoch, slope));
+  const Autocorrelations ranks(Ranks(Residuals(epoch, slope)));
   double sum = 0;
   for (size_t k = 1; k <= epoch.size() / 3; ++k) {
-    const double r = Autocorrelation(ranks, k);
+    const double r = ranks.At(k);
     if (std::abs(r) < 1.96 / std::sqrt(n)) break;
     const double kk = static_cast<double>(k);
     sum += (n - kk) * (n - kk - 1) * (n - kk - 2) * r;
   }
   return std::max(1.0, 1 + 2 / (n * (n - 1) * (n - 2)) * sum);
-}
-
-double TieTerm(const Epoch& epoch) {
-  std::vector<double> y;
-  for (const Point& p : epoch) y.push_back(p.y);
-  std::sort(y.begin(), y.end());
-  double sum = 0;
-  for (size_t i = 0; i < y.size();) {
-    size_t j = i;
-    while (j < y.size() && y[j] == y[i]) ++j;
-    const double q = static_cast<double>(j - i);
-    sum += q * (q - 1) * (2 * q + 5);
-    i = j;
-  }
-  return sum;
 }
 
 // Long-run variance of a series by Bartlett weights.
@@ -149,119 +152,6 @@ void AddEpoch(const Epoch& epoch, double slope, ErrorSums& sums) {
   sums.epochs += 1;
 }
 
-// From here on the median of all pairs' slopes is looked for near that of a
-// sample of them.
-constexpr size_t kManyPairs = 1500;
-constexpr size_t kSampleOneOf = 32, kFewestSampled = 128, kMostSampled = 1024;
-constexpr double kDeviations = 3.5;  // of a sample's median, to either side
-
-template <typename Visit>
-void ForEachSlope(const std::vector<Epoch>& epochs, Visit visit) {
-  for (const Epoch& epoch : epochs) {
-    for (size_t i = 0; i < epoch.size(); ++i) {
-      for (size_t j = i + 1; j < epoch.size(); ++j) {
-        const double dt = epoch[j].t_s - epoch[i].t_s;
-        if (dt > 0) visit((epoch[j].y - epoch[i].y) / dt);
-      }
-    }
-  }
-}
-
-// Bounds that the median of all slopes is most likely between.
-std::optional<std::pair<double, double>> Bracket(
-    const std::vector<Epoch>& epochs, size_t pairs) {
-  std::vector<double> sample;
-  size_t next = 0, at = 0;
-  const size_t wanted =
-      std::clamp(pairs / kSampleOneOf, kFewestSampled, kMostSampled);
-  const size_t step = pairs / wanted;
-  for (const Epoch& epoch : epochs) {
-    for (size_t i = 0; i < epoch.size(); ++i) {
-      const size_t row = epoch.size() - i - 1;
-      for (; next < at + row; next += step) {
-        const Point& b = epoch[i + 1 + (next - at)];
-        const double dt = b.t_s - epoch[i].t_s;
-        if (dt > 0) sample.push_back((b.y - epoch[i].y) / dt);
-      }
-      at += row;
-    }
-  }
-  if (sample.size() < wanted / 2) return std::nullopt;
-  const auto rank = [&](size_t k) {
-    const auto nth = sample.begin() + static_cast<std::ptrdiff_t>(k);
-    std::nth_element(sample.begin(), nth, sample.end());
-    return *nth;
-  };
-  const size_t middle = sample.size() / 2;
-  const size_t each = static_cast<size_t>(
-      kDeviations / 2 * std::sqrt(static_cast<double>(sample.size())));
-  return std::pair(rank(middle - each), rank(middle + each));
-}
-
-// The median itself: slopes below the bracket are counted, those in it kept.
-// Nothing where it is outside, or too many are in.
-std::optional<double> MedianOfManyPairs(const std::vector<Epoch>& epochs,
-                                        size_t pairs) {
-  const auto bracket = Bracket(epochs, pairs);
-  if (!bracket) return std::nullopt;
-  const double lo = bracket->first, hi = bracket->second;
-  std::vector<double> kept(pairs / 2 + 1);
-  size_t all = 0, below = 0, n = 0;
-  const size_t most = kept.size() - 1;
-  ForEachSlope(epochs, [&](double slope) {
-    ++all;
-    below += slope < lo;
-    kept[n] = slope;
-    n += slope >= lo && slope <= hi && n < most;
-  });
-  const size_t middle = all / 2, least = all % 2 == 1 ? middle : middle - 1;
-  if (n == most || least < below || middle - below >= n) return std::nullopt;
-  const auto end = kept.begin() + static_cast<std::ptrdiff_t>(n);
-  const auto nth = kept.begin() + static_cast<std::ptrdiff_t>(middle - below);
-  std::nth_element(kept.begin(), nth, end);
-  if (all % 2 == 1) return *nth;
-  return 0.5 * (*nth + *std::max_element(kept.begin(), nth));
-}
-
-// Sorts, and returns how many pairs stood in the wrong order.
-size_t SortAndCount(std::vector<double>& values, std::vector<double>& spare,
-                    size_t from, size_t to) {
-  if (to - from < 2) return 0;
-  const size_t middle = from + (to - from) / 2;
-  size_t wrong = SortAndCount(values, spare, from, middle) +
-                 SortAndCount(values, spare, middle, to);
-  size_t a = from, b = middle;
-  for (size_t i = from; i < to; ++i) {
-    if (b == to || (a < middle && values[a] <= values[b])) {
-      spare[i] = values[a++];
-    } else {
-      wrong += middle - a;
-      spare[i] = values[b++];
-    }
-  }
-  std::copy(spare.begin() + static_cast<std::ptrdiff_t>(from),
-            spare.begin() + static_cast<std::ptrdiff_t>(to),
-            values.begin() + static_cast<std::ptrdiff_t>(from));
-  return wrong;
-}
-
-// Pairs that rise less pairs that fall (Knight 1966).
-double KendallS(const Epoch& epoch) {
-  std::vector<double> y, spare(epoch.size());
-  y.reserve(epoch.size());
-  for (const Point& p : epoch) y.push_back(p.y);
-  const size_t falls = SortAndCount(y, spare, 0, y.size());
-  size_t ties = 0;
-  for (size_t i = 0; i < y.size();) {
-    size_t j = i;
-    while (j < y.size() && y[j] == y[i]) ++j;
-    ties += (j - i) * (j - i - 1) / 2;
-    i = j;
-  }
-  const size_t pairs = y.size() * (y.size() - 1) / 2;
-  return static_cast<double>(pairs - ties) - 2 * static_cast<double>(falls);
-}
-
 }  // namespace
 
 double Median(std::vector<double> values) {
@@ -283,20 +173,9 @@ double RobustDeviation(const std::vector<double>& values) {
 
 std::optional<double> TheilSen(std::span<const Epoch> epochs) {
   std::vector<Epoch> thinned;
-  size_t pairs = 0;
-  for (const Epoch& epoch : epochs) {
-    thinned.push_back(Thinned(epoch));
-    const size_t n = thinned.back().size();
-    pairs += n * (n - std::min<size_t>(n, 1)) / 2;
-  }
-  if (pairs >= kManyPairs) {
-    if (const auto median = MedianOfManyPairs(thinned, pairs)) return median;
-  }
-  std::vector<double> slopes;
-  slopes.reserve(pairs);
-  ForEachSlope(thinned, [&](double slope) { slopes.push_back(slope); });
-  if (slopes.empty()) return std::nullopt;
-  return Median(std::move(slopes));
+  thinned.reserve(epochs.size());
+  for (const Epoch& epoch : epochs) thinned.push_back(Thinned(epoch));
+  return MedianPairSlope(std::move(thinned));
 }
 
 double HamedRaoZ(std::span<const Epoch> epochs, double slope) {
@@ -305,9 +184,10 @@ double HamedRaoZ(std::span<const Epoch> epochs, double slope) {
     const Epoch epoch = Thinned(full);
     const double n = static_cast<double>(epoch.size());
     if (epoch.size() < 4) continue;
-    s += KendallS(epoch);
+    const PairCount pairs = CountPairs(epoch, 0);
+    s += pairs.rises_less_falls;
     variance += VarianceFactor(epoch, slope) *
-                (n * (n - 1) * (2 * n + 5) - TieTerm(epoch)) / 18;
+                (n * (n - 1) * (2 * n + 5) - pairs.ties) / 18;
   }
   if (variance <= 0) return 0;
   const double sign = s > 0 ? 1 : (s < 0 ? -1 : 0);
