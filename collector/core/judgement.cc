@@ -233,7 +233,7 @@ ProcessJudgement JudgeProcess(const std::vector<Sample>& anon,
   log.Add(anon);
   WorkloadLife life;
   life.start_ns = log.first_ns();
-  life.blocks = log.Blocks();
+  log.MoveTo(life.blocks);
   life.survived_peak = log.survived_peak();
   return JudgeLife({life}, 0, input, thresholds, now_ns);
 }

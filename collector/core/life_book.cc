@@ -59,8 +59,8 @@ absl::Status ReadUsed(const FleetReader& reader, int64_t from_ns,
   return absl::OkStatus();
 }
 
-void Fill(const LifeLog& log, WorkloadLife& life) {
-  life.blocks = log.Blocks();
+void Fill(LifeLog& log, WorkloadLife& life) {
+  log.MoveTo(life.blocks);
   life.survived_peak = log.survived_peak();
 }
 

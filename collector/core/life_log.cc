@@ -40,26 +40,37 @@ MemoryBlock LifeLog::Summary() const {
 
 void LifeLog::Close() {
   if (open_.empty()) return;
-  blocks_.push_back(Summary());
+  closed_.push_back(Summary());
   // Of floors: the teeth of a fast saw are no levels that were reached.
-  const double floor = blocks_.back().floor;
+  const double floor = closed_.back().floor;
   highest_ = std::max(highest_, floor);
   if (floor < (1 - kGivenBack) * highest_) {
     survived_peak_ = std::max(survived_peak_, highest_);
     highest_ = floor;
   }
-  if (first_floor_ == 0) first_floor_ = blocks_.back().floor;
-  if (blocks_.size() > kMostBlocks) blocks_.pop_front();
+  if (first_floor_ == 0) first_floor_ = closed_.back().floor;
+  if (closed_.size() > kMostBlocks) closed_.erase(closed_.begin());
   open_.clear();
   open_requests_ = 0;
 }
 
-std::vector<MemoryBlock> LifeLog::Blocks() const {
-  std::vector<MemoryBlock> out(blocks_.begin(), blocks_.end());
-  if (!open_.empty() && newest_ns_ - open_from_ns_ >= kBlockNs / 2) {
-    out.push_back(Summary());
+void LifeLog::MoveTo(std::vector<MemoryBlock>& blocks) {
+  if (open_was_moved_) blocks.pop_back();
+  const size_t all = blocks.size() + closed_.size();
+  const size_t over = all > kMostBlocks ? all - kMostBlocks : 0;
+  blocks.erase(blocks.begin(),
+               blocks.begin() +
+                   static_cast<std::ptrdiff_t>(std::min(over, blocks.size())));
+  // Doubled, the room for a day would be that for two.
+  const size_t room = blocks.size() + closed_.size() + 1;
+  if (room > blocks.capacity()) {
+    blocks.reserve(std::min(kMostBlocks + 1, room + room / 4));
   }
-  return out;
+  blocks.insert(blocks.end(), closed_.begin(), closed_.end());
+  closed_ = std::vector<MemoryBlock>();  // its room too
+  open_was_moved_ =
+      !open_.empty() && newest_ns_ - open_from_ns_ >= kBlockNs / 2;
+  if (open_was_moved_) blocks.push_back(Summary());
 }
 
 }  // namespace plimsoll::collector

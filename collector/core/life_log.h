@@ -1,12 +1,12 @@
 // One life of one process in blocks of five minutes: what the full judgement
 // keeps of it. Fed with new samples only, so that a tick costs what came since
-// the last one. Bounded: a day of blocks (9 KB), and as much again of what is
-// in use where censuses are taken. Plain; not thread-safe.
+// the last one. The blocks are kept once, by who is given them: a day (9 KB),
+// and as much again of what is in use where censuses are taken. Plain; not
+// thread-safe.
 #ifndef PLIMSOLL_COLLECTOR_CORE_LIFE_LOG_H_
 #define PLIMSOLL_COLLECTOR_CORE_LIFE_LOG_H_
 
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "collector/core/fleet.h"
@@ -31,8 +31,10 @@ class LifeLog {
   // Requests served up to the newest sample that are not in a block yet.
   void AddRequests(double requests) { open_requests_ += requests; }
 
-  // Complete blocks, and the one that is under way once it has half its time.
-  std::vector<MemoryBlock> Blocks() const;
+  // Brings `blocks`, which is empty at first and then what the last call left,
+  // up to date: at most kMostBlocks complete ones, and the one that is under
+  // way once it has half its time.
+  void MoveTo(std::vector<MemoryBlock>& blocks);
   int64_t newest_ns() const { return newest_ns_; }  // 0: nothing yet
   int64_t first_ns() const { return first_ns_; }
   double first_floor() const { return first_floor_; }  // of the first block
@@ -45,8 +47,9 @@ class LifeLog {
   MemoryBlock Summary() const;
   void Close();
 
-  std::deque<MemoryBlock> blocks_;
-  std::vector<Sample> open_;  // of the block under way
+  std::vector<MemoryBlock> closed_;  // since the last MoveTo
+  bool open_was_moved_ = false;      // what is under way ended `blocks` then
+  std::vector<Sample> open_;         // of the block under way
   double open_requests_ = 0;
   int64_t open_from_ns_ = 0;
   int64_t newest_ns_ = 0, first_ns_ = 0;

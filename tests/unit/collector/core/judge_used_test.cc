@@ -56,7 +56,7 @@ struct Both {
     LifeLog log;
     log.Add(samples);
     WorkloadLife life;
-    life.blocks = log.Blocks();
+    log.MoveTo(life.blocks);
     life.survived_peak = log.survived_peak();
     return life;
   }

@@ -181,7 +181,7 @@ TEST(JudgeProcess, ALeakThatBeganLateIsToldWhileThereIsTime) {
   log.Add(Make(Kind::kLeak, 5, 8, 1));
   WorkloadLife life;
   life.start_ns = log.first_ns() - static_cast<int64_t>(10 * kDay) * kSecond;
-  life.blocks = log.Blocks();
+  log.MoveTo(life.blocks);
   life.survived_peak = log.survived_peak();
   const auto at = [&life](double hours) {
     const int64_t now = life.blocks.front().time_ns +

@@ -95,7 +95,8 @@ TEST(LifeLog, KeepsFloorsPeaksAndWhatWasSurvived) {
   log.Add(samples);
   log.Add(samples);  // sent again
   log.AddRequests(7);
-  const auto blocks = log.Blocks();
+  std::vector<MemoryBlock> blocks;
+  log.MoveTo(blocks);
   ASSERT_GE(blocks.size(), 23u);
   ASSERT_LE(blocks.size(), 25u);
   EXPECT_NEAR(blocks[3].peak - blocks[3].floor, 13 * kMiB, 6 * kMiB);
@@ -104,10 +105,30 @@ TEST(LifeLog, KeepsFloorsPeaksAndWhatWasSurvived) {
   EXPECT_EQ(blocks.back().requests, 7);
 }
 
-TEST(LifeLog, IsBounded) {
-  LifeLog log;
-  for (int i = 0; i < 2000; ++i) log.Add({{Ns(i / 12.0), 1}});
-  EXPECT_LE(log.Blocks().size(), LifeLog::kMostBlocks + 1);
+TEST(LifeLog, IsBoundedAndMovedInPartsTheSame) {
+  LifeLog at_once, in_parts;
+  std::vector<MemoryBlock> all, parts;
+  for (int i = 0; i < 8000; ++i) {
+    const std::vector<Sample> one = {{Ns(i / 48.0), i % 7 * kMiB}};
+    at_once.Add(one);
+    at_once.AddRequests(1);
+    in_parts.Add(one);
+    in_parts.AddRequests(1);
+    // Also while a block is under way, before its half and after it.
+    if (i % 3 == 0 && i % 100 < 50) in_parts.MoveTo(parts);
+  }
+  at_once.MoveTo(all);
+  in_parts.MoveTo(parts);
+  EXPECT_GE(all.size(), LifeLog::kMostBlocks);
+  EXPECT_LE(all.size(), LifeLog::kMostBlocks + 1);
+  EXPECT_LE(parts.capacity(), LifeLog::kMostBlocks + 1);
+  ASSERT_EQ(all.size(), parts.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(all[i].time_ns, parts[i].time_ns) << i;
+    EXPECT_EQ(all[i].floor, parts[i].floor) << i;
+    EXPECT_EQ(all[i].peak, parts[i].peak) << i;
+    EXPECT_EQ(all[i].requests, parts[i].requests) << i;
+  }
 }
 
 }  // namespace
