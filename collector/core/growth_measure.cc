@@ -105,7 +105,7 @@ std::string ModelLimit(const JudgedLife& c, const GrowthFit& fit,
   // Few censuses take the teeth of a saw for more: the memory fell too then.
   const bool given_back = SurvivedPeak(c.lives) > 0 &&
                           (c.memory == nullptr || SurvivedPeak(*c.memory) > 0);
-  if (given_back && fit.resets < 3) {
+  if (given_back && !fit.of.is_saw()) {
     return "memory that is given back later may be in it";
   }
   if (c.age_s() >= t.fill_age_s || compared) return "";
@@ -149,7 +149,7 @@ std::optional<MeasuredSeries> MeasureSeries(const JudgedLife& c,
   out.pace = fit->gained;
   out.pace.lo = out.pace.value - below;
   out.pace.hi = out.pace.value + above;
-  out.amplitude = fit->amplitude;
+  out.amplitude = fit->of.amplitude;
   out.model_limited = ModelLimit(c, *fit, healthy.has_value());
   return out;
 }

@@ -7,6 +7,7 @@
 
 #include "collector/core/diagnosis_stored.h"
 #include "collector/core/growth_measure.h"
+#include "collector/core/growth_screen.h"
 #include "collector/core/instances.h"
 #include "collector/core/judge_used.h"
 #include "plimsoll/base/status_macros.h"
@@ -104,8 +105,8 @@ double LeastZ(const std::vector<double>& zs, double rate) {
   const double n = static_cast<double>(sorted.size());
   double bar = std::numeric_limits<double>::infinity();
   for (size_t k = 0; k < sorted.size(); ++k) {
-    const double p = 0.5 * std::erfc(sorted[k] / std::sqrt(2.0));
-    if (p <= rate * static_cast<double>(k + 1) / n) bar = sorted[k];
+    if (ChanceOf(sorted[k]) <= rate * static_cast<double>(k + 1) / n)
+      bar = sorted[k];
   }
   return bar;
 }
@@ -164,6 +165,7 @@ std::optional<Verdict> KeptOnly(const std::vector<Judged*>& standing) {
 
 std::vector<Judged> JudgeWorkload(const FleetReader& reader,
                                   const JudgementThresholds& thresholds,
+                                  const Confirmations& confirmations,
                                   const WorkloadLives& lives, int64_t now_ns,
                                   absl::Status& first_error) {
   std::vector<Judged> out;
@@ -174,9 +176,13 @@ std::vector<Judged> JudgeWorkload(const FleetReader& reader,
       first_error.Update(input.status());
       continue;
     }
+    // What stands is said with its slope, grow it or not.
+    const Depth depth = confirmations.Stands(lives.known[i].info.key)
+                            ? Depth::kInFull
+                            : Depth::kToClaim;
     out.push_back({&lives.known[i], i, *input,
                    JudgeLifeByUse(lives.lives, lives.used, i, *input,
-                                  thresholds, now_ns)});
+                                  thresholds, now_ns, depth)});
   }
   return out;
 }
@@ -223,8 +229,8 @@ FleetJudgement JudgeFleet(const FleetReader& reader,
   std::vector<double> zs;
   for (const auto& [name, lives] : state.lives.workloads()) {
     std::vector<Judged>& mine = judged[name];
-    mine = JudgeWorkload(reader, thresholds.judgement, lives, now_ns,
-                         fleet.first_error);
+    mine = JudgeWorkload(reader, thresholds.judgement, state.confirmations,
+                         lives, now_ns, fleet.first_error);
     Pool(thresholds.judgement, mine);
     for (const Judged& j : mine) zs.push_back(j.judgement.z);
   }

@@ -78,17 +78,21 @@ ProcessJudgement JudgeLifeByUse(const std::vector<WorkloadLife>& lives,
                                 const std::vector<WorkloadLife>& used,
                                 size_t me, const JudgementInput& input,
                                 const JudgementThresholds& thresholds,
-                                int64_t now_ns) {
+                                int64_t now_ns, Depth depth) {
   const JudgedLife by_memory{lives, me, input, thresholds, now_ns};
-  const ProcessJudgement memory = JudgeSeries(by_memory);
+  const ProcessJudgement memory = JudgeSeries(by_memory, depth);
   if (!IsCovered(used[me], lives[me])) return memory;
   const JudgedLife by_use{used, me, input, thresholds, now_ns, &lives};
-  ProcessJudgement use = JudgeSeries(by_use);
+  ProcessJudgement use = JudgeSeries(by_use, depth);
   use.by_used = true;
   if (Holds(use)) {
     // Of the same growth the memory has the more looks: its shape is surer.
-    const bool same = memory.by_shape && IsShared(by_use, by_memory, use);
-    return same ? memory : use;
+    if (!IsShared(by_use, by_memory, use)) return use;
+    // Whether it was the shape that failed is known in full only.
+    const ProcessJudgement full = depth == Depth::kInFull
+                                      ? memory
+                                      : JudgeSeries(by_memory, Depth::kInFull);
+    return full.by_shape ? full : use;
   }
   if (!Holds(memory) && !memory.all_but_sure) {
     return memory.grows && !use.grows ? memory : use;

@@ -24,7 +24,7 @@ ProcessJudgement JudgeLifeByUse(const std::vector<WorkloadLife>& lives,
                                 const std::vector<WorkloadLife>& used,
                                 size_t me, const JudgementInput& input,
                                 const JudgementThresholds& thresholds,
-                                int64_t now_ns);
+                                int64_t now_ns, Depth depth);
 
 }  // namespace plimsoll::collector
 

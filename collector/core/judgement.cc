@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "collector/core/growth_fit.h"
+#include "collector/core/growth_screen.h"
+#include "collector/core/growth_shape.h"
 #include "collector/core/growth_with_age.h"
 #include "collector/core/judged_life.h"
 
@@ -37,31 +40,35 @@ double Sigma(const GrowthFit& fit) {
 }
 
 // What speaks against a leak in the shape of the growth itself.
-std::string AgainstShape(const JudgedLife& c, const GrowthFit& fit) {
+std::string AgainstShape(const JudgedLife& c, const GrowthFit& fit,
+                         const Epoch& floors) {
   const JudgementThresholds& t = c.thresholds;
   // A part's slope is as much less sure as its length to the power of 1.5.
   const double sigma = Sigma(fit);
   const double third = kThirdsError * sigma;
-  if (fit.last_third + third < t.min_last_third) {
+  if (LastThird(fit) + third < t.min_last_third) {
     return "flat in the last third";
   }
-  if (fit.least_third + third < t.min_least_third) return "not steady";
-  if (fit.step_share > t.max_step_share) return "it came in one step";
+  if (LeastThird(fit) + third < t.min_least_third) return "not steady";
+  if (StepShare(fit) > t.max_step_share) return "it came in one step";
   if (c.age_s() < t.bend_age_s &&
-      fit.late_over_early + kHalvesError * sigma < t.min_late_over_early) {
+      LateOverEarly(fit, floors) + kHalvesError * sigma <
+          t.min_late_over_early) {
     return "it bends down";
   }
   return "";
 }
 
+constexpr char kNoTrend[] = "no significant trend";
+
 std::string AgainstChance(const JudgedLife& c, const GrowthFit& fit) {
-  if (fit.z < c.thresholds.min_z) return "no significant trend";
+  if (fit.z < c.thresholds.min_z) return kNoTrend;
   return fit.slope.lo <= 0 ? "the slope's interval holds zero" : "";
 }
 
 // Growth below a level that was survived before is a saw's.
 std::string AgainstPast(const JudgedLife& c, const GrowthFit& fit) {
-  if (fit.resets >= 3) return "";  // its troughs were fitted
+  if (fit.of.is_saw()) return "";  // its troughs were fitted
   const double margin = c.thresholds.past_peak_margin * c.limit();
   const double now = c.life().blocks.back().floor;
   return now < SurvivedPeak(c.lives) + margin ? "not past an earlier peak" : "";
@@ -101,9 +108,9 @@ std::string AgainstClock(const JudgedLife& c, AgeWord word,
 // With request counts: memory of a load that rises as steadily as it does
 // cannot be told from a leak until the load has turned.
 std::string AgainstLoad(const JudgedLife& c, const GrowthFit& fit,
-                        AgeWord word) {
+                        const Epoch& floors, AgeWord word) {
   return word != AgeWord::kWithAge &&
-                 fit.load_share > c.thresholds.max_load_share
+                 LoadShare(fit, floors) > c.thresholds.max_load_share
              ? "it may follow the load"
              : "";
 }
@@ -131,7 +138,7 @@ std::string AgainstSlow(const JudgedLife& c, const GrowthFit& fit,
   const JudgementThresholds& t = c.thresholds;
   if (j.time_to_limit && j.time_to_limit->lo_s < t.slow_s) return "";
   if (fit.window_s < t.slow_window_s) return "slow, and not seen for long";
-  return fit.least_third < t.min_slow_third ? "slow, and not steady" : "";
+  return LeastThird(fit) < t.min_slow_third ? "slow, and not steady" : "";
 }
 
 void Grade(const Window& window, const JudgedLife& c, ProcessJudgement& j) {
@@ -149,7 +156,52 @@ void Grade(const Window& window, const JudgedLife& c, ProcessJudgement& j) {
   if (!j.ticket) j.why_not = "the limit is far away";
 }
 
-ProcessJudgement JudgeWindow(const Window& window, const JudgedLife& c) {
+// Siblings may lend a pod their surety; in an hour chance has too many ways.
+bool MayBePooled(const Window& window) {
+  return window.long_s >= kPooledFrom_s;
+}
+
+// Growth that is not sure: it would have to be pooled, and fast enough for it.
+bool CannotMatter(const Window& window, const JudgedLife& c,
+                  const Epoch& points) {
+  return CannotBeSure(points, c.thresholds) &&
+         (!MayBePooled(window) ||
+          IsSlowerThan(points,
+                       c.thresholds.ticket_floor_per_h * c.limit() / 3600));
+}
+
+// What a fit that is sure, or may be pooled, says.
+void Ask(const Window& window, const JudgedLife& c, const GrowthFit& fit,
+         const Epoch& floors, const std::string& chance, ProcessJudgement& j) {
+  j.why_not = AgainstShape(c, fit, floors);
+  j.by_shape = !j.why_not.empty();
+  if (j.why_not.empty()) j.why_not = AgainstPast(c, fit);
+  if (j.why_not.empty()) j.why_not = AgainstAge(c, fit);
+  if (!j.why_not.empty()) return;
+  const AgeWord ages =
+      AskAges(c.lives, c.me, fit.slope.value, fit.window_s, c.limit());
+  j.grows = chance.empty();
+  const double above =
+      std::max(fit.of.amplitude, c.PeaksAboveFloors(window.long_s));
+  j.time_to_limit = c.TimeOf(fit.slope, above);
+  j.why_not = AgainstClock(c, ages, j);
+  if (j.why_not.empty()) j.why_not = AgainstLoad(c, fit, floors, ages);
+  if (!j.why_not.empty()) {
+    j.grows = false;
+    return;
+  }
+  if (ages != AgeWord::kWithAge) j.why_not = AgainstWatch(c, j);
+  if (j.why_not.empty()) j.why_not = AgainstSlow(c, fit, j);
+  if (!j.why_not.empty()) return;
+  Grade(window, c, j);
+  if (j.grows) return;
+  j.all_but_sure = j.ticket && MayBePooled(window);
+  j.page = j.ticket = false;
+  j.why_not = chance;
+}
+
+ProcessJudgement JudgeWindow(const Window& window, const JudgedLife& c,
+                             Depth depth) {
   ProcessJudgement j;
   j.confirm_s = window.confirm_s;
   const Floors floors = c.Last(window.long_s);
@@ -159,8 +211,17 @@ ProcessJudgement JudgeWindow(const Window& window, const JudgedLife& c) {
     j.why_not = "too short a history";
     return j;
   }
+  auto fitted = PointsOf(points, floors.requests);
+  if (!fitted) {
+    j.why_not = "too few blocks";
+    return j;
+  }
+  if (depth == Depth::kToClaim && CannotMatter(window, c, fitted->points)) {
+    j.why_not = kNoTrend;
+    return j;
+  }
   const auto fit =
-      FitGrowth(points, floors.requests, c.thresholds.interval_inflation);
+      FitGrowth(*std::move(fitted), c.thresholds.interval_inflation);
   if (!fit) {
     j.why_not = "too few blocks";
     return j;
@@ -168,44 +229,26 @@ ProcessJudgement JudgeWindow(const Window& window, const JudgedLife& c) {
   j.bytes_per_s = fit->slope;
   j.z = fit->z;
   j.window_s = fit->window_s;
-  j.why_not = AgainstShape(c, *fit);
-  j.by_shape = !j.why_not.empty();
-  if (j.why_not.empty()) j.why_not = AgainstPast(c, *fit);
-  if (j.why_not.empty()) j.why_not = AgainstAge(c, *fit);
-  const AgeWord ages =
-      AskAges(c.lives, c.me, fit->slope.value, fit->window_s, c.limit());
-  if (!j.why_not.empty()) return j;
   const std::string chance = AgainstChance(c, *fit);
-  j.grows = chance.empty();
-  const double above =
-      std::max(fit->amplitude, c.PeaksAboveFloors(window.long_s));
-  j.time_to_limit = c.TimeOf(fit->slope, above);
-  j.why_not = AgainstClock(c, ages, j);
-  if (j.why_not.empty()) j.why_not = AgainstLoad(c, *fit, ages);
-  if (!j.why_not.empty()) {
-    j.grows = false;
+  const bool slow =
+      fit->slope.value * 3600 / c.limit() < c.thresholds.ticket_floor_per_h;
+  if (depth == Depth::kToClaim && !chance.empty() &&
+      (slow || !MayBePooled(window))) {
+    j.why_not = chance;
     return j;
   }
-  if (ages != AgeWord::kWithAge) j.why_not = AgainstWatch(c, j);
-  if (j.why_not.empty()) j.why_not = AgainstSlow(c, *fit, j);
-  if (!j.why_not.empty()) return j;
-  Grade(window, c, j);
-  if (j.grows) return j;
-  // In an hour chance has too many ways.
-  j.all_but_sure = j.ticket && window.long_s >= kPooledFrom_s;
-  j.page = j.ticket = false;
-  j.why_not = chance;
+  Ask(window, c, *fit, points, chance, j);
   return j;
 }
 
 }  // namespace
 
-ProcessJudgement JudgeSeries(const JudgedLife& c) {
+ProcessJudgement JudgeSeries(const JudgedLife& c, Depth depth) {
   ProcessJudgement best;
   best.why_not = "no samples";
   if (c.life().blocks.empty()) return best;
   for (const Window& window : WindowsOf(c.thresholds)) {
-    const ProcessJudgement j = JudgeWindow(window, c);
+    const ProcessJudgement j = JudgeWindow(window, c, depth);
     const auto urgency = [](const ProcessJudgement& x) {
       return x.page ? 4 : x.ticket ? 3 : x.grows ? 2 : x.all_but_sure ? 1 : 0;
     };
@@ -222,7 +265,7 @@ ProcessJudgement JudgeLife(const std::vector<WorkloadLife>& lives, size_t me,
                            const JudgementInput& input,
                            const JudgementThresholds& thresholds,
                            int64_t now_ns) {
-  return JudgeSeries({lives, me, input, thresholds, now_ns});
+  return JudgeSeries({lives, me, input, thresholds, now_ns}, Depth::kInFull);
 }
 
 ProcessJudgement JudgeProcess(const std::vector<Sample>& anon,
@@ -236,6 +279,11 @@ ProcessJudgement JudgeProcess(const std::vector<Sample>& anon,
   log.MoveTo(life.blocks);
   life.survived_peak = log.survived_peak();
   return JudgeLife({life}, 0, input, thresholds, now_ns);
+}
+
+bool Confirmations::Stands(ProcessKey process) const {
+  const auto at = standing_.find(process);
+  return at != standing_.end() && at->second.stood;
 }
 
 bool Confirmations::Add(ProcessKey process, const ProcessJudgement& judgement,

@@ -48,11 +48,19 @@ struct ProcessJudgement {
   Verdict no_leak = Verdict::kUnknown;
 };
 
+// How much is found of a life that cannot be claimed, by itself or with its
+// siblings.
+enum class Depth : uint8_t {
+  kToClaim,  // no more: its z may be 0 for any that is not significant, the
+             // slope be missing, and `why_not` name another of its reasons
+  kInFull
+};
+
 // The most urgent of the windows for one life by one series; a life shorter
 // than a window is judged on what there is, from half of it on.
-ProcessJudgement JudgeSeries(const JudgedLife& c);
+ProcessJudgement JudgeSeries(const JudgedLife& c, Depth depth);
 
-// The same for lives[me], by anonymous memory.
+// The same for lives[me], by anonymous memory and in full.
 ProcessJudgement JudgeLife(const std::vector<WorkloadLife>& lives, size_t me,
                            const JudgementInput& input,
                            const JudgementThresholds& thresholds,
@@ -73,6 +81,8 @@ class Confirmations {
   // True when it stands.
   bool Add(ProcessKey process, const ProcessJudgement& judgement,
            int64_t now_ns);
+  // As of the last look.
+  bool Stands(ProcessKey process) const;
   void Forget(int64_t not_added_since_ns);
 
  private:

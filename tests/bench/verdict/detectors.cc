@@ -192,7 +192,8 @@ void Explain(const MadeWorkload& workload,
         collector::JudgementInput input;
         input.limit_bytes = w.known[i].limit_bytes;
         const auto j = collector::JudgeLifeByUse(w.lives, w.used, i, input,
-                                                 thresholds.judgement, now);
+                                                 thresholds.judgement, now,
+                                                 collector::Depth::kInFull);
         std::printf(
             "%5.2f h %s age %5.1f h: %s%s%s %.2f [%.2f, %.2f] %%/h "
             "z %.1f over %.1f h %s%s\n",

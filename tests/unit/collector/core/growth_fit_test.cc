@@ -7,6 +7,8 @@
 #include <numeric>
 #include <random>
 
+#include "collector/core/growth_shape.h"
+
 namespace plimsoll::collector {
 namespace {
 
@@ -52,8 +54,8 @@ TEST(GrowthFit, ALineIsFound) {
     EXPECT_LE(fit.slope.lo, kRate);
     EXPECT_GE(fit.slope.hi, kRate);
     EXPECT_NEAR(fit.slope.value, kRate, 0.05 * kRate);
-    EXPECT_GT(fit.least_third, 0.8);
-    EXPECT_LT(fit.step_share, 0.1);
+    EXPECT_GT(LeastThird(fit), 0.8);
+    EXPECT_LT(StepShare(fit), 0.1);
   }
 }
 
@@ -61,9 +63,9 @@ TEST(GrowthFit, ALeakByRequestsIsALineInThem) {
   const auto leak =
       Make([](double, double, double served) { return 100 * served; }, 2);
   const GrowthFit by_time = Fit(leak, false), by_requests = Fit(leak, true);
-  EXPECT_TRUE(by_requests.by_requests);
-  EXPECT_LT(by_time.least_third, 0.85);
-  EXPECT_GT(by_requests.least_third, 0.9);
+  EXPECT_TRUE(by_requests.of.by_requests);
+  EXPECT_LT(LeastThird(by_time), 0.85);
+  EXPECT_GT(LeastThird(by_requests), 0.9);
   const double served =
       std::accumulate(leak.requests.begin(), leak.requests.end(), 0.0);
   const double truth = 100 * served / leak.floors.back().t_s;
@@ -75,7 +77,7 @@ TEST(GrowthFit, MemoryThatFollowsLoadIsTakenOut) {
   EXPECT_GT(Fit(load, false).slope.value, 0.3 * 3e7 / 43200)
       << "without requests it looks like growth";
   const GrowthFit fit = Fit(load, true);
-  EXPECT_TRUE(fit.load_taken_out);
+  EXPECT_TRUE(fit.of.load_taken_out);
   EXPECT_LT(std::abs(fit.slope.value), 0.1 * 3e7 / 43200);
 }
 
@@ -99,11 +101,12 @@ TEST(GrowthFit, LoadThatOnlyRisesMayBeTheGrowth) {
   const auto grows = [](double h) { return 4e6 * h; };
   const auto follows = [&](const std::function<double(double)>& requests) {
     const Series s = Hours(grows, requests, 1);
-    return FitGrowth(s.floors, s.requests, 1.4).value_or(GrowthFit{});
+    return LoadShare(FitGrowth(s.floors, s.requests, 1.4).value_or(GrowthFit{}),
+                     s.floors);
   };
-  EXPECT_GT(follows(rises).load_share, 0.8);
-  EXPECT_LT(follows(even).load_share, 0.2);
-  EXPECT_EQ(follows([](double) { return 0.001; }).load_share, 0)
+  EXPECT_GT(follows(rises), 0.8);
+  EXPECT_LT(follows(even), 0.2);
+  EXPECT_EQ(follows([](double) { return 0.001; }), 0)
       << "no requests are counted";
 }
 
@@ -113,15 +116,15 @@ TEST(GrowthFit, AFillBendsWhereRequestsThatBecomeFewerWouldStraightenIt) {
   const Series s = Hours(fills, fewer, 1);
   const auto fit = FitGrowth(s.floors, s.requests, 1.4);
   ASSERT_TRUE(fit.has_value());
-  ASSERT_TRUE(fit->by_requests);
-  EXPECT_GT(fit->least_third, 0.8) << "a line in requests";
-  EXPECT_LT(fit->late_over_early, 0.5);
+  ASSERT_TRUE(fit->of.by_requests);
+  EXPECT_GT(LeastThird(*fit), 0.8) << "a line in requests";
+  EXPECT_LT(LateOverEarly(*fit, s.floors), 0.5);
 }
 
 TEST(GrowthFit, AStepIsNamedOne) {
   const auto step =
       Make([](double t, double, double) { return t < 2e4 ? 0 : 3e7; }, 4);
-  EXPECT_GT(Fit(step, false).step_share, 0.8);
+  EXPECT_GT(StepShare(Fit(step, false)), 0.8);
 }
 
 // The largest of a few jumps is a good part of any rise.
@@ -136,7 +139,7 @@ TEST(GrowthFit, EvenGrowthOfFewTroughsIsNoStep) {
     }
     const auto fit = FitGrowth(few, std::vector<double>(9, 0), 1.4);
     ASSERT_TRUE(fit.has_value());
-    EXPECT_LT(fit->step_share, 0.5) << seed;
+    EXPECT_LT(StepShare(*fit), 0.5) << seed;
   }
 }
 
@@ -156,9 +159,9 @@ TEST(GrowthFit, TheTroughsOfASawAreFitted) {
               double) { return kRate * t + 3e7 * std::fmod(t / 3600, 1.0); },
            5);
   const GrowthFit fit = Fit(saw, false);
-  EXPECT_GE(fit.resets, 10);
+  EXPECT_GE(fit.of.resets, 10);
   EXPECT_NEAR(fit.slope.value, kRate, 0.1 * kRate);
-  EXPECT_GT(fit.amplitude, 2e7);
+  EXPECT_GT(fit.of.amplitude, 2e7);
   EXPECT_GT(fit.slope.lo, 0);
 }
 

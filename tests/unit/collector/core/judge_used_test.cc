@@ -65,7 +65,7 @@ struct Both {
   }
   ProcessJudgement ByUse() const {
     return JudgeLifeByUse(lives, used, 0, kLimited, JudgementThresholds{},
-                          now_ns);
+                          now_ns, Depth::kToClaim);
   }
 };
 
