@@ -74,14 +74,38 @@ Likelihood LikelihoodOf(const std::vector<ProcessRows>& processes,
   return out;
 }
 
-double BestWalk(const std::vector<ProcessRows>& processes,
+// Of the grid, the place of the likeliest.
+size_t BestWalk(const std::vector<ProcessRows>& processes,
                 const std::vector<Index>& columns,
                 const std::vector<double>& scales) {
-  double best = 1, least = std::numeric_limits<double>::infinity();
-  for (const double walk : kWalks) {
+  size_t best = kWalks.size() - 1;
+  double least = std::numeric_limits<double>::infinity();
+  for (size_t i = 0; i < kWalks.size(); ++i) {
     const double at =
-        LikelihoodOf(processes, columns, walk, scales).minus_two_log;
-    if (at < least) least = at, best = walk;
+        LikelihoodOf(processes, columns, kWalks[i], scales).minus_two_log;
+    if (at < least) least = at, best = i;
+  }
+  return best;
+}
+
+// The same from nearby, uphill: other scales move it little.
+size_t WalkUphill(const std::vector<ProcessRows>& processes,
+                  const std::vector<Index>& columns,
+                  const std::vector<double>& scales, size_t from) {
+  const auto at = [&](size_t i) {
+    return LikelihoodOf(processes, columns, kWalks[i], scales).minus_two_log;
+  };
+  double least = at(from);
+  size_t best = from;
+  for (size_t i = from; i > 0; --i) {
+    const double next = at(i - 1);
+    if (next >= least) break;
+    least = next, best = i - 1;
+  }
+  for (size_t i = from; best >= from && i + 1 < kWalks.size(); ++i) {
+    const double next = at(i + 1);
+    if (next >= least) break;
+    least = next, best = i + 1;
   }
   return best;
 }
@@ -129,7 +153,8 @@ LevelNoise EstimateNoise(const std::vector<ProcessRows>& processes,
                          const std::vector<Index>& columns) {
   LevelNoise noise;
   noise.scales.assign(processes.size(), 1);
-  noise.walk = BestWalk(processes, columns, noise.scales);
+  const size_t first = BestWalk(processes, columns, noise.scales);
+  noise.walk = kWalks[first];
   const Likelihood at =
       LikelihoodOf(processes, columns, noise.walk, noise.scales);
   double rss = 0, rows = 0, square = 0;
@@ -146,7 +171,7 @@ LevelNoise EstimateNoise(const std::vector<ProcessRows>& processes,
     noise.scales[p] =
         std::sqrt((at.rss[p] + kScalePrior * common) / (n + kScalePrior));
   }
-  noise.walk = BestWalk(processes, columns, noise.scales);
+  noise.walk = kWalks[WalkUphill(processes, columns, noise.scales, first)];
   return noise;
 }
 

@@ -94,10 +94,18 @@ double LinearAt(const std::vector<Sample>& samples, int64_t time_ns) {
 std::vector<int64_t> LooksOf(const RequestSeries& requests) {
   std::vector<int64_t> looks;
   for (const auto& [label, samples] : requests) {
+    // Most label sets are there at the looks of those before.
+    auto at = looks.begin();
+    bool known = true;
+    for (const Sample& s : samples) {
+      while (at != looks.end() && *at < s.time_ns) ++at;
+      known = known && at != looks.end() && *at == s.time_ns;
+    }
+    if (known) continue;
     for (const Sample& s : samples) looks.push_back(s.time_ns);
+    std::sort(looks.begin(), looks.end());
+    looks.erase(std::unique(looks.begin(), looks.end()), looks.end());
   }
-  std::sort(looks.begin(), looks.end());
-  looks.erase(std::unique(looks.begin(), looks.end()), looks.end());
   return looks;
 }
 

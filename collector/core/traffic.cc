@@ -8,9 +8,11 @@
 
 #include "collector/core/format.h"
 #include "collector/core/gauges.h"
+#include "collector/core/traffic_any.h"
 #include "collector/core/traffic_checks.h"
 #include "collector/core/traffic_design.h"
 #include "collector/core/traffic_estimate.h"
+#include "collector/core/traffic_fine.h"
 #include "collector/core/traffic_fit.h"
 
 namespace plimsoll::collector {
@@ -24,6 +26,9 @@ constexpr int kMostRounds = 4;
 // explains for a walk, and close to white.
 constexpr double kNearlyWhite = 0.03;
 constexpr double kCannotTellShare = 0.5;
+// More looks are believed where they make the error so much smaller: not where
+// they see the teeth of a saw.
+constexpr double kFinerBy = 0.8;
 // Nobody waits longer for a cause.
 constexpr double kLongestWait_s = 30 * 86400;
 
@@ -134,8 +139,10 @@ Group GroupOf(const TrafficDesign& design, const Search& search, size_t which,
   group.others = group.separability.group;
   for (const Index rival : search.found.rivals[which]) {
     const std::string& other = design.names[static_cast<size_t>(rival)];
-    // Of the same requests: it was chosen as the simplest of them.
-    const bool nested = IsPartOf(other, name) || IsPartOf(name, other);
+    // Of the same requests: it was chosen as the simplest of them. What is
+    // left beside any request is of nearly all of them (traffic_any.h).
+    const bool nested =
+        !name.empty() && (IsPartOf(other, name) || IsPartOf(name, other));
     if (!nested && std::find(group.others.begin(), group.others.end(), rival) ==
                        group.others.end()) {
       group.others.push_back(rival);
@@ -178,59 +185,94 @@ StateCause StateOf(const TrafficDesign& design, size_t column,
   return state;
 }
 
-// The causes of a fit that matter, largest share first.
-void AddCauses(const TrafficDesign& design, const Search& search,
-               const TrafficThresholds& thresholds, Traffic& out) {
-  const ColumnFit& fit = search.found.fit;
-  if (fit.columns.empty()) return;
-  const double sigma = Sigma(search.white, fit);
+// All but the estimate.
+TrafficCause CauseOf(const TrafficDesign& design, const Search& search,
+                     size_t which, const Group& group, double sigma) {
+  const Index column = search.found.fit.columns[which];
+  TrafficCause cause;
+  cause.attributes = design.names[static_cast<size_t>(column)];
+  cause.vif = group.separability.vif;
+  cause.condition_index = group.separability.condition_index;
+  cause.smallest_effect =
+      SmallestEffect(search.white, column, sigma, cause.vif);
+  cause.joint = group.joint;
+  if (cause.attributes.empty()) cause.all_have = design.all_have;
+  cause.inseparable_from = ShownNames(design, group.others);
+  return cause;
+}
+
+// By column of a fit: with what it is named, and its figures.
+struct Figures {
   std::vector<Group> groups;
-  Eigen::MatrixXd x = Columns(search.white, fit.columns);
   std::vector<double> requests;
+  std::vector<Estimate> each;  // bytes per request
+};
+
+Figures FiguresOf(const std::vector<TrafficSeries>& processes,
+                  const TrafficDesign& design, double tau_s,
+                  const Search& search, const TrafficThresholds& thresholds) {
+  const ColumnFit& fit = search.found.fit;
+  Figures out;
+  Eigen::MatrixXd x = Columns(search.white, fit.columns);
+  std::vector<std::vector<std::string>> names;
   for (size_t i = 0; i < fit.columns.size(); ++i) {
-    groups.push_back(GroupOf(design, search, i, thresholds));
-    requests.push_back(design.requests[static_cast<size_t>(fit.columns[i])]);
-    if (!groups[i].joint) continue;
-    for (const Index other : groups[i].others) {
+    const size_t column = static_cast<size_t>(fit.columns[i]);
+    out.groups.push_back(GroupOf(design, search, i, thresholds));
+    out.requests.push_back(design.requests[column]);
+    names.push_back({design.names[column]});
+    if (!out.groups[i].joint) continue;
+    for (const Index other : out.groups[i].others) {
       x.col(static_cast<Index>(i)) += search.white.x.col(other);
-      requests[i] += design.requests[static_cast<size_t>(other)];
+      out.requests[i] += design.requests[static_cast<size_t>(other)];
+      names[i].push_back(design.names[static_cast<size_t>(other)]);
     }
   }
-  const TrafficEstimate estimate = EstimateColumns(search.white, x);
-  const double wide = TQuantile(estimate.dof, 1);
+  const TrafficEstimate coarse = EstimateColumns(search.white, x);
+  const auto fine = EstimateFinely(processes, design, tau_s, names, thresholds);
+  for (Index i = 0; i < x.cols(); ++i) {
+    const bool finer =
+        fine && fine->standard_error(i) < kFinerBy * coarse.standard_error(i);
+    const TrafficEstimate& best = finer ? *fine : coarse;
+    const double half = TQuantile(best.dof, 1) * best.standard_error(i);
+    const double beta = best.beta(i);
+    out.each.push_back({beta, std::max(0.0, beta - half), beta + half});
+  }
+  return out;
+}
+
+// The causes of a fit that matter, largest share first.
+void AddCauses(const TrafficDesign& design, const Search& search,
+               const Figures& figures, const TrafficThresholds& thresholds,
+               Traffic& out) {
+  const ColumnFit& fit = search.found.fit;
+  const double sigma = Sigma(search.white, fit);
   for (size_t i = 0; i < fit.columns.size(); ++i) {
-    const Index at = static_cast<Index>(i);
-    const double beta = estimate.beta(at);
-    const double share = beta * requests[i] / design.growth_bytes;
+    const Estimate& each = figures.each[i];
+    const double share = each.value * figures.requests[i] / design.growth_bytes;
     const double placebo = PlaceboShare(search.white, fit, i);
     if (share < thresholds.min_leak_share || placebo > thresholds.max_placebo) {
       continue;
     }
     const size_t column = static_cast<size_t>(fit.columns[i]);
-    const double half = wide * estimate.standard_error(at);
-    const Estimate each = {beta, std::max(0.0, beta - half), beta + half};
+    if (design.names[column].empty()) {
+      out.not_known =
+          WhyNotAnyRequest(design, search.white, search.found, i, thresholds);
+      if (!out.not_known.empty()) continue;
+    }
     out.unexplained_share -= std::min(1.0, share);
     if (IsGauge(design.names[column])) {
-      StateCause state = StateOf(design, column, groups[i]);
+      StateCause state = StateOf(design, column, figures.groups[i]);
       state.bytes_per_unit = each;
       state.share = std::min(1.0, share);
       state.placebo_share = placebo;
       out.states.push_back(std::move(state));
       continue;
     }
-    TrafficCause cause;
-    cause.attributes = design.names[column];
+    TrafficCause cause = CauseOf(design, search, i, figures.groups[i], sigma);
     cause.bytes_per_request = each;
     cause.share = std::min(1.0, share);
-    cause.vif = groups[i].separability.vif;
-    cause.condition_index = groups[i].separability.condition_index;
-    cause.requests = requests[i];
-    cause.smallest_effect =
-        SmallestEffect(search.white, fit.columns[i], sigma, cause.vif);
+    cause.requests = figures.requests[i];
     cause.placebo_share = placebo;
-    cause.joint = groups[i].joint;
-    if (cause.attributes.empty()) cause.all_have = design.all_have;
-    cause.inseparable_from = ShownNames(design, groups[i].others);
     out.causes.push_back(std::move(cause));
   }
   out.unexplained_share = std::max(0.0, out.unexplained_share);
@@ -316,21 +358,27 @@ Traffic AttributeTraffic(const std::vector<TrafficSeries>& processes,
     out.not_known = "no growth where requests are counted";
     return out;
   }
-  const double tau_s = AddAgeCurve({}, design);
+  double tau_s = AddAgeCurve({}, design);
   Search search = BestSearch(design, thresholds);
   // A leak's own irregular growth hides the curve, or looks like one.
-  if (AddAgeCurve(search.found.fit.columns, design) != tau_s) {
-    search = BestSearch(design, thresholds);
-  }
+  const double before_s =
+      std::exchange(tau_s, AddAgeCurve(search.found.fit.columns, design));
+  if (tau_s != before_s) search = BestSearch(design, thresholds);
   KeepSure(design, search);
   KeepConsistent(design, search);
-  AddCauses(design, search, thresholds, out);
+  if (!search.found.fit.columns.empty()) {
+    AddCauses(design, search,
+              FiguresOf(processes, design, tau_s, search, thresholds),
+              thresholds, out);
+  }
   if (out.unexplained_share > thresholds.max_unexplained) {
     out.causes.clear();
     out.states.clear();
     out.unexplained_share = 1;
   }
-  if (out.causes.empty() && out.states.empty()) {
+  if (!out.causes.empty() || !out.states.empty()) {
+    out.not_known.clear();
+  } else if (out.not_known.empty()) {
     out.not_known = WhyNoCause(design, search);
   }
   return out;

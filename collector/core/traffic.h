@@ -6,7 +6,8 @@
 // the level of a gauge, and each process p has its own intercept and its own
 // slope: growth that neither explains. u is white noise plus a random walk.
 // leak-analysis 3.3 and 3.4; the parts are traffic_design.h, level_noise.h,
-// traffic_fit.h, traffic_estimate.h and traffic_checks.h. Pure; any thread.
+// traffic_fit.h, traffic_estimate.h, traffic_fine.h, traffic_checks.h and
+// traffic_any.h. Pure; any thread.
 #ifndef PLIMSOLL_COLLECTOR_CORE_TRAFFIC_H_
 #define PLIMSOLL_COLLECTOR_CORE_TRAFFIC_H_
 

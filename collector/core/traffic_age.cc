@@ -57,12 +57,16 @@ double AddAgeCurve(const std::vector<Index>& columns, TrafficDesign& design) {
     const double at = Badness(design, columns) + price;
     if (at < best) best = at, best_tau = tau;
   }
-  if (best_tau > 0) {
-    SetCurve(best_tau, design);
+  SetAgeCurve(best_tau, design);
+  return best_tau;
+}
+
+void SetAgeCurve(double tau_s, TrafficDesign& design) {
+  if (tau_s > 0) {
+    SetCurve(tau_s, design);
   } else {
     SetStraight(design);
   }
-  return best_tau;
 }
 
 }  // namespace plimsoll::collector

@@ -21,6 +21,10 @@ constexpr int64_t kWarmUpNs = 600'000'000'000;
 constexpr int64_t kWarmUpPart = 5;  // of its life at the most
 // Shorter spacings than this part of the mean one say nothing of their own.
 constexpr double kLeastSpacing = 1e-3;
+// Levels of a process: of all columns, and of the few that were found.
+constexpr size_t kFewLevels = 40, kMostLevels = 240, kMostFineLevels = 1440;
+// Times the rows of all columns.
+constexpr size_t kFineRows = 5;
 
 // Memory of one process while its requests were counted, past its warm-up.
 std::vector<Sample> Usable(const TrafficSeries& process,
@@ -204,26 +208,37 @@ class ColumnSums {
   std::map<std::string, Column> columns_;
 };
 
+// Of the names, those that are wanted; all where none is named.
+std::vector<std::string> Wanted(std::vector<std::string> names,
+                                const std::vector<std::string>& only) {
+  std::erase_if(names, [&](const std::string& name) {
+    return !only.empty() &&
+           std::find(only.begin(), only.end(), name) == only.end();
+  });
+  return names;
+}
+
 // The requests of each attribute and pair, and the gauges, between the levels
-// of each process.
+// of each process. `only`: some of them; empty: all.
 std::map<std::string, Column> AllColumns(
     const std::vector<TrafficSeries>& processes,
     const std::vector<size_t>& whose,
-    const std::vector<std::vector<Level>>& levels) {
+    const std::vector<std::vector<Level>>& levels,
+    const std::vector<std::string>& only) {
   ColumnSums sums(levels.size());
   for (size_t p = 0; p < levels.size(); ++p) {
     const TrafficSeries& process = processes[whose[p]];
     const std::vector<int64_t> looks = LooksOf(process.requests);
     for (const auto& [label, samples] : process.requests) {
-      if (samples.empty()) continue;
-      sums.Add(NamesOf(label), p,
-               CountsAt(CountCurve(samples, looks), levels[p]));
+      const auto names = Wanted(NamesOf(label), only);
+      if (samples.empty() || names.empty()) continue;
+      sums.Add(names, p, CountsAt(CountCurve(samples, looks), levels[p]));
     }
     const std::vector<int64_t> gauge_looks = LooksOf(process.gauges);
     for (const auto& [name, samples] : process.gauges) {
-      if (samples.empty()) continue;
-      sums.Add(NamesOfGauge(name), p,
-               CountsAt(GaugeCurve(samples, gauge_looks), levels[p]));
+      const auto names = Wanted(NamesOfGauge(name), only);
+      if (samples.empty() || names.empty()) continue;
+      sums.Add(names, p, CountsAt(GaugeCurve(samples, gauge_looks), levels[p]));
     }
   }
   return sums.Take();
@@ -251,10 +266,9 @@ ProcessRows RowsOfProcess(const std::vector<Level>& levels,
   return rows;
 }
 
-}  // namespace
-
-TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
-                                 const TrafficThresholds& thresholds) {
+TrafficDesign Build(const std::vector<TrafficSeries>& processes,
+                    const TrafficThresholds& thresholds, size_t max_rows,
+                    size_t max_levels, const std::vector<std::string>& only) {
   TrafficDesign design;
   std::vector<std::vector<Sample>> memory;
   for (size_t p = 0; p < processes.size(); ++p) {
@@ -267,11 +281,12 @@ TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
     memory.push_back(std::move(samples));
   }
   if (memory.empty()) return design;
-  const size_t most = std::clamp<size_t>(
-      static_cast<size_t>(thresholds.max_rows) / memory.size(), 40, 240);
+  const size_t most =
+      std::clamp(max_rows / memory.size(), kFewLevels, max_levels);
   const auto levels = Smoothest(memory, most);
-  const std::vector<Column> kept = Choose(
-      AllColumns(processes, design.whose, levels), thresholds, design.all_have);
+  const std::vector<Column> kept =
+      Choose(AllColumns(processes, design.whose, levels, only), thresholds,
+             design.all_have);
   std::sort(design.all_have.begin(), design.all_have.end());
   for (const Column& column : kept) {
     design.names.push_back(column.name);
@@ -292,6 +307,22 @@ TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
         AgesOf(levels[p], processes[design.whose[p]].start_ns));
   }
   return design;
+}
+
+}  // namespace
+
+TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
+                                 const TrafficThresholds& thresholds) {
+  return Build(processes, thresholds, static_cast<size_t>(thresholds.max_rows),
+               kMostLevels, {});
+}
+
+TrafficDesign BuildFineDesign(const std::vector<TrafficSeries>& processes,
+                              const TrafficThresholds& thresholds,
+                              const std::vector<std::string>& columns) {
+  return Build(processes, thresholds,
+               kFineRows * static_cast<size_t>(thresholds.max_rows),
+               kMostFineLevels, columns);
 }
 
 static std::vector<Index> ColumnsNamed(const TrafficDesign& design,

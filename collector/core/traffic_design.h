@@ -32,6 +32,10 @@ struct TrafficDesign {
 
 TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
                                  const TrafficThresholds& thresholds);
+// The same of some columns only, with more looks of each process.
+TrafficDesign BuildFineDesign(const std::vector<TrafficSeries>& processes,
+                              const TrafficThresholds& thresholds,
+                              const std::vector<std::string>& columns);
 
 // Young processes fill caches and warm up: adds to what is each process' own
 // the curve 1 - exp(-age / tau), with the tau that explains most, where it
@@ -39,6 +43,8 @@ TrafficDesign BuildTrafficDesign(const std::vector<TrafficSeries>& processes,
 // in seconds, 0 for none. `columns`: what is known to leak already.
 double AddAgeCurve(const std::vector<Eigen::Index>& columns,
                    TrafficDesign& design);
+// With that tau, 0 for none.
+void SetAgeCurve(double tau_s, TrafficDesign& design);
 
 // The columns of a cause: its own, and those that it stands for together.
 // Empty where there are no such requests.

@@ -2,6 +2,7 @@
 //   attribution_bench [--seed N] [--runs N] [--only TEXT] [--part K/N]
 //   [--verbose]
 // Seeds from 1 on are to tune with; those from 100,001 on are looked at once.
+// "best": what the data can tell at best (oracle.h).
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -12,6 +13,7 @@
 
 #include "collector/core/request_counts.h"
 #include "collector/core/traffic.h"
+#include "tests/bench/attribution/oracle.h"
 #include "tests/bench/attribution/traffic_maker.h"
 #include "tests/bench/cells.h"
 
@@ -26,7 +28,22 @@ struct Tally {
   int runs = 0, right = 0, alone = 0, silent = 0, ghosts = 0, grouped = 0;
   int intervals = 0, held = 0;
   std::vector<double> errors;
+  int asked = 0, best_first = 0, best_sure = 0;  // of the oracle
+  std::vector<double> best_errors, vifs;
+  void Add(const Tally& other);
 };
+
+void Tally::Add(const Tally& o) {
+  runs += o.runs, right += o.right, alone += o.alone, silent += o.silent;
+  ghosts += o.ghosts, grouped += o.grouped;
+  intervals += o.intervals, held += o.held;
+  asked += o.asked, best_first += o.best_first, best_sure += o.best_sure;
+  const auto append = [](std::vector<double>& to, const auto& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  append(errors, o.errors), append(best_errors, o.best_errors);
+  append(vifs, o.vifs);
+}
 
 bool InGroup(const TrafficCause& cause, const std::string& truth) {
   return cause.attributes == truth ||
@@ -59,7 +76,7 @@ void Add(const MadeTraffic& made, const Traffic& traffic, Tally& tally) {
   tally.right += first;
   tally.grouped += group && !top.inseparable_from.empty();
   tally.alone += first && top.inseparable_from.empty();
-  if (!first || !top.inseparable_from.empty()) return;
+  if (!first || top.joint) return;  // then its figure is the group's
   const double truth = made.bytes_per_request;
   tally.errors.push_back(std::abs(top.bytes_per_request.value / truth - 1));
   ++tally.intervals;
@@ -169,16 +186,25 @@ std::vector<Cell> Cells() {
   return cells;
 }
 
-void Print(const Cell& cell, Tally t, double cpu_s) {
-  std::sort(t.errors.begin(), t.errors.end());
+void Print(const char* name, const Tally& t, double cpu_s) {
   std::printf(
-      "%-28s %6.1f %6.1f %6.1f %6.1f %7.3f %6.1f %6.1f %7.1f\n", cell.name,
-      Percent(t.right, t.runs), Percent(t.alone, t.runs),
+      "%-28s %6.1f %6.1f %6.1f %6.1f %7.3f %6.1f %6.1f %7.1f | %6.1f %6.1f "
+      "%6.1f %6.1f\n",
+      name, Percent(t.right, t.runs), Percent(t.alone, t.runs),
       Percent(t.grouped, t.runs), Percent(t.silent, t.runs),
-      static_cast<double>(t.ghosts) / t.runs,
-      t.errors.empty() ? std::nan("") : 100 * t.errors[t.errors.size() / 2],
-      Percent(t.held, t.intervals), 1000 * cpu_s / t.runs);
+      static_cast<double>(t.ghosts) / t.runs, 100 * MedianOf(t.errors),
+      Percent(t.held, t.intervals), 1000 * cpu_s / t.runs, MedianOf(t.vifs),
+      Percent(t.best_first, t.asked), Percent(t.best_sure, t.asked),
+      100 * MedianOf(t.best_errors));
   std::fflush(stdout);
+}
+
+void AddOracle(const Oracle& oracle, Tally& tally) {
+  ++tally.asked;
+  tally.best_first += oracle.first;
+  tally.best_sure += oracle.sure;
+  tally.best_errors.push_back(oracle.error);
+  tally.vifs.push_back(oracle.vif);
 }
 
 void PrintRun(uint64_t seed, const MadeTraffic& made, const Traffic& traffic) {
@@ -204,10 +230,30 @@ double CpuSeconds() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
 
+// The goals are of a day of five processes and more whose cause is among the
+// attributes, at a VIF of its own of 10 at the most: run by run.
+constexpr double kGoalVif = 10, kGoalHours = 24;
+constexpr int kGoalProcesses = 5;
+
+struct Totals {
+  Tally separable, not_separable;
+};
+
+void AddToTotals(const Cell& cell, const Tally& run, Totals& totals) {
+  if (cell.processes < kGoalProcesses || cell.hours < kGoalHours ||
+      run.vifs.empty()) {
+    return;
+  }
+  (run.vifs.front() <= kGoalVif ? totals.separable : totals.not_separable)
+      .Add(run);
+}
+
 int Run(const CellArguments& a) {
-  std::printf("%-28s %6s %6s %6s %6s %7s %6s %6s %7s\n", "cell", "first",
-              "alone", "group", "silent", "ghosts", "error", "CI", "ms/run");
+  std::printf("%-28s %6s %6s %6s %6s %7s %6s %6s %7s | %6s %6s %6s %6s\n",
+              "cell", "first", "alone", "group", "silent", "ghosts", "error",
+              "CI", "ms/run", "VIF", "best:f", "sure", "error");
   size_t number = 0;
+  Totals totals;
   for (const Cell& cell : Cells()) {
     if (!a.Wants(number++, cell.name)) continue;
     Tally tally;
@@ -218,11 +264,19 @@ int Run(const CellArguments& a) {
       const double before = CpuSeconds();
       const Traffic traffic = collector::AttributeTraffic(made.processes, {});
       cpu += CpuSeconds() - before;
-      Add(made, traffic, tally);
+      Tally one;
+      Add(made, traffic, one);
+      if (!made.truths.empty()) AddOracle(AskOracle(cell, made), one);
+      AddToTotals(cell, one, totals);
+      tally.Add(one);
       if (a.verbose) PrintRun(seed, made, traffic);
     }
-    Print(cell, tally, cpu);
+    Print(cell.name, tally, cpu);
   }
+  std::printf("%d and %d runs of a day, 5 processes and more:\n",
+              totals.separable.runs, totals.not_separable.runs);
+  Print("  VIF of 10 and less", totals.separable, 0);
+  Print("  VIF over 10", totals.not_separable, 0);
   return 0;
 }
 

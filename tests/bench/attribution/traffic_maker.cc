@@ -87,13 +87,13 @@ class Maker {
     }
   }
 
-  std::vector<collector::TrafficSeries> Make() {
-    std::vector<collector::TrafficSeries> lives;
+  // Lives of the process, one after another.
+  void Make(MadeTraffic& made) {
     Begin(0);
     const double end_s = cell_.hours * 3600;
     for (double t = 0; t < end_s; t += kStep_s) {
       if (next_restart_s_ > 0 && t >= next_restart_s_) {
-        lives.push_back(std::move(series_));
+        End(made);
         Begin(t);
         next_restart_s_ = t + Uniform(random_, 1.5, 6) * 3600;
       }
@@ -104,16 +104,24 @@ class Maker {
       LookAtMemory(t);
       Serve(t, 1 - kEarly);
     }
-    lives.push_back(std::move(series_));
-    return lives;
+    End(made);
   }
 
   double expected() const { return expected_; }
   double leaked() const { return leaked_; }
+  double size_squares() const { return size_squares_; }
+  int sizes() const { return sizes_; }
 
  private:
+  void End(MadeTraffic& made) {
+    made.processes.push_back(std::move(series_));
+    made.bases.push_back(std::move(bases_));
+    made.regions.emplace_back(number_ % 2 == 0 ? "first" : "second");
+  }
+
   void Begin(double t) {
     series_ = {};
+    bases_.clear();
     counts_.clear();
     leaked_ = 0;
     begun_s_ = t;
@@ -140,7 +148,13 @@ class Maker {
   double Factor() const { return number_ % 2 == 0 ? cell_.first_region : 1; }
 
   void LeakTimes(int requests) {
-    for (int i = 0; i < requests; ++i) leaked_ += Size();
+    for (int i = 0; i < requests; ++i) {
+      const double size = Size();
+      const double off = size - cell_.bytes_per_request * Factor();
+      size_squares_ += off * off;
+      ++sizes_;
+      leaked_ += size;
+    }
   }
 
   void Count(size_t city, size_t endpoint, bool raises, int n) {
@@ -266,6 +280,7 @@ class Maker {
     if (Due(t, cell_.memory_every_s, 0)) {
       series_.bytes.push_back({now + static_cast<int64_t>(kMemoryPhase_s * 1e9),
                                500e6 + noise_ + shape + leaked_});
+      bases_.push_back(shape);
     }
   }
 
@@ -278,7 +293,10 @@ class Maker {
   double saw_ = 0, saw_period_s_ = 0, noise_ = 0, step_s_ = 0;
   double next_restart_s_ = 0, begun_s_ = 0, leaked_ = 0;
   std::map<std::string, double> counts_;
+  double size_squares_ = 0;
+  int sizes_ = 0;
   collector::TrafficSeries series_;
+  std::vector<double> bases_;  // of its memory
 };
 
 std::string City(int c) {
@@ -314,13 +332,13 @@ MadeTraffic MakeTraffic(const Cell& cell, uint64_t seed) {
     made.bytes_per_request *= 1.00426;
   }
   made.truths = Truths(cell, world);
+  double size_squares = 0, sizes = 0;
   for (int p = 0; p < cell.processes; ++p) {
     Maker maker(cell, world, p, random);
     const bool first = p % 2 == 0;
-    for (auto& life : maker.Make()) {
-      made.processes.push_back(std::move(life));
-      made.regions.emplace_back(first ? "first" : "second");
-    }
+    maker.Make(made);
+    size_squares += maker.size_squares();
+    sizes += maker.sizes();
     const int firsts = (cell.processes + 1) / 2;
     const double process_seconds =
         cell.hours * 3600 * (first ? firsts : cell.processes - firsts);
@@ -329,6 +347,7 @@ MadeTraffic MakeTraffic(const Cell& cell, uint64_t seed) {
     (first ? made.leaked_first : made.leaked_second) +=
         maker.leaked() / process_seconds;
   }
+  if (sizes > 0) made.size_variance = size_squares / sizes;
   return made;
 }
 

@@ -60,6 +60,11 @@ struct MadeTraffic {
   // or time leaks.
   double expected_first = 0, expected_second = 0;
   double leaked_first = 0, leaked_second = 0;  // bytes that did leak so
+  // For those who may know more than the product does (oracle.h): what memory
+  // has at each of `bytes` that neither leaks nor is noise, and the mean square
+  // by which the leaked sizes differed from the expected one.
+  std::vector<std::vector<double>> bases;
+  double size_variance = 0;
 };
 
 MadeTraffic MakeTraffic(const Cell& cell, uint64_t seed);

@@ -53,5 +53,14 @@ TEST(RequestCounts, RatesOverWhatWasLookedAt) {
   EXPECT_EQ(RequestRate({}, "", 0, 600 * kSecond), std::nullopt);
 }
 
+TEST(LooksOf, AreThoseOfAllLabelSetsOnceAndInOrder) {
+  const RequestSeries requests = {{"city=a", {{10, 1}, {30, 2}}},
+                                  {"city=b", {{30, 1}}},
+                                  {"city=c", {{5, 1}, {10, 1}, {20, 1}}},
+                                  {"city=d", {}}};
+  EXPECT_EQ(LooksOf(requests), (std::vector<int64_t>{5, 10, 20, 30}));
+  EXPECT_TRUE(LooksOf({}).empty());
+}
+
 }  // namespace
 }  // namespace plimsoll::collector

@@ -214,18 +214,20 @@ TEST(Traffic, SaysWhatAllRequestsHave) {
   std::mt19937_64 random(3);
   std::poisson_distribution<int> arrivals(2);
   TrafficSeries series;
-  double live = 20 * kMiB, served = 0;
+  std::bernoulli_distribution heads(0.3);
+  double live = 20 * kMiB, served = 0, head = 0;
   for (int t = 0; t <= 1200; ++t) {
     const int n = arrivals(random) * (1 + t / 300);
     served += n;
+    for (int i = 0; i < n; ++i) head += heads(random);
     live += n * 50e3;
     const int64_t now = kStartNs + t * 1'000'000'000LL;
     if (t % 10 == 3) series.bytes.push_back({now, live});
     if (t % 15 != 7) continue;
     series.requests["endpoint=recipe,status=200,verb=GET"].push_back(
-        {now, served - std::floor(served / 3)});
+        {now, served - head});
     series.requests["endpoint=recipe,status=200,verb=HEAD"].push_back(
-        {now, std::floor(served / 3)});
+        {now, head});
   }
   const Traffic traffic = AttributeTraffic({series}, {});
   ASSERT_FALSE(traffic.causes.empty()) << traffic.not_known;
