@@ -249,8 +249,10 @@ void AgentProgram::WatchPods() {
     if (status.ok()) {
       spdlog::info("pods are known from the cluster");
     } else {
-      spdlog::warn("pods are not told by the cluster error=\"{}\"",
-                   std::string(status.message()));
+      spdlog::warn(
+          "pods are not told by the cluster: those known stay, and it is asked "
+          "again error=\"{}\"",
+          std::string(status.message()));
     }
   };
   pod_watch_ = std::make_unique<kube::PodWatch>(std::move(options), &pods_);

@@ -48,6 +48,9 @@ int main(int argc, char** argv) {
 
   auto config = plimsoll::collector::LoadConfig(path, FromEnvironment);
   if (!config.ok()) return Fail(config.status(), 2);
+  // As the agent's: a fleet's logs are read together.
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+  spdlog::flush_on(spdlog::level::info);
   auto server = plimsoll::collector::Server::Start(*config);
   if (!server.ok()) return Fail(server.status(), 1);
 

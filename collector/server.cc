@@ -269,7 +269,7 @@ absl::Status Server::Impl::Start() {
   PLIMSOLL_RETURN_IF_ERROR(StartHttp());
   timer_ = std::thread([this] { RunTimer(); });
   spdlog::info("collector up store={}/fleet.db", config_.state_dir);
-  spdlog::info("look here: http://{}/", config_.http_listen);
+  spdlog::info("look here: {}/", config_.external_url);
   spdlog::info("agents connect here: {} tls={} proof=\"{}\"",
                config_.grpc_listen, !config_.tls_cert_file.empty(),
                !config_.authenticates()         ? "none"

@@ -5,52 +5,20 @@
 #include <map>
 #include <set>
 
-#include "collector/core/mean_slope.h"
 #include "collector/core/pooled_stacks.h"
 #include "collector/core/robust_slope.h"
 #include "collector/core/type_growth.h"
-#include "collector/core/used_memory.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
-constexpr int64_t kLeastWindowNs = 300 * kSecond;
-constexpr size_t kEnoughCensuses = 8;
 constexpr int64_t kEvidenceBeforeNs = 600 * kSecond;
 constexpr size_t kMostStacks = 10;
-// Of malloc's chunks (collector/rpc): Python's objects and what they own.
-constexpr char kMallocPython[] = "malloc_python_bytes";
-constexpr double kLittle = 0.3;  // of the growth: it names no cause
 constexpr size_t kMostTypes = 10;
 constexpr size_t kMostTypePoints = 100;
 constexpr size_t kMostTypeProcesses = 4;
-
-absl::StatusOr<std::optional<double>> SlopeOf(const FleetReader& reader,
-                                              ProcessKey process,
-                                              const char* metric, int64_t from,
-                                              int64_t to) {
-  PLIMSOLL_ASSIGN_OR_RETURN(const std::vector<Sample> samples,
-                            reader.Read(process, {metric, ""}, from, to));
-  return MeanSlope(samples);
-}
-
-// A busy node takes a census each ten or twenty minutes, so that an hour may
-// have too few of them for a slope: then over up to four times the window.
-absl::StatusOr<int64_t> WindowOfShares(const FleetReader& reader,
-                                       const Incident& incident,
-                                       ProcessKey process, int64_t now_ns) {
-  const int64_t window =
-      std::max(kLeastWindowNs, static_cast<int64_t>(incident.window_s * 1e9));
-  for (const int64_t times : {1, 2}) {
-    PLIMSOLL_ASSIGN_OR_RETURN(const std::vector<Sample> censuses,
-                              reader.Read(process, {metric::kLiveBytes, ""},
-                                          now_ns - times * window, now_ns + 1));
-    if (censuses.size() >= kEnoughCensuses) return times * window;
-  }
-  return 4 * window;
-}
 
 const AffectedProcess* Worst(const Incident& incident) {
   return incident.processes.empty() || !incident.processes.front().leaking
@@ -167,43 +135,6 @@ absl::Status ReadTypes(const FleetReader& reader, int64_t now_ns,
   incident.types = RankTypes(types, growth);
   DivideTypes(static_cast<double>(instances.size()), incident.types);
   if (incident.types.size() > kMostTypes) incident.types.resize(kMostTypes);
-  return absl::OkStatus();
-}
-
-absl::Status ReadShares(const FleetReader& reader, int64_t now_ns,
-                        Incident& incident) {
-  const AffectedProcess* worst = Worst(incident);
-  if (worst == nullptr) return absl::OkStatus();
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      const int64_t window,
-      WindowOfShares(reader, incident, worst->process, now_ns));
-  const int64_t from = now_ns - window;
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      const auto anon,
-      SlopeOf(reader, worst->process, metric::kAnon, from, now_ns + 1));
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      const auto live,
-      SlopeOf(reader, worst->process, metric::kLiveBytes, from, now_ns + 1));
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      const auto free,
-      SlopeOf(reader, worst->process, metric::kFreeBytes, from, now_ns + 1));
-  // Objects over 512 bytes, and the buffers of lists, dicts and strings, are
-  // malloc's: a picture in a BytesIO is as much Python's as an instance.
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      const auto malloc_python,
-      SlopeOf(reader, worst->process, kMallocPython, from, now_ns + 1));
-  PLIMSOLL_ASSIGN_OR_RETURN(
-      const auto malloc_free,
-      SlopeOf(reader, worst->process, metric::kMallocFree, from, now_ns + 1));
-  if (!anon || *anon <= 0 || !live) return absl::OkStatus();
-  incident.shares.python = (*live + malloc_python.value_or(0)) / *anon;
-  const double unused = free.value_or(0) + malloc_free.value_or(0);
-  if (free) incident.shares.free = unused / *anon;
-  // Where malloc's chunks are not read (musl, jemalloc) Python's large blocks
-  // are in the rest, too.
-  const double rest = 1 - *incident.shares.python - unused / *anon;
-  incident.shares.native.reset();
-  if (malloc_python || rest < kLittle) incident.shares.native = rest;
   return absl::OkStatus();
 }
 

@@ -17,7 +17,7 @@ namespace plimsoll::collector {
 absl::Status ReadTypes(const FleetReader& reader, int64_t now_ns,
                        Incident& incident);
 // Which part of the worst process' anonymous growth is live Python memory,
-// free blocks of its allocator, and neither.
+// free blocks of its allocator, and neither; with intervals. growth_shares.cc.
 absl::Status ReadShares(const FleetReader& reader, int64_t now_ns,
                         Incident& incident);
 absl::Status ReadCoverage(const FleetReader& reader, Incident& incident);

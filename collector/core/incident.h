@@ -4,6 +4,7 @@
 #ifndef PLIMSOLL_COLLECTOR_CORE_INCIDENT_H_
 #define PLIMSOLL_COLLECTOR_CORE_INCIDENT_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -64,9 +65,12 @@ struct Neighbour {
   friend bool operator==(const Neighbour&, const Neighbour&) = default;
 };
 
-// How anonymous memory's growth divides, each as a share of it.
+// How anonymous memory's growth divides, each as a share of it, and the 95 %
+// interval of each, where there are censuses enough for one.
 struct GrowthShares {
+  using Interval = std::array<double, 2>;
   std::optional<double> python, free, native;
+  std::optional<Interval> python_ci = {}, free_ci = {}, native_ci = {};
   friend bool operator==(const GrowthShares&, const GrowthShares&) = default;
 };
 

@@ -147,7 +147,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RegionGrowth, region, cluster,
                                                 processes, leaking, bytes_per_s,
                                                 bytes_per_request)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GrowthShares, python, free,
-                                                native)
+                                                native, python_ci, free_ci,
+                                                native_ci)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Silence, id, created_by,
                                                 comment, ends_at_ns)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Told, target, status, at_ns)

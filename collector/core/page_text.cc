@@ -25,6 +25,17 @@ std::string FrameText(const Frame& frame) {
   return where + " " + frame.function;
 }
 
+// "50 % (CI 44-56)".
+std::string ShareWords(double share,
+                       const std::optional<GrowthShares::Interval>& ci) {
+  const auto percent = [](double x) {
+    return std::to_string(std::lround(100 * std::clamp(x, 0., 1.)));
+  };
+  std::string words = FormatShare(std::clamp(share, 0., 1.));
+  if (ci) words += " (CI " + percent((*ci)[0]) + "-" + percent((*ci)[1]) + ")";
+  return words;
+}
+
 // "live Python objects (not native, not fragmentation)", or the shares.
 std::string CauseWords(const Incident& incident) {
   const GrowthShares& s = incident.shares;
@@ -76,12 +87,10 @@ std::string CauseWords(const Incident& incident) {
            " (how much is native is not known yet: no totals of "
            "Python's allocator)";
   }
-  words += " (of the growth: " + FormatShare(std::clamp(*s.python, 0., 1.)) +
-           " live Python, " + FormatShare(std::clamp(*s.native, 0., 1.)) +
+  words += " (of the growth: " + ShareWords(*s.python, s.python_ci) +
+           " live Python, " + ShareWords(*s.native, s.native_ci) +
            " outside its allocator";
-  if (s.free) {
-    words += ", " + FormatShare(std::clamp(*s.free, 0., 1.)) + " free in it";
-  }
+  if (s.free) words += ", " + ShareWords(*s.free, s.free_ci) + " free in it";
   return words + ")";
 }
 

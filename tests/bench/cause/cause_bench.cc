@@ -233,14 +233,15 @@ collector::Incident Judge(const Cell& cell, const collector::FakeFleet& fleet) {
 }
 
 int Run(const CellArguments& a) {
-  std::printf("%-20s %8s %6s %7s %7s  %s\n", "cell", "window h", "%/h", "right",
-              "off by", "said instead");
+  std::printf("%-20s %8s %6s %7s %7s %7s %7s  %s\n", "cell", "window h", "%/h",
+              "right", "off by", "held", "width", "said instead");
   int right = 0, all = 0;
   size_t number = 0;
   for (const Cell& cell : Cells()) {
     if (!a.Wants(number++, cell.name)) continue;
     std::map<Verdict, int> said;
-    std::vector<double> errors;
+    std::vector<double> errors, widths;  // of the share that is live Python
+    int held = 0;                        // by its interval
     for (int run = 0; run < a.runs; ++run) {
       Random random(a.seed + static_cast<uint64_t>(run));
       const Parts parts = DrawParts(cell, random);
@@ -248,6 +249,13 @@ int Run(const CellArguments& a) {
       ++said[incident.cause];
       const auto& s = incident.shares;
       if (s.python) errors.push_back(std::abs(*s.python - parts.python));
+      if (s.python_ci && !cell.no_malloc) {
+        widths.push_back((*s.python_ci)[1] - (*s.python_ci)[0]);
+        held += (*s.python_ci)[0] <= parts.python &&
+                        parts.python <= (*s.python_ci)[1]
+                    ? 1
+                    : 0;
+      }
       if (!a.verbose) continue;
       std::printf("  %.2f %.2f %.2f: said %s, %.2f %.2f %.2f\n", parts.python,
                   parts.native, parts.free,
@@ -266,10 +274,11 @@ int Run(const CellArguments& a) {
       instead += std::string(ToString(verdict)) + " " + std::to_string(n) + " ";
     }
     right += said[cell.truth], all += a.runs;
-    std::printf("%-20s %8.2f %6.2f %7.1f %7.3f  %s\n", cell.name,
+    std::printf("%-20s %8.2f %6.2f %7.1f %7.3f %7.1f %7.3f  %s\n", cell.name,
                 cell.window_s / 3600, cell.percent_per_h,
                 Percent(said[cell.truth], a.runs), MedianOf(errors),
-                instead.c_str());
+                Percent(held, static_cast<int>(widths.size())),
+                MedianOf(widths), instead.c_str());
     std::fflush(stdout);
   }
   std::printf("all: %d of %d, %.1f %%\n", right, all, Percent(right, all));

@@ -106,6 +106,16 @@ TEST(ReadShares, LookFurtherBackWhereAnHourHasFewCensuses) {
   EXPECT_EQ(CauseOf(i.shares, {}), Verdict::kNative);
 }
 
+TEST(ReadShares, HaveIntervalsThatAreKept) {
+  const GrowthShares s = SharesOf(60, 20, 5, 100);
+  ASSERT_TRUE(s.python_ci && s.free_ci && s.native_ci);
+  EXPECT_NEAR((*s.python_ci)[0], 0.8, 0.01);
+  EXPECT_NEAR((*s.native_ci)[1], 0.15, 0.01);
+  Incident i;
+  i.shares = s;
+  EXPECT_EQ(DecodeIncident(EncodeIncident(i))->shares, s);
+}
+
 // The median slope of a saw is that of the long side of its teeth.
 TEST(ReadShares, GarbageThatComesAndGoesIsNoLivePython) {
   FakeFleet fleet;

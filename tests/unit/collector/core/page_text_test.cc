@@ -265,6 +265,12 @@ TEST(PageText, SharesAreSaidWhenTheCauseIsNotOne) {
                 "cause: mixed (of the growth: 50 % live Python, 40 % outside "
                 "its allocator, 10 % free in it)"),
             std::string::npos);
+  i.shares.python_ci = {0.44, 0.557};
+  i.shares.free_ci = {-0.02, 0.2};
+  EXPECT_NE(WritePage(i, "").what.find(
+                "cause: mixed (of the growth: 50 % (CI 44-56) live Python, "
+                "40 % outside its allocator, 10 % (CI 0-20) free in it)"),
+            std::string::npos);
 }
 
 TEST(FrameChain, NamesTheFirstFrameOfTheApplication) {
