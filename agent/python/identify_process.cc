@@ -59,19 +59,22 @@ std::vector<core::Mapping> CandidateFiles(
   return candidates;
 }
 
-// A path may lead to another file by now: what counts is what is mapped.
+// A path may lead to another file by now: what counts is what is mapped. Memory
+// that cannot be read says nothing of the file, and is asked again.
 absl::Status CheckIsMapped(const InterpreterBinary& binary, uint64_t bias,
                            const core::MemorySource& memory) {
   for (const ElfSegment& s : binary.segments) {
     if (s.file_offset != 0) continue;
     const size_t n = std::min<uint64_t>(binary.head.size(), s.file_bytes);
+    if (n == 0) break;
     std::string mapped(n, '\0');
-    if (n != 0 &&
-        ReadExactly(memory, bias + s.address,
-                    std::as_writable_bytes(std::span(mapped))) &&
-        mapped == binary.head.substr(0, n)) {
-      return absl::OkStatus();
+    if (!ReadExactly(memory, bias + s.address,
+                     std::as_writable_bytes(std::span(mapped)))) {
+      return absl::UnavailableError(
+          absl::StrCat("what is mapped of ", binary.build.object_path,
+                       " cannot be read: it has ended, or may not be read"));
     }
+    if (mapped == binary.head.substr(0, n)) return absl::OkStatus();
     break;
   }
   return absl::UnimplementedError(absl::StrCat(

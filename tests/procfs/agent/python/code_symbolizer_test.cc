@@ -162,7 +162,7 @@ TEST_P(CodeSymbolizerTest, AddressesThatAreNoCodeAreUnknown) {
   const LiveMemory memory(target.pid());
   BuildCache cache;
   const auto python = IdentifyProcess(target.pid(), "/proc", memory, cache);
-  ASSERT_TRUE(python.ok()) << python.status();
+  ASSERT_TRUE(python.ok()) << python.status() << " " << target.Ended();
   CodeSymbolizer symbolizer(*python);
   for (const uint64_t address :
        {uint64_t{0}, uint64_t{1}, list, python->runtime_address,

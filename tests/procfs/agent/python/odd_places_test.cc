@@ -76,6 +76,23 @@ TEST_F(OddPlaces, DeletedFile) {
   EXPECT_TRUE(fs::exists(python->open_path));
 }
 
+// A target that ends while it is looked at, or one read that fails, was said
+// to run another file than is there, which holds for as long as it lives.
+TEST_F(OddPlaces, MemoryThatCannotBeReadSaysNothingOfTheFile) {
+  class Unreadable final : public core::MemorySource {
+   public:
+    size_t Read(uint64_t, std::span<std::byte>) const override { return 0; }
+  };
+  PythonTarget target(copy_, kReady);
+  ASSERT_EQ(target.ReadLine(), "ready");
+  BuildCache cache;
+  const auto python =
+      IdentifyProcess(target.pid(), "/proc", Unreadable(), cache);
+  EXPECT_EQ(python.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(python.status().message()),
+              HasSubstr("cannot be read"));
+}
+
 TEST_F(OddPlaces, ReplacedByAPackageUpdate) {
   PythonTarget target(copy_, kReady);
   ASSERT_EQ(target.ReadLine(), "ready");
