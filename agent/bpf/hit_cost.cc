@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
@@ -12,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/bpf/handles.h"
+#include "agent/bpf/thread_clock.h"
 #include "agent/bpf/uprobe_link.h"
 #include "bpf/calibrate.skel.h"
 #include "plimsoll/base/status_macros.h"
@@ -61,11 +61,9 @@ absl::StatusOr<OwnCode> FindOwnCode(Function function) {
 double MedianNsPerCall(Function function, int calls) {
   std::vector<double> batches;
   for (int batch = 0; batch < kBatches; ++batch) {
-    const auto begin = std::chrono::steady_clock::now();
+    const int64_t begin = ThreadCpuNs();
     for (int i = 0; i < calls; ++i) function();
-    const std::chrono::duration<double, std::nano> spent =
-        std::chrono::steady_clock::now() - begin;
-    batches.push_back(spent.count() / calls);
+    batches.push_back(static_cast<double>(ThreadCpuNs() - begin) / calls);
   }
   std::nth_element(batches.begin(), batches.begin() + kBatches / 2,
                    batches.end());

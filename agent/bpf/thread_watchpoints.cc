@@ -4,7 +4,6 @@
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/bpf/page_fault_events.h"
+#include "agent/bpf/thread_clock.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::bpf {
@@ -21,12 +21,6 @@ namespace {
 
 constexpr int kTrapBatches = 15;
 constexpr int kTrapsPerBatch = 16;
-
-int64_t ThreadCpuNs() {
-  timespec now{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 perf_event_attr Attributes(uint64_t address, bool disabled) {
   perf_event_attr attributes = {};
