@@ -59,6 +59,9 @@ inline PythonKind AskForKind(const std::string& python) {
 inline PythonKind KindOf(const std::string& python) {
   if (IsSystemPython(python)) return PythonKind::kInlined;
   if (python.find("/.pyenv/") != std::string::npos) return PythonKind::kPlain;
+  // Upon Debian's shared libpython of 3.13 and later (tools/pythons). It
+  // answers by the same files as the static build, which is inlined.
+  if (python.find("-shared/") != std::string::npos) return PythonKind::kPlain;
   static std::map<std::string, PythonKind> known;
   const auto at = known.find(python);
   if (at != known.end()) return at->second;

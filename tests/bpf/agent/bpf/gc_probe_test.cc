@@ -67,7 +67,7 @@ while True:
 )";
 
 std::vector<std::string> AllPythons() {
-  std::vector<std::string> all = PlainPythons(7, 13);
+  std::vector<std::string> all = PlainPythons(7, 15);
   for (const std::string& python : StrippedPythons()) all.push_back(python);
   return all;
 }
