@@ -211,14 +211,17 @@ TEST_P(GoldenTest, MistakesAreErrorsInJson) {
       {"/api/v1/processes/1/series?metric=rss_bytes&from=x", 400},
       {"/api/v1/processes/1/series?metric=rss_bytes&from=5&to=4", 400},
       {"/api/v1/incidents/none", 404},
-      {"/api/v1/else", 404},
-      {"/else", 404}};
+      {"/api/v1/else", 404}};
   for (const auto& [target, status] : wanted) {
     http::Response response = Get(target);
     EXPECT_EQ(response.status, status) << target;
     Json json = Json::parse(response.body, nullptr, false);
     EXPECT_TRUE(json.contains("error")) << target << response.body;
   }
+  // For a person, a page with a way back.
+  const http::Response page = Get("/else");
+  EXPECT_EQ(page.status, 404);
+  EXPECT_THAT(page.body, HasSubstr("<a href=\"/\">"));
 }
 
 }  // namespace
