@@ -126,8 +126,8 @@ class Images(unittest.TestCase):
                         in image.files.items() if member.isfile()
                         and "/bin/" in path}
             self.assertEqual(programs, {
-                "agent": {"plimsoll-agent", "plimsoll-inspector"},
-                "collector": {"plimsoll-collector"}}[name])
+                "agent": {"plimsoll-agent", "plimsoll-inspector", "plimsoll"},
+                "collector": {"plimsoll-collector", "plimsoll"}}[name])
             for path, member in image.files.items():
                 self.assertEqual(member.mode & 0o6000, 0, path)
                 if member.isfile():
