@@ -33,6 +33,7 @@ std::vector<Placed> PlaceBy(double slope, const Epoch& epoch) {
 // those that it passes: all pairs that stood in the wrong order, each once.
 template <typename Passes>
 void SortShowing(Placed* from, Placed* to, Placed* spare, Passes& passes) {
+  if (to - from < 2) return;  // and of nothing, whose pointers are null
   if (to - from <= kRun) {
     for (Placed* next = from + 1; next < to; ++next) {
       const Placed moved = *next;
