@@ -9,6 +9,7 @@ import ctypes
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -228,3 +229,16 @@ class Line:
         for cgroup in self.cgroups:
             cgroup.remove()
         return bad
+
+
+def put_away(programs, directory, keep):
+    """Stops them and removes their directory, or says where it is kept; whether
+    all ended well."""
+    bad = programs.stop()
+    if keep:
+        print(f"logs: {directory}")
+    else:
+        shutil.rmtree(directory, ignore_errors=True)
+    for each in bad:
+        print(f"ended badly: {each}")
+    return not bad

@@ -13,7 +13,6 @@ fires; "none" where none does. Needs: tools/install build programs.
 import argparse
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
@@ -170,14 +169,8 @@ def main():
     try:
         report(run(bench, directory, args), args.times)
     finally:
-        bad = bench.stop()
-        if args.keep:
-            print(f"logs: {directory}")
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
-    for each in bad:
-        print(f"ended badly: {each}")
-    return 1 if bad else 0
+        well = line.put_away(bench, directory, args.keep)
+    return 0 if well else 1
 
 
 if __name__ == "__main__":

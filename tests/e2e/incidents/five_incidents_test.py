@@ -10,7 +10,6 @@ INCIDENTS. An incident whose needs are not met is skipped with the reason; the o
 import argparse
 import os
 import pathlib
-import shutil
 import sys
 import tempfile
 import time
@@ -117,14 +116,8 @@ def main():
         if not good and not args.keep:
             print(fleet.line.tails())
     finally:
-        bad = fleet.stop()
-        if args.keep:
-            print(f"logs: {directory}")
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
-    for each in bad:
-        print(f"ended badly: {each}")
-    return 0 if good and not bad else 1
+        well = line.put_away(fleet, directory, args.keep)
+    return 0 if good and well else 1
 
 
 if __name__ == "__main__":

@@ -29,31 +29,42 @@ TEST(CollectorProblem, OnlyOfACollectorThatIsKnownToBeOff) {
   EXPECT_EQ(CollectorProblem(std::nullopt), "");
 }
 
-// An hour of a process whose parts grow by so much.
-GrowthShares SharesOf(double small_blocks, std::optional<double> in_malloc,
-                      double free, double anon) {
-  FakeFleet fleet;
-  const int64_t now = kStartNs + 3600 * kSecondNs;
-  for (int t = 0; t <= 3600; t += 30) {
-    const auto put = [&](const char* name, double per_hour) {
-      fleet.Put(7, {name, ""}, kStartNs + t * kSecondNs,
-                kMiB * (50 + per_hour * t / 3600));
-    };
-    put(metric::kAnon, anon);
-    put(metric::kLiveBytes, small_blocks);
-    put(metric::kFreeBytes, free);
-    if (!in_malloc) continue;
-    put("malloc_python_bytes", *in_malloc);
-    put("malloc_free_bytes", 0);
-  }
+// Puts one metric of process 7, so many seconds after the start.
+auto PutAt(FakeFleet& fleet, int t_s) {
+  return [&fleet, t_s](const char* name, double mib) {
+    fleet.Put(7, {name, ""}, kStartNs + t_s * kSecondNs, kMiB * mib);
+  };
+}
+
+// Of process 7, as an incident with a window of an hour has them then.
+GrowthShares SharesAt(const FakeFleet& fleet, int t_s) {
   Incident i;
   i.window_s = 3600;
   AffectedProcess p;
   p.process = 7;
   p.leaking = true;
   i.processes = {p};
-  EXPECT_TRUE(ReadShares(fleet, now, i).ok());
+  EXPECT_TRUE(ReadShares(fleet, kStartNs + t_s * kSecondNs, i).ok());
   return i.shares;
+}
+
+// An hour of a process whose parts grow by so much.
+GrowthShares SharesOf(double small_blocks, std::optional<double> in_malloc,
+                      double free, double anon) {
+  FakeFleet fleet;
+  for (int t = 0; t <= 3600; t += 30) {
+    const auto put = PutAt(fleet, t);
+    const auto grown = [t](double per_hour) {
+      return 50 + per_hour * t / 3600;
+    };
+    put(metric::kAnon, grown(anon));
+    put(metric::kLiveBytes, grown(small_blocks));
+    put(metric::kFreeBytes, grown(free));
+    if (!in_malloc) continue;
+    put("malloc_python_bytes", grown(*in_malloc));
+    put("malloc_free_bytes", 50);
+  }
+  return SharesAt(fleet, 3600);
 }
 
 TEST(ReadShares, DivideTheGrowth) {
@@ -84,11 +95,8 @@ TEST(ReadShares, NativeIsNotKnownWhereMallocIsNotRead) {
 // and the page said "leak".
 TEST(ReadShares, LookFurtherBackWhereAnHourHasFewCensuses) {
   FakeFleet fleet;
-  const int64_t now = kStartNs + 14'400 * kSecondNs;
   for (int t = 0; t <= 14'400; t += 60) {
-    const auto put = [&](const char* name, double mib) {
-      fleet.Put(7, {name, ""}, kStartNs + t * kSecondNs, kMiB * mib);
-    };
+    const auto put = PutAt(fleet, t);
     put(metric::kAnon, 100 + t / 36.0);
     if (t % 1200 != 0) continue;
     put(metric::kLiveBytes, 50);
@@ -96,14 +104,7 @@ TEST(ReadShares, LookFurtherBackWhereAnHourHasFewCensuses) {
     put("malloc_python_bytes", 10);
     put("malloc_free_bytes", 5);
   }
-  Incident i;
-  i.window_s = 3600;
-  AffectedProcess p;
-  p.process = 7;
-  p.leaking = true;
-  i.processes = {p};
-  ASSERT_TRUE(ReadShares(fleet, now, i).ok());
-  EXPECT_EQ(CauseOf(i.shares, {}), Verdict::kNative);
+  EXPECT_EQ(CauseOf(SharesAt(fleet, 14'400), {}), Verdict::kNative);
 }
 
 TEST(ReadShares, HaveIntervalsThatAreKept) {
@@ -119,28 +120,19 @@ TEST(ReadShares, HaveIntervalsThatAreKept) {
 // The median slope of a saw is that of the long side of its teeth.
 TEST(ReadShares, GarbageThatComesAndGoesIsNoLivePython) {
   FakeFleet fleet;
-  const int64_t now = kStartNs + 3600 * kSecondNs;
   for (int t = 0; t <= 3600; t += 30) {
     const double waiting = 40 * std::fmod(t / 900.0, 1.0);
-    const auto put = [&](const char* name, double mib) {
-      fleet.Put(7, {name, ""}, kStartNs + t * kSecondNs, kMiB * mib);
-    };
+    const auto put = PutAt(fleet, t);
     put(metric::kAnon, 150 + t / 36.0);
     put(metric::kLiveBytes, 50 + waiting);
     put(metric::kFreeBytes, 50 - waiting);
     put("malloc_python_bytes", 10);
     put("malloc_free_bytes", 10);
   }
-  Incident i;
-  i.window_s = 3600;
-  AffectedProcess p;
-  p.process = 7;
-  p.leaking = true;
-  i.processes = {p};
-  ASSERT_TRUE(ReadShares(fleet, now, i).ok());
-  EXPECT_NEAR(*i.shares.python, 0, 0.1);
-  EXPECT_NEAR(*i.shares.free, 0, 0.1);
-  EXPECT_EQ(CauseOf(i.shares, {}), Verdict::kNative);
+  const GrowthShares s = SharesAt(fleet, 3600);
+  EXPECT_NEAR(*s.python, 0, 0.1);
+  EXPECT_NEAR(*s.free, 0, 0.1);
+  EXPECT_EQ(CauseOf(s, {}), Verdict::kNative);
 }
 
 Incident Growing(const std::string& type, double python) {

@@ -170,16 +170,21 @@ TEST(GrowthMeasure, TheRateIsOfTheBytesInUseAndTheTimeOfTheMemory) {
   EXPECT_EQ(used->time_to_limit, memory->time_to_limit);
 }
 
-// One process of a fleet that is judged every five minutes; `each` is given
-// every judgement.
-void JudgeAll(const Path& mib, double hours,
-              const std::function<void(const FleetJudgement&)>& each) {
-  FakeFleet fleet;
+ProcessInfo Shop() {
   ProcessInfo info;
   info.key = 1;
   info.workload = {"c", "n", "Deployment", "shop"};
   info.pod = "shop-1";
   info.start_unix_ns = kStartNs - 86400 * kSecond;
+  return info;
+}
+
+// One process of a fleet that is judged every five minutes; `each` is given
+// every judgement.
+void JudgeAll(const Path& mib, double hours,
+              const std::function<void(const FleetJudgement&)>& each) {
+  FakeFleet fleet;
+  ProcessInfo info = Shop();
   FleetState state{JudgementThresholds{}};
   const auto anon = Make(mib, hours, 30, 1);
   for (size_t i = 0; i < anon.size(); ++i) {
@@ -222,11 +227,7 @@ TEST(JudgeFleet, NoIncidentIsOpenedForARateThatMayBeNone) {
 TEST(JudgeFleet, AsksTheCensusesWhatIsInUse) {
   for (const bool leaks : {true, false}) {
     FakeFleet fleet;
-    ProcessInfo info;
-    info.key = 1;
-    info.workload = {"c", "n", "Deployment", "shop"};
-    info.pod = "shop-1";
-    info.start_unix_ns = kStartNs - 86400 * kSecond;
+    ProcessInfo info = Shop();
     FleetState state{JudgementThresholds{}};
     Thresholds thresholds;
     FleetJudgement found;
