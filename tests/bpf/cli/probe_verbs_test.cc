@@ -132,11 +132,29 @@ TEST_P(ProbeVerbs, StacksNamesTheLineThatLeaks) {
   EXPECT_LT(document["window_seconds"], document["seconds"]);
 }
 
+// Where hits are stepped and not emulated this script's windows may rightly
+// cost too much: then none is listed, and the note has the sum.
+bool IsRightlyRefused(const json& document) {
+  static const std::regex kRefused(
+      "would cost the target ([0-9.]+) % of a core \\([0-9]+ hits/s at "
+      "([0-9]+) ns\\).*the bound is 20 % of a core");
+  const std::string notes = document["notes"].dump();
+  std::smatch figures;
+  if (!std::regex_search(notes, figures, kRefused)) return false;
+  EXPECT_GT(std::stod(figures[1]), 20) << notes;
+  EXPECT_GT(std::stod(figures[2]), 8000) << "not stepped: " << notes;
+  for (const json& row : document["stacks"]) {
+    EXPECT_NE(row["kind"], "window") << row;
+  }
+  return true;
+}
+
 TEST_P(ProbeVerbs, StacksSaysThatWindowsAreNotWhatStays) {
   PythonTarget target(GetParam(), kLeakScript);
   ASSERT_EQ(target.ReadLine(), "ready");
   const json document =
       AskJson({"stacks", std::to_string(target.pid()), "--for", "2s"});
+  if (IsRightlyRefused(document)) return;
   EXPECT_THAT(document["notes"].dump(), HasSubstr("kept or not"));
   EXPECT_EQ(document["stacks"][0]["type"], "__main__.Barnacle")
       << "what grows comes before what is made most";
