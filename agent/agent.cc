@@ -160,15 +160,16 @@ Agent::Status Agent::status() {
     if (process.python) {
       ++status.readable;
     } else {
-      ++status.not_readable[process.refusal];
+      status.not_readable[process.refusal].push_back(id.pid);
     }
     for (const auto& [tier, state] : process.tiers) {
       auto& [ok, not_ok] = status.tiers[tier];
       ++(state.ok ? ok : not_ok);
     }
   }
-  for (const auto& [reason, count] : discovery_.unreadable()) {
-    status.not_readable[reason] += count;
+  for (const auto& [reason, pids] : discovery_.unreadable()) {
+    auto& all = status.not_readable[reason];
+    all.insert(all.end(), pids.begin(), pids.end());
   }
   status.losses = total_losses_;
   status.census = census_.statistics();
@@ -187,22 +188,17 @@ Agent::Status Agent::status() {
 }
 
 void Agent::LogWhatIsSeen() {
-  Status now = status();
-  std::string seen =
+  const Status now = status();
+  const std::string seen =
       "watching " + std::to_string(now.readable) + " Python processes";
-  int64_t hidden = 0;
-  std::string reasons;
-  for (const auto& [reason, count] : now.not_readable) {
-    hidden += count;
-    reasons +=
-        (reasons.empty() ? "" : "; ") + std::to_string(count) + " " + reason;
+  // How many is what is news: which ones may change with every look.
+  std::string news = seen;
+  for (const auto& [reason, pids] : now.not_readable) {
+    news += "; " + std::to_string(pids.size()) + " " + reason;
   }
-  if (hidden > 0) {
-    seen += "; " + std::to_string(hidden) + " cannot be read: " + reasons;
-  }
-  if (seen == last_seen_) return;
-  last_seen_ = seen;
-  spdlog::info("{}", seen);
+  if (news == last_seen_) return;
+  last_seen_ = news;
+  spdlog::info("{}{}", seen, core::DescribeUnreadable(now.not_readable));
 }
 
 }  // namespace plimsoll::agent

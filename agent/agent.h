@@ -21,6 +21,7 @@
 #include "agent/core/probe_port.h"
 #include "agent/core/report.h"
 #include "agent/core/request_port.h"
+#include "agent/core/unreadable_processes.h"
 #include "agent/discovery.h"
 #include "agent/process_table.h"
 #include "agent/procfs/cgroup_reader.h"
@@ -78,7 +79,7 @@ class Agent {
   struct Status {
     int64_t processes = 0;
     int64_t readable = 0;
-    std::map<std::string, int64_t> not_readable;  // by reason
+    core::UnreadableProcesses not_readable;
     // By tier number: how many work, how many do not.
     std::map<core::Tier, std::pair<int64_t, int64_t>> tiers;
     std::map<std::string, int64_t> losses;  // by reason, since the start

@@ -86,10 +86,10 @@ void Discovery::HandleExit(int32_t pid) {
   Forget(pid);
 }
 
-std::map<std::string, int64_t> Discovery::unreadable() const {
-  std::map<std::string, int64_t> reasons;
+core::UnreadableProcesses Discovery::unreadable() const {
+  core::UnreadableProcesses reasons;
   for (const auto& [pid, known] : known_) {
-    if (!known.unreadable.empty()) ++reasons[known.unreadable];
+    if (!known.unreadable.empty()) reasons[known.unreadable].push_back(pid);
   }
   return reasons;
 }

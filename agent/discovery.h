@@ -22,6 +22,7 @@
 #include "agent/core/candidate_filter.h"
 #include "agent/core/ports.h"
 #include "agent/core/process.h"
+#include "agent/core/unreadable_processes.h"
 #include "agent/procfs/proc_root.h"
 
 namespace plimsoll::agent {
@@ -55,8 +56,8 @@ class Discovery {
   void LookAtExecs();
   void HandleExit(int32_t pid);
 
-  // Processes that could not be looked at, by reason.
-  std::map<std::string, int64_t> unreadable() const;
+  // Processes that could not be looked at.
+  core::UnreadableProcesses unreadable() const;
   // No question to the Inspector is open or waiting.
   bool settled() const { return !asking_ && queue_.empty(); }
 

@@ -103,8 +103,8 @@ void AddProcesses(const Agent::Status& agent, Exposition& out) {
             Real(agent.processes));
   out.Declare("plimsoll_agent_processes_unreadable", MetricType::Gauge,
               "Processes whose Python cannot be read, by reason.");
-  for (const auto& [reason, count] : agent.not_readable) {
-    out.Add({{"reason", reason}}, Real(count));
+  for (const auto& [reason, pids] : agent.not_readable) {
+    out.Add({{"reason", reason}}, Real(static_cast<int64_t>(pids.size())));
   }
   out.Declare("plimsoll_agent_tier_processes", MetricType::Gauge,
               "Processes for which a tier works (ok=\"true\") or does not.");
