@@ -1,10 +1,11 @@
 """Twelve leaks, one for each mechanism, each as production code would have it.
 
 For each: the type first in `plimsoll growth`, and the line first in `plimsoll
-stacks --type`. What is not right today stands in NO_LINE_YET with the reason;
-there the test holds that what is said is not wrong.
+stacks --type`.
 
-PLIMSOLL_FULL=1 repeats all at a twentieth of the rate amid heavy churn.
+On Debian's Python. PLIMSOLL_FULL=1 repeats all at a twentieth of the rate amid
+heavy churn, and on the interpreters under ~/.pyenv; PLIMSOLL_TEST_PYTHONS, a
+list with colons, takes the place of all these.
 """
 import ctypes
 import json
@@ -21,7 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import line  # noqa: E402
 
-PYTHON = "/usr/bin/python3.11"
+DEBIAN = "/usr/bin/python3.11"
 FULL = os.environ.get("PLIMSOLL_FULL") == "1"
 SKIPPED = 77  # CTest's SKIP_RETURN_CODE
 
@@ -40,14 +41,6 @@ LEAKS = {
     "ledger": ("ledger.Entry",),
     "blobs": ("bytes",),
 }
-# Nothing may be said, and why: windows on a stripped Python know the type of
-# what passes the typed allocators only. The birth watch knows more, where it can
-# watch.
-_UNTYPED = "made by an allocation without a type, inlined in this build"
-NO_LINE_YET = {
-    "jobs": _UNTYPED,
-    "callbacks": _UNTYPED,
-}
 LIBC = ctypes.CDLL(None)
 
 
@@ -55,15 +48,36 @@ def die_with_parent():
     LIBC.prctl(line.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def include_of(python):
+    """Where the headers of an interpreter are."""
+    return pathlib.Path(subprocess.run(
+        [python, "-c", "import sysconfig; print(sysconfig.get_paths()['include'])"],
+        capture_output=True, text=True, check=True).stdout.strip())
+
+
+def pythons():
+    """Whose leaks to look for."""
+    named = os.environ.get("PLIMSOLL_TEST_PYTHONS")
+    if named:
+        return named.split(":")
+    versions = pathlib.Path.home() / ".pyenv" / "versions"
+    others = sorted(versions.glob("3.*/bin/python3.?")) + sorted(
+        versions.glob("3.*/bin/python3.??"))
+    return [DEBIAN] + [str(python) for python in others
+                       if FULL and python.name != "python3.6"]
+
+
 def reason_to_skip():
     if os.geteuid() != 0:
         return "needs root: other processes' memory and BPF"
-    if not os.access(PYTHON, os.X_OK):
-        return f"needs Debian's {PYTHON}"
     if not (line.BIN / "plimsoll").exists():
         return f"{line.BIN / 'plimsoll'} is not built"
-    if not pathlib.Path("/usr/include/python3.11/Python.h").exists():
-        return "needs the package libpython3.11-dev, for the C extension"
+    for python in pythons():
+        if not os.access(python, os.X_OK):
+            return f"needs {python}"
+        if not (include_of(python) / "Python.h").exists():
+            return (f"needs the headers of {python}, for the C extension (of "
+                    "Debian's: libpython3.11-dev)")
     return ""
 
 
@@ -86,8 +100,8 @@ def ask(*words):
 class Service:
     """serve.py with one of the leaks; ended with the `with` block."""
 
-    def __init__(self, module, requests_per_s, churn_per_s, extension):
-        self._words = [PYTHON, "-B", HERE / "serve.py", module,
+    def __init__(self, python, module, requests_per_s, churn_per_s, extension):
+        self._words = [python, "-B", HERE / "serve.py", module,
                        str(requests_per_s), str(churn_per_s)]
         self._environment = {**os.environ, "PYTHONPATH": str(extension)}
 
@@ -143,46 +157,53 @@ class TwelveLeaks(unittest.TestCase):
     def setUpClass(cls):
         cls._directory = tempfile.TemporaryDirectory(prefix="plimsoll-leaks-")
         cls.addClassCleanup(cls._directory.cleanup)
-        cls.extension = pathlib.Path(cls._directory.name)
-        subprocess.run(["cc", "-shared", "-fPIC", "-O2",
-                        "-I/usr/include/python3.11", HERE / "_leaks.c", "-o",
-                        cls.extension / "_leaks.so"], check=True)
+        cls.extensions = {}
+        for number, python in enumerate(pythons()):
+            to = pathlib.Path(cls._directory.name) / str(number)
+            to.mkdir()
+            subprocess.run(["cc", "-shared", "-fPIC", "-O2",
+                            f"-I{include_of(python)}", HERE / "_leaks.c", "-o",
+                            to / "_leaks.so"], check=True)
+            cls.extensions[python] = to
 
-    def service(self, module, requests_per_s, churn_per_s):
-        return Service(module, requests_per_s, churn_per_s, self.extension)
+    def service(self, python, module, requests_per_s, churn_per_s):
+        return Service(python, module, requests_per_s, churn_per_s,
+                       self.extensions[python])
 
     def check_types(self, requests_per_s, churn_per_s, seconds, at_once):
         """All leaks, a few at a time."""
-        def look(module):
-            with self.service(module, requests_per_s, churn_per_s) as pid:
+        def look(what):
+            python, module = what
+            with self.service(python, module, requests_per_s, churn_per_s) as pid:
                 return first_type(pid, seconds)
+        every = [(python, module) for python in pythons() for module in LEAKS]
         with futures.ThreadPoolExecutor(at_once) as pool:
-            looks = dict(zip(LEAKS, pool.map(look, LEAKS)))
-        for module, (found, answer) in looks.items():
-            print(f"{module}: {found} first at {requests_per_s}/s, churn "
-                  f"{churn_per_s}/s", flush=True)
-            with self.subTest(module):
+            looks = dict(zip(every, pool.map(look, every)))
+        for (python, module), (found, answer) in looks.items():
+            print(f"{python}: {module}: {found} first at {requests_per_s}/s, "
+                  f"churn {churn_per_s}/s", flush=True)
+            with self.subTest(module, python=python):
                 self.assertIn(found, LEAKS[module], summary(answer))
 
+    def check_line(self, module, found, answer):
+        self.assertTrue(
+            found is not None and found[0] == module and
+            found[1] in leak_lines(module),
+            json.dumps(answer["stacks"][:2]) + str(answer["notes"]))
+        if LEAKS[module] == ("native",):
+            native = next(stack for stack in answer["stacks"]
+                          if stack["kind"] == "native")
+            self.assertEqual(native["frames"][0]["module"], "_leaks.so", native)
+
     def check_lines(self, requests_per_s, churn_per_s, seconds):
-        for module, types in LEAKS.items():
-            with self.subTest(module), self.service(
-                    module, requests_per_s, churn_per_s) as pid:
-                found, answer = first_line(pid, types[0], seconds)
-                print(f"{module}: {found} is first, {leak_lines(module)} "
-                      "leaks", flush=True)
-                right = found is not None and found[0] == module and (
-                    found[1] in leak_lines(module))
-                if module in NO_LINE_YET and found is None:
-                    print(f"  not yet: {NO_LINE_YET[module]}", flush=True)
-                else:
-                    self.assertTrue(right, json.dumps(answer["stacks"][:2]) +
-                                    str(answer["notes"]))
-                if types == ("native",):
-                    native = next(stack for stack in answer["stacks"]
-                                  if stack["kind"] == "native")
-                    self.assertEqual(native["frames"][0]["module"],
-                                     "_leaks.so", native)
+        for python in pythons():
+            for module, types in LEAKS.items():
+                with self.subTest(module, python=python), self.service(
+                        python, module, requests_per_s, churn_per_s) as pid:
+                    found, answer = first_line(pid, types[0], seconds)
+                    print(f"{python}: {module}: {found} is first, "
+                          f"{leak_lines(module)} leaks", flush=True)
+                    self.check_line(module, found, answer)
 
     def test_type_is_first(self):
         self.check_types(200, 200, 8, 4)
