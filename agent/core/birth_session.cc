@@ -189,6 +189,12 @@ void BirthSession::Watch(Slot& slot, int index) {
   const int64_t left_alone_ns =
       now_ns_ - std::max(slot.armed_ns, slot.quiet_ns);
   if (slot.marks > 0) {
+    // It serves what comes and goes, as some blocks of a free list do for good.
+    if (now_ns_ - slot.armed_ns > patience_ns_ + 2 * options_.rest_ns &&
+        left_alone_ns < options_.rest_ns) {
+      picker_.Busy(slot.pick);
+      return GiveUp(slot, index, counts_.hot);
+    }
     if (left_alone_ns <= 2 * options_.rest_ns + patience_ns_) return;
     // What rests and was not accepted is free.
     return GiveUp(slot, index,

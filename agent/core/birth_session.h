@@ -143,6 +143,8 @@ class BirthSession {
   void AnswerEnd(const BirthFindings& found);
   bool Rests(const Slot& slot) const;
   bool Affordable() const;
+  bool MayTakeABurst() const;
+  void KeptUnseen(Slot& slot, int index);
   void Accept(Slot& slot, int index);
   void GiveUp(Slot& slot, int index, int64_t& reason);
   void DisarmAll();
@@ -172,6 +174,8 @@ class BirthSession {
   const int64_t end_ns_;
   int64_t next_wish_ns_ = 0;
   HitAllowance allowance_;
+  size_t kept_unseen_ = 0;  // while their watch paused, since it was widened
+  bool one_burst_each_ = false;
   uint64_t cache_mark_ = 0;  // of the process, as last seen
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -10,6 +10,7 @@ namespace {
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kLastLookStepNs = 500 * kNsPerMs;
 constexpr int64_t kNoSpotNs = 20 * kNsPerMs;
+constexpr int64_t kBusyNs = 100 * kNsPerMs;
 
 }  // namespace
 
@@ -41,7 +42,8 @@ bool BirthSession::IsTheType(const BlockState& state) const {
 void BirthSession::Look() {
   BirthLook look;
   Asked asked;
-  const bool may_wish = now_ns_ >= next_wish_ns_ && Affordable();
+  const bool may_wish =
+      now_ns_ >= next_wish_ns_ && Affordable() && MayTakeABurst();
   for (size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
     const int index = static_cast<int>(i);
@@ -57,6 +59,7 @@ void BirthSession::Look() {
       }
       asked.blocks.push_back({index, slot.generation, slot.marks, {}});
     } else if (may_wish && slot.resume_ns == 0) {
+      if (one_burst_each_ && !look.wishes.empty()) continue;
       const SpotPicker::Pick pick = picker_.Next();
       look.wishes.push_back(picker_.WishFor(pick));
       asked.wishes.push_back({index, slot.generation, 0, pick});
@@ -113,13 +116,35 @@ void BirthSession::AnswerBlock(int index, const BlockState& state) {
     return;
   }
   if (slot.marks == 0) {
-    if (slot.hits_before > 0) return GiveUp(slot, index, counts_.hot);
+    if (slot.hits_before > 0) return KeptUnseen(slot, index);
     picker_.Late(slot.pick);
     return GiveUp(slot, index, counts_.late);
   }
   if (!IsTheType(state)) return GiveUp(slot, index, counts_.other);
   slot.spot.chunk_bytes = state.chunk_bytes;
   Accept(slot, index);
+}
+
+// Amid heavy churn a block is written as often as that churns for each object
+// that is kept, and then kept for good: all of it must be seen, in one burst,
+// unless some are met by chance often enough.
+void BirthSession::KeptUnseen(Slot& slot, int index) {
+  GiveUp(slot, index, counts_.hot);
+  if (++kept_unseen_ <= 2 * (samples_.size() + 1)) return;
+  kept_unseen_ = 0;
+  allowance_.Widen();
+  one_burst_each_ = true;
+}
+
+// Where a burst must last for a block to its end no other takes of it, and it
+// begins whole. What rests takes none.
+bool BirthSession::MayTakeABurst() const {
+  if (!one_burst_each_) return true;
+  if (now_ns_ < allowance_.FullAtNs()) return false;
+  return std::none_of(slots_.begin(), slots_.end(), [this](const Slot& slot) {
+    return slot.resume_ns != 0 ||
+           (slot.armed && now_ns_ - slot.quiet_ns < kBusyNs);
+  });
 }
 
 void BirthSession::Accept(Slot& slot, int index) {

@@ -13,16 +13,21 @@
 namespace plimsoll::core {
 
 // At 5 to 20 us a hit: 10 to 40 ms at a stretch, and 5 to 20 % of a core in a
-// second of nothing else.
+// second of nothing else. Four times such a stretch, as far apart, where less
+// was seen to give nothing.
 struct HitPace {
   double burst = 2'000;
   double per_s = 10'000;
+  double widest_burst = 8'000;
 };
 
 class HitAllowance {
  public:
   HitAllowance(const HitPace& pace, int64_t now_ns)
-      : pace_(pace), left_(pace.burst), at_ns_(now_ns) {}
+      : pace_(pace),
+        short_stretch_(pace.burst),
+        left_(pace.burst),
+        at_ns_(now_ns) {}
 
   void Spend(uint64_t hits, int64_t now_ns) {
     const double seconds = static_cast<double>(now_ns - at_ns_) / 1e9;
@@ -33,10 +38,17 @@ class HitAllowance {
     if (now_ns - written_ns_ > kStretchNs) began_ns_ = now_ns;
     written_ns_ = now_ns;
   }
-  // A stretch too short to slow anybody may take as much again.
+  // A stretch too short to slow anybody may take as much again as a burst had
+  // at first.
   bool spent() const {
     const bool long_stretch = written_ns_ - began_ns_ >= kStretchNs;
-    return left_ < (long_stretch ? 0 : -pace_.burst);
+    return left_ < (long_stretch ? 0 : -short_stretch_);
+  }
+  // From here on twice as many at a stretch, up to the widest; never more in
+  // the long run.
+  void Widen() {
+    pace_.burst =
+        std::max(pace_.burst, std::min(2 * pace_.burst, pace_.widest_burst));
   }
   // When all of a burst may be taken again, if none is taken until then.
   int64_t FullAtNs() const {
@@ -48,6 +60,7 @@ class HitAllowance {
   static constexpr int64_t kStretchNs = 20'000'000;
 
   HitPace pace_;
+  const double short_stretch_;
   double left_;
   int64_t at_ns_;
   int64_t began_ns_ = 0;  // the present stretch of hits

@@ -86,12 +86,17 @@ SpotWish SpotPicker::WishFor(const Pick& pick) {
 }
 
 void SpotPicker::Late(const Pick& pick) {
-  Place& place = PlaceOf(pick);
-  place.ahead = std::min(2 * place.ahead + 1, kFarthestAhead);
-  place.weight = 1;
+  Busy(pick);
+  PlaceOf(pick).weight = 1;
 }
 
 void SpotPicker::Reached(const Pick& pick) { PlaceOf(pick).weight = 1; }
+
+void SpotPicker::Busy(const Pick& pick) {
+  // What is kept comes from behind it.
+  Place& place = PlaceOf(pick);
+  place.ahead = std::min(2 * place.ahead + 1, kFarthestAhead);
+}
 
 void SpotPicker::NotReached(const Pick& pick) {
   Place& place = PlaceOf(pick);

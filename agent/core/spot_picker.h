@@ -41,6 +41,7 @@ class SpotPicker {
   // What became of it.
   void Late(const Pick& pick);  // handed out before it was watched
   void Reached(const Pick& pick);
+  void Busy(const Pick& pick);  // it came and went and was never kept
   void NotReached(const Pick& pick);
   void NotThere(const Pick& pick);  // no such block is free
   // The allocator went on, and no block begins there.

@@ -1,0 +1,80 @@
+// The shapes of a leak beside a churn: threads, holes, rates. On Debian's
+// Python with instances that have slots; PLIMSOLL_FULL=1: each kind of object
+// on each interpreter.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tests/bpf/agent/bpf/birth_fixture.h"
+#include "tests/support/python_kinds.h"
+
+namespace plimsoll::testing {
+namespace {
+
+bool IsFull() {
+  const char* full = ::getenv("PLIMSOLL_FULL");
+  return full != nullptr && std::string_view(full) == "1";
+}
+
+std::vector<std::string> Pythons() {
+  if (IsFull()) return SupportedPythonsAndUwsgi();
+  return PythonsOf(PythonKind::kInlined, 10, 99);
+}
+
+std::vector<std::string> Kinds() {
+  if (!IsFull()) return {"slotted"};
+  return {"slotted", "plain", "str", "tuple", "list", "dict", "float"};
+}
+
+class BirthMatrixTest : public BirthWatchTest,
+                        public ::testing::WithParamInterface<std::string> {
+ protected:
+  // Each kind alone: threads, dropped per kept, kept per second, holes.
+  void RunKinds(const Arguments& shape, double seconds, int64_t least) {
+    for (const std::string& kind : Kinds()) {
+      Arguments arguments = {kind};
+      arguments.insert(arguments.end(), shape.begin(), shape.end());
+      RunAll({{GetParam(), arguments}}, seconds, least);
+    }
+  }
+};
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BirthMatrixTest);
+INSTANTIATE_TEST_SUITE_P(Pythons, BirthMatrixTest,
+                         ::testing::ValuesIn(Pythons()), TestName);
+
+TEST_P(BirthMatrixTest, FortyThreads) {
+  RunKinds({"40", "100", "2000", "0"}, 3, 4);
+}
+
+TEST_P(BirthMatrixTest, AHeapOfHoles) {
+  RunKinds({"1", "100", "2000", "1000000"}, 3, 4);
+}
+
+TEST_P(BirthMatrixTest, ASlowLeak) { RunKinds({"1", "1000", "3", "0"}, 6, 3); }
+
+TEST_P(BirthMatrixTest, AThousandfoldChurn) {
+  RunKinds({"1", "1000", "500", "0"}, IsFull() ? 10 : 3, 4);
+}
+
+TEST_P(BirthMatrixTest, AFastLeak) { RunKinds({"1", "0", "0", "0"}, 3, 4); }
+
+TEST_P(BirthMatrixTest, AHundredThousandASecond) {
+  RunKinds({"1", "1", "100000", "0"}, 3, 4);
+}
+
+// One in three seconds, all kinds at once: they do next to nothing.
+TEST_P(BirthMatrixTest, OneInThreeSeconds) {
+  if (!IsFull()) GTEST_SKIP() << "PLIMSOLL_FULL=1 has the slow ones";
+  std::vector<std::pair<std::string, Arguments>> what;
+  for (const std::string& kind : Kinds()) {
+    what.push_back({GetParam(), {kind, "1", "1000", "0.3333", "0"}});
+  }
+  RunAll(what, 60, 2);
+}
+
+}  // namespace
+}  // namespace plimsoll::testing
