@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/support/bpf_requirement.h"
+#include "tests/support/full_run.h"
 #include "tests/support/python_kinds.h"
 #include "tests/support/python_target.h"
 #include "tests/support/run_command.h"
@@ -17,6 +18,7 @@ namespace {
 using nlohmann::json;
 using ::plimsoll::testing::BinDir;
 using ::plimsoll::testing::FindPythons;
+using ::plimsoll::testing::IsFull;
 using ::plimsoll::testing::kUwsgi;
 using ::plimsoll::testing::PythonTarget;
 using ::plimsoll::testing::RunCommand;
@@ -84,8 +86,10 @@ json AskJson(std::vector<std::string> words) {
   return json::parse(result.out, nullptr, false);
 }
 
-// Debian's stripped 3.11, unstripped 3.12 and 3.13, and a worker of uWSGI.
+// Debian's stripped 3.11, unstripped 3.12 and 3.13, and a worker of uWSGI; all
+// with PLIMSOLL_FULL=1.
 std::vector<std::string> ProbedPythons() {
+  if (IsFull()) return SupportedPythonsAndUwsgi();
   std::vector<std::string> found;
   for (const std::string& python : FindPythons()) {
     const std::regex wanted("^/usr/bin/python3\\.11$|python3\\.1[23]$");

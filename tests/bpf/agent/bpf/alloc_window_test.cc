@@ -184,7 +184,7 @@ TEST_P(PlainAllocWindowTest, BusyNeighboursDoNotDisturb) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Pythons, PlainAllocWindowTest,
-                         ::testing::ValuesIn(PlainPythons(8, 15)), TestName);
+                         ::testing::ValuesIn(PlainPythons(7, 15)), TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PlainAllocWindowTest);
 
 // These builds inline the allocator: only the typed counts hold.

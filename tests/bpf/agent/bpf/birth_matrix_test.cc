@@ -3,22 +3,16 @@
 // on each interpreter.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "tests/bpf/agent/bpf/birth_fixture.h"
+#include "tests/support/full_run.h"
 #include "tests/support/python_kinds.h"
 
 namespace plimsoll::testing {
 namespace {
-
-bool IsFull() {
-  const char* full = ::getenv("PLIMSOLL_FULL");
-  return full != nullptr && std::string_view(full) == "1";
-}
 
 std::vector<std::string> Pythons() {
   if (IsFull()) return SupportedPythonsAndUwsgi();

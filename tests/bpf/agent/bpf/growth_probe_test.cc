@@ -60,7 +60,7 @@ while True:
 )";
 
 std::vector<std::string> SomePythons() {
-  std::vector<std::string> some = PlainPythons(12, 13);
+  std::vector<std::string> some = PlainPythons(7, 15);
   for (const std::string& python : StrippedPythons()) some.push_back(python);
   return some;
 }

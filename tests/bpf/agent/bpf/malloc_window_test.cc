@@ -202,7 +202,7 @@ TEST_P(MallocWindowTest, PreloadedJemallocIsCountedAndRefusedAsToSurvivors) {
 INSTANTIATE_TEST_SUITE_P(Stripped, MallocWindowTest,
                          ::testing::ValuesIn(StrippedPythons()), TestName);
 INSTANTIATE_TEST_SUITE_P(Plain, MallocWindowTest,
-                         ::testing::ValuesIn(PlainPythons(8, 13)), TestName);
+                         ::testing::ValuesIn(PlainPythons(7, 15)), TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MallocWindowTest);
 
 }  // namespace

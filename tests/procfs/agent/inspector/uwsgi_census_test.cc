@@ -4,7 +4,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -12,13 +11,12 @@
 #include "gtest/gtest.h"
 #include "tests/support/python_target.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/uwsgi_command.h"
 
 namespace plimsoll::inspector {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr char kUwsgi[] = "/usr/bin/uwsgi-core";
+using ::plimsoll::testing::kUwsgi;
 
 int64_t Objects(const core::HeapCensus& census, const std::string& suffix) {
   int64_t objects = 0;
@@ -29,10 +27,6 @@ int64_t Objects(const core::HeapCensus& census, const std::string& suffix) {
 }
 
 TEST(UwsgiCensus, CountsWhatMasterAndWorkerMade) {
-  if (!fs::exists(kUwsgi) ||
-      !fs::exists("/usr/lib/uwsgi/plugins/python3_plugin.so")) {
-    GTEST_SKIP() << "uwsgi-core or uwsgi-plugin-python3 is not installed";
-  }
   testing::TempDir directory;
   const std::string application = (directory.path() / "app.py").string();
   std::ofstream(application)

@@ -16,12 +16,14 @@
 #include "tests/support/python_kinds.h"
 #include "tests/support/python_target.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/uwsgi_command.h"
 
 namespace plimsoll::python {
 namespace {
 
 namespace fs = std::filesystem;
 using ::plimsoll::testing::FakeProcRoot;
+using ::plimsoll::testing::kUwsgi;
 using ::plimsoll::testing::LiveMemory;
 using ::plimsoll::testing::PythonTarget;
 using ::plimsoll::testing::SupportedPythons;
@@ -185,11 +187,6 @@ TEST_F(WithoutMapFiles, MappingsThatLieAreAnError) {
 }
 
 TEST(UwsgiTest, PreforkWorkerIsFound) {
-  constexpr char kUwsgi[] = "/usr/bin/uwsgi-core";
-  if (!fs::exists(kUwsgi) ||
-      !fs::exists("/usr/lib/uwsgi/plugins/python3_plugin.so")) {
-    GTEST_SKIP() << "uwsgi-core or uwsgi-plugin-python3 is not installed";
-  }
   TempDir directory;
   const std::string application = (directory.path() / "app.py").string();
   std::ofstream(application)
