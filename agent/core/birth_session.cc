@@ -33,6 +33,7 @@ constexpr double kChunksOfPatience = 100;
 constexpr int64_t kShortestChunkPatienceNs = 200 * kNsPerMs;
 constexpr int64_t kLongestChunkPatienceNs = 10 * kNsPerSecond;
 constexpr int32_t kLargestCachedChunk = 1040;
+constexpr int32_t kLargestPooledBytes = 512;
 constexpr uint64_t kUnsortedLink = 96;  // in struct malloc_state
 
 BirthOptions WithDefaults(BirthOptions options, bool chunks) {
@@ -50,6 +51,17 @@ BirthOptions WithDefaults(BirthOptions options, bool chunks) {
 
 bool OfChunks(const std::vector<BlockClass>& classes) {
   return classes.front().most_bytes != 0;
+}
+
+// Of chunks, which are watched by what malloc writes. What is over the size of
+// a pool's block passes no free list.
+bool PassesAFreeList(const BirthSurvey& survey, const BlockClass& blocks,
+                     const PythonProcess& python) {
+  if (survey.type_address == 0 || blocks.block_bytes > kLargestPooledBytes) {
+    return false;
+  }
+  const auto word = FindBirthWord(survey, blocks, python);
+  return !word.ok() || !word->is_type();
 }
 
 int64_t PatienceNs(const BirthOptions& options, bool chunks) {
@@ -76,6 +88,12 @@ absl::StatusOr<std::unique_ptr<BirthSession>> BirthSession::Create(
     if (classes.size() == kMostClasses) break;
     if (blocks.most_bytes != 0) {
       if (survey.malloc_end == 0 || survey.sources.empty()) continue;
+      if (PassesAFreeList(survey, blocks, python)) {
+        refusal = absl::UnimplementedError(
+            "a free list hands on objects of type " + survey.tp_name +
+            ": malloc, which makes them here, sees few of their births");
+        continue;
+      }
       classes.push_back(blocks);
       continue;
     }

@@ -67,6 +67,7 @@ TEST_P(MallocSitesTest, OfAPreloadedAllocatorAreItsOwn) {
   EXPECT_EQ(FunctionsOf(*sites).size(), 6u);
 }
 
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MallocSitesTest);
 INSTANTIATE_TEST_SUITE_P(Pythons, MallocSitesTest,
                          ::testing::ValuesIn(SupportedPythonsAndUwsgi()),
                          TestName);

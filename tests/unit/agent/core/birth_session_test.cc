@@ -1,14 +1,18 @@
 #include "agent/core/birth_session.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "tests/unit/agent/core/birth_world.h"
 
 namespace plimsoll::core {
 namespace {
+
+using ::testing::HasSubstr;
 
 TEST_F(BirthSessionTest, OnlyTheLeakIsNamedAmidAHundredfoldChurn) {
   BirthSession& session =
@@ -172,6 +176,34 @@ TEST(BirthSessionAlone, AnAnswerAfterItsEndIsDropped) {
   (*session)->Tick(1);
   session->reset();
   pending(absl::CancelledError("late"));
+}
+
+// malloc made the block once, for what was dropped long since.
+TEST(BirthSessionAlone, WhatAFreeListHandsOnIsNoBirthOfMallocs) {
+  World world(4);
+  const auto make = [&world](const std::string& name, uint64_t flags,
+                             int32_t block_bytes) {
+    BirthSurvey survey;
+    survey.type_address = kType;
+    survey.tp_name = name;
+    survey.type_flags = flags;
+    survey.classes = {{.block_bytes = block_bytes,
+                       .object_offset = 32,
+                       .objects = 10,
+                       .most_bytes = block_bytes + 16,
+                       .step_bytes = block_bytes}};
+    survey.sources = {{ChunkSource::Kind::kTop, 0x1000}};
+    survey.malloc_begin = 0x2000;
+    survey.malloc_end = 0x3000;
+    return BirthSession::Create(Python311(), survey, {}, &world, nullptr, 0)
+        .status();
+  };
+  constexpr uint64_t kClass = 1 << 9;
+  EXPECT_TRUE(absl::IsUnimplemented(make("dict", 0, 80)));
+  EXPECT_THAT(make("tuple", 0, 80).message(), HasSubstr("a free list hands"));
+  EXPECT_TRUE(make("tuple", 0, 800).ok()) << "too long for it";
+  EXPECT_TRUE(make("str", 0, 80).ok());
+  EXPECT_TRUE(make("dict", kClass, 80).ok()) << "a class of that name";
 }
 
 TEST(BirthSessionAlone, NoRegisterIsARefusal) {
