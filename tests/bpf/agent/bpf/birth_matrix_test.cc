@@ -67,7 +67,7 @@ TEST_P(BirthMatrixTest, OneInThreeSeconds) {
   for (const std::string& kind : Kinds()) {
     what.push_back({GetParam(), {kind, "1", "1000", "0.3333", "0"}});
   }
-  RunAll(what, 60, 2);
+  RunAll(what, 120, 2);
 }
 
 }  // namespace
