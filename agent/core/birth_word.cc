@@ -16,6 +16,8 @@ constexpr uint64_t kHeapType = uint64_t{1} << 9;  // Include/object.h
 constexpr uint32_t kTypeInObject = 8;
 constexpr uint32_t kWordBytes = 8;
 
+constexpr uint32_t kPoolAlignment = 16;  // 8 in 3.7.0 to 3.7.3, which is safe
+
 constexpr int kLatestMinor = 15;
 
 constexpr uint32_t kNoWord = 0;
@@ -50,6 +52,14 @@ constexpr std::array<PayloadWord, 19> kPayloadWords = {{
     {"tuple_iterator", kNoWord, 14},
 }};
 
+// Whether all that has the size class of a block has an item behind the first,
+// and not only what fills it.
+bool HasTwoItems(const BlockClass& blocks, uint32_t first_item) {
+  return blocks.block_bytes >= 0 &&
+         static_cast<uint32_t>(blocks.block_bytes) >=
+             first_item + kWordBytes + kPoolAlignment;
+}
+
 }  // namespace
 
 absl::StatusOr<BirthWord> FindBirthWord(const BirthSurvey& survey,
@@ -82,6 +92,10 @@ absl::StatusOr<BirthWord> FindBirthWord(const BirthSurvey& survey,
             ", and which of their words each birth writes is not known"));
       }
       word.watched = blocks.object_offset + payload.offset;
+      // The link of a tuple's free list is in its first item.
+      if (payload.type == "tuple" && HasTwoItems(blocks, word.watched)) {
+        word.watched += kWordBytes;
+      }
       if (blocks.object_offset >= 16 && version.minor >= 8) {
         word.gc_next = static_cast<int32_t>(blocks.object_offset) - 16;
       }

@@ -15,11 +15,12 @@ PythonProcess Python311() {
 
 TEST(BirthWord, EachKindHasItsWord) {
   PythonProcess python = Python311();
-  const auto word = [&python](const char* name, bool heap, uint32_t offset) {
+  const auto word = [&python](const char* name, bool heap, uint32_t offset,
+                              int32_t block_bytes = 96) {
     BirthSurvey survey;
     survey.tp_name = name;
     survey.type_flags = heap ? 1 << 9 : 0;
-    auto found = FindBirthWord(survey, {96, offset, 1, 1}, python);
+    auto found = FindBirthWord(survey, {block_bytes, offset, 1, 1}, python);
     EXPECT_TRUE(found.ok()) << found.status();
     return found.value_or(BirthWord{});
   };
@@ -29,7 +30,9 @@ TEST(BirthWord, EachKindHasItsWord) {
   EXPECT_EQ(word("str", false, 0).watched, 8U);
   EXPECT_EQ(word("float", false, 0).watched, 16U);
   EXPECT_EQ(word("float", false, 0).gc_next, kAbsent);
-  EXPECT_EQ(word("tuple", false, 16).watched, 40U);
+  EXPECT_EQ(word("tuple", false, 16).watched, 48U) << "the second item";
+  EXPECT_EQ(word("tuple", false, 16, 64).watched, 48U) << "two or three items";
+  EXPECT_EQ(word("tuple", false, 16, 48).watched, 40U) << "one";
   EXPECT_EQ(word("list", false, 16).watched, 40U);
   EXPECT_EQ(word("dict", false, 16).watched, 48U);
   EXPECT_EQ(word("dict", false, 16).gc_next, 0);
@@ -38,7 +41,8 @@ TEST(BirthWord, EachKindHasItsWord) {
   EXPECT_EQ(word("method", false, 16).watched, 32U);
   python.build.version = {3, 14, 0};
   EXPECT_EQ(word("int", false, 0).watched, 16U) << "in a free list since 3.14";
-  EXPECT_EQ(word("tuple", false, 16).watched, 48U) << "behind its hash";
+  EXPECT_EQ(word("tuple", false, 16, 64).watched, 48U) << "behind its hash";
+  EXPECT_EQ(word("tuple", false, 16, 80).watched, 56U) << "two or more items";
 }
 
 TEST(SurveyOfGrowth, KeepsWhatGrewByItsGrowth) {
