@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 """Requests of pods from the user's own Prometheus: a real one (Debian's,
 unpacked) scrapes a service, the collector asks it. Every request that was made
-while both were there is counted, by city, also over a time without Prometheus.
+while both were there is counted, by city, also over a time without Prometheus or
+with nonsense in its place.
 Exit code 77: cannot be run here.
 """
+import http.server
+import json
 import os
 import pathlib
 import subprocess
 import sys
+import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -109,6 +114,113 @@ class FromPrometheus(RequestCase):
                 "PLIMSOLL_COLLECTOR_REQUESTS_PERIOD": "1s"})
         line.wait_for("its words", 30, lambda: "parse error" in
                       self.source()["last_error"], self.line.check_alive)
+
+
+class Rogue(http.server.ThreadingHTTPServer):
+    """Answers for Prometheus with the counts it is given, or with nonsense."""
+    daemon_threads = True
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = self.server.vector()
+            getattr(self, self.server.mode)(body)
+
+        def answer(self, code, body, length):
+            self.send_response(code)
+            if length is not None:
+                self.send_header("Content-Length", str(length))
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = True
+
+        def good(self, body):
+            self.answer(200, body, len(body))
+
+        def failing(self, _):
+            self.answer(500, b"disk full", 9)
+
+        def login_page(self, _):
+            page = b"<!doctype html><title>Sign in</title>"
+            self.answer(200, page, len(page))
+
+        def cut_json(self, body):
+            self.answer(200, body[:len(body) // 2], len(body) // 2)
+
+        def broken_off(self, body):
+            self.answer(200, body[:len(body) // 2], len(body))
+
+        def endless(self, _):
+            self.answer(200, b"", None)
+            try:
+                while True:
+                    self.wfile.write(b'{"status":"success",' * 4096)
+            except OSError:
+                pass  # it hung up
+
+        def log_message(self, *_):
+            pass
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.mode = "good"
+        self.counts = {"oslo": 0, "lima": 0}
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def vector(self):
+        return json.dumps({"status": "success", "data": {
+            "resultType": "vector", "result": [
+                {"metric": {"namespace": "shop", "pod": "web-1", "city": city},
+                 "value": [time.time(), str(n)]}
+                for city, n in self.counts.items()]}}).encode()
+
+
+class FromARogue(RequestCase):
+    def setUp(self):
+        super().setUp()
+        self.rogue = Rogue()
+        self.addCleanup(self.rogue.server_close)
+        self.addCleanup(self.rogue.shutdown)
+
+    def test_nonsense_is_said_and_the_counts_go_on_after_it(self):
+        self.line.start("service", [
+            line.PYTHON, "-B", "-c", SERVICE, self.service],
+            {"OTEL_SERVICE_NAME": "web", "OTEL_RESOURCE_ATTRIBUTES":
+                "k8s.pod.name=web-1,service.namespace=shop"})
+        address = f"127.0.0.1:{self.rogue.server_port}"
+        self.collector, agents = self.line.start_collector(
+            "collector", more={
+                "PLIMSOLL_COLLECTOR_REQUESTS_PROMETHEUS": f"http://{address}",
+                "PLIMSOLL_COLLECTOR_REQUESTS_QUERY": QUERY,
+                "PLIMSOLL_COLLECTOR_REQUESTS_PERIOD": "1s"})
+        self.line.start_agent("agent", agents, {"memory_period": "1s"})
+        line.wait_for("process that is given counts", 60,
+                      lambda: self.source()["processes"] == 1,
+                      self.line.check_alive)
+        self.rogue.counts = {"oslo": 30, "lima": 5}
+        self.wait_for_counts(oslo=30, lima=5)
+        for mode, words in (
+                ("failing", "HTTP 500 disk full"),
+                ("login_page", "this is no answer of Prometheus' query API: "
+                               "<!doctype html>"),
+                ("cut_json", "this is no answer of Prometheus' query API: "
+                             '{"status"'),
+                ("broken_off", f"GET http://{address}/api/v1/query: "),
+                ("endless", "the answer is too long")):
+            with self.subTest(mode):
+                failures = self.source()["failures"]
+                self.rogue.mode = mode
+                self.rogue.counts["oslo"] += 10
+                line.wait_for(f"words of {mode}", 30, lambda: words in
+                              self.source()["last_error"],
+                              self.line.check_alive)
+                self.assertGreater(self.source()["failures"], failures)
+                self.assertEqual(self.counted(),
+                                 {"city=oslo": 30, "city=lima": 5})
+        self.rogue.mode = "good"
+        self.wait_for_counts(oslo=80, lima=5)
+        source = self.source()
+        self.assertEqual((source["last_error"], source["unusable"],
+                          source["unmatched"]), ("", 0, 0))
 
 
 def reason_to_skip():
