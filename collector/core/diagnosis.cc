@@ -24,11 +24,22 @@ bool WorstFirst(const AffectedProcess& a, const AffectedProcess& b) {
   return a.bytes_per_s.value > b.bytes_per_s.value;
 }
 
-std::optional<TimeToLimit> TimeToLimitOf(const ProcessTrend& trend) {
+// A judged slope is the mean of hours. Of an incident that the imminent rule
+// has seen turn acute it is out of date where the last minutes are surely past
+// it.
+const ProcessJudgement* JudgedNow(const ProcessTrend& trend, bool acute) {
+  if (!trend.judged) return nullptr;
+  const bool past = acute && trend.recent_bytes_per_s &&
+                    trend.recent_bytes_per_s->lo > trend.judged->bytes_per_s.hi;
+  return past ? nullptr : &*trend.judged;
+}
+
+std::optional<TimeToLimit> TimeToLimitOf(const ProcessTrend& trend,
+                                         const ProcessJudgement* judged) {
   const ImminentFinding& f = trend.finding;
   if (f.limit_bytes <= 0) return std::nullopt;
   if (f.holds) return f.time_to_limit;
-  if (trend.judged) return trend.judged->time_to_limit;
+  if (judged != nullptr) return judged->time_to_limit;
   if (!trend.recent_bytes_per_s || trend.recent_bytes_per_s->hi <= 0) {
     return std::nullopt;
   }
@@ -44,7 +55,8 @@ bool HasOwnLimit(const ProcessTrend& trend) {
   return trend.finding.limit_bytes > 0 && !trend.finding.limit_of_node;
 }
 
-AffectedProcess Affected(const ProcessTrend& trend, bool leaking) {
+AffectedProcess Affected(const ProcessTrend& trend, bool leaking,
+                         const ProcessJudgement* judged) {
   AffectedProcess p;
   p.process = trend.info.key;
   p.pid = trend.info.pid;
@@ -58,9 +70,9 @@ AffectedProcess Affected(const ProcessTrend& trend, bool leaking) {
   p.leaking = leaking;
   p.pressed = trend.finding.holds;
   if (trend.recent_bytes_per_s) p.bytes_per_s = *trend.recent_bytes_per_s;
-  if (trend.judged) {
-    p.bytes_per_s = trend.judged->bytes_per_s;
-    p.model_limited = trend.judged->model_limited;
+  if (judged != nullptr) {
+    p.bytes_per_s = judged->bytes_per_s;
+    p.model_limited = judged->model_limited;
   }
   if (trend.finding.holds) {
     p.bytes_per_s = trend.finding.bytes_per_s;
@@ -68,7 +80,7 @@ AffectedProcess Affected(const ProcessTrend& trend, bool leaking) {
   }
   if (trend.finding.usage_bytes > 0) p.usage_bytes = trend.finding.usage_bytes;
   if (trend.finding.limit_bytes > 0) p.limit_bytes = trend.finding.limit_bytes;
-  if (leaking) p.time_to_limit = TimeToLimitOf(trend);
+  if (leaking) p.time_to_limit = TimeToLimitOf(trend, judged);
   return p;
 }
 
@@ -86,7 +98,8 @@ std::vector<AffectedProcess> InCluster(
   std::vector<ProcessWork> works;
   for (const ProcessTrend* trend : trends) {
     works.push_back(WorkOf(*trend));
-    processes.push_back(Affected(*trend, IsGrowing(*trend, thresholds)));
+    processes.push_back(Affected(*trend, IsGrowing(*trend, thresholds),
+                                 JudgedNow(*trend, false)));
   }
   MarkRoles(works, processes);
   return processes;
@@ -176,8 +189,8 @@ void SummariseTypes(const std::vector<const ProcessTrend*>& trends,
 }
 
 // Of the slope that Affected takes.
-double WindowOf(const ProcessTrend& trend) {
-  if (!trend.finding.holds && trend.judged) return trend.judged->window_s;
+double WindowOf(const ProcessTrend& trend, const ProcessJudgement* judged) {
+  if (!trend.finding.holds && judged != nullptr) return judged->window_s;
   const double watched =
       static_cast<double>(trend.last_seen_ns - trend.watched_from_ns) / 1e9;
   return std::max(trend.finding.window_s, std::min(600.0, watched));
@@ -221,9 +234,11 @@ void DiagnoseTrends(const std::vector<ProcessTrend>& trends,
     const bool leaking = as_before || IsGrowing(trend, thresholds);
     alive.push_back(&trend);
     works.push_back(WorkOf(trend));
-    processes.push_back(Affected(trend, leaking));
+    const ProcessJudgement* judged =
+        JudgedNow(trend, incident.rule == "imminent");
+    processes.push_back(Affected(trend, leaking, judged));
     if (as_before) processes.back().bytes_per_s = former->second.bytes_per_s;
-    if (leaking) window = std::max(window, WindowOf(trend));
+    if (leaking) window = std::max(window, WindowOf(trend, judged));
   }
   MarkRoles(works, processes);
   if (std::none_of(processes.begin(), processes.end(),

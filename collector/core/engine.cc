@@ -19,33 +19,16 @@
 #include "collector/core/process_table.h"
 #include "collector/core/recent_history.h"
 #include "collector/core/resolution.h"
+#include "collector/core/trends_by_workload.h"
 
 namespace plimsoll::collector {
 namespace {
 
-using TrendsByWorkload = std::map<WorkloadName, std::vector<ProcessTrend>>;
-
 constexpr double kForgetProcesses_s = 3600;
+constexpr char kImminent[] = "imminent";
+constexpr char kJudged[] = "judgement";
 
 int64_t Nanos(double seconds) { return static_cast<int64_t>(seconds * 1e9); }
-
-const std::vector<ProcessTrend>& Of(const TrendsByWorkload& trends,
-                                    const WorkloadName& workload) {
-  static const std::vector<ProcessTrend> kNone;
-  const auto at = trends.find(workload);
-  return at == trends.end() ? kNone : at->second;
-}
-
-// The same service in other clusters.
-std::vector<ProcessTrend> Elsewhere(const TrendsByWorkload& trends,
-                                    const WorkloadName& workload) {
-  std::vector<ProcessTrend> out;
-  for (const auto& [name, mine] : trends) {
-    if (name == workload || !SameService(name, workload)) continue;
-    out.insert(out.end(), mine.begin(), mine.end());
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -73,7 +56,13 @@ class Engine::Impl {
 
   // With what stands of the judgement.
   TrendsByWorkload GatherTrends(const std::set<WorkloadName>& workloads);
-  void OpenImminent(const TrendsByWorkload& trends, int64_t now_ns);
+  void FollowImminent(const TrendsByWorkload& trends, int64_t now_ns);
+  Incident& OpenImminent(const WorkloadName& workload,
+                         const TrendsByWorkload& trends, int64_t now_ns);
+  void Raise(Incident& incident, const std::string& rule, Verdict cause,
+             const TrendsByWorkload& trends, int64_t now_ns);
+  void Renew(Incident& incident, const std::string& rule, Verdict cause,
+             const TrendsByWorkload& trends, int64_t now_ns);
   void Advance(Incident& incident, const TrendsByWorkload& trends,
                int64_t now_ns);
   void Diagnose(Incident& incident, const TrendsByWorkload& trends,
@@ -156,28 +145,78 @@ TrendsByWorkload Engine::Impl::GatherTrends(
   return trends;
 }
 
-void Engine::Impl::OpenImminent(const TrendsByWorkload& trends,
-                                int64_t now_ns) {
+Incident& Engine::Impl::OpenImminent(const WorkloadName& workload,
+                                     const TrendsByWorkload& trends,
+                                     int64_t now_ns) {
+  Incident draft;
+  draft.workload = workload;
+  DiagnoseTrends(Of(trends, workload), Elsewhere(trends, workload),
+                 thresholds(), now_ns, draft);
+  Note(DiagnoseStored(*ports_.reader, thresholds(), now_ns, draft));
+  draft.rule = kImminent;
+  const Verdict cause = RefinedCause(draft, thresholds().cause);
+  Incident& incident = book_.Open(workload, cause, now_ns);
+  memory_.Grew(incident.id, now_ns);
+  // A ticket that comes back is raised when it is confirmed.
+  if (incident.page) incident.rule = kImminent;
+  Diagnose(incident, trends, now_ns);
+  RequestEvidence(incident, now_ns);
+  Say(incident);
+  return incident;
+}
+
+// What is suspected is opened, to page when it is confirmed; a ticket that was
+// open already, of a leak that was slow, pages then too.
+void Engine::Impl::FollowImminent(const TrendsByWorkload& trends,
+                                  int64_t now_ns) {
   for (const auto& [workload, processes] : trends) {
-    const bool holds =
-        std::any_of(processes.begin(), processes.end(),
-                    [](const ProcessTrend& t) { return t.finding.holds; });
-    if (!holds || book_.FindOpen(workload) != nullptr) continue;
-    Incident draft;
-    draft.workload = workload;
-    DiagnoseTrends(processes, Elsewhere(trends, workload), thresholds(), now_ns,
-                   draft);
-    Note(DiagnoseStored(*ports_.reader, thresholds(), now_ns, draft));
-    draft.rule = "imminent";
-    const Verdict cause = RefinedCause(draft, thresholds().cause);
-    Incident& incident = book_.Open(workload, cause, now_ns);
-    incident.rule = "imminent";
-    incident.page = true;
-    memory_.Grew(incident.id, now_ns);
-    Diagnose(incident, trends, now_ns);
-    RequestEvidence(incident, now_ns);
-    Say(incident);
+    bool holds = false, confirmed = false;
+    for (const ProcessTrend& t : processes) {
+      holds = holds || t.finding.holds;
+      confirmed = confirmed || t.finding.confirmed;
+    }
+    if (!holds) continue;
+    Incident* open = book_.FindOpen(workload);
+    if (open == nullptr) open = &OpenImminent(workload, trends, now_ns);
+    if (confirmed && !open->page) {
+      Raise(*open, kImminent, open->cause, trends, now_ns);
+    }
   }
+}
+
+// A ticket that pages from now on.
+void Engine::Impl::Raise(Incident& incident, const std::string& rule,
+                         Verdict cause, const TrendsByWorkload& trends,
+                         int64_t now_ns) {
+  incident.page = true;
+  incident.raised_ns = now_ns;
+  Renew(incident, rule, cause, trends, now_ns);
+}
+
+// The same incident, of another tier or cause than people were told: looked at
+// anew. It is another alert for Alertmanager whatever is done, so its cause may
+// change with it.
+void Engine::Impl::Renew(Incident& incident, const std::string& rule,
+                         Verdict cause, const TrendsByWorkload& trends,
+                         int64_t now_ns) {
+  const Verdict told = incident.cause;
+  incident.rule = rule;
+  incident.cause = cause;
+  incident.types.clear();
+  incident.traffic.at_ns = 0;
+  memory_.Grew(incident.id, now_ns);
+  Diagnose(incident, trends, now_ns);
+  incident.cause = RefinedCause(incident, thresholds().cause);
+  // "leak" was no cause, but that none could be told.
+  if (incident.fired_ns > 0 && incident.cause != told &&
+      told != Verdict::kLeak) {
+    incident.cause_before = told;
+  }
+  incident.text = WritePage(incident, options_.external_url);
+  RequestEvidence(incident, now_ns);
+  // A silence may have been of tickets, or of that cause, only.
+  announcer_.LookAtSilences(incident, now_ns);
+  Say(incident);
 }
 
 void Engine::Impl::Diagnose(Incident& incident, const TrendsByWorkload& trends,
@@ -271,11 +310,12 @@ absl::Status Engine::Impl::Judge(int64_t now_ns) {
     Incident& incident = book_.Open(w.workload, w.cause, now_ns);
     memory_.Grew(incident.id, now_ns);
     if (known) {
-      // A ticket that has become urgent pages.
-      incident.page = incident.page || w.page;
+      if (w.page && !incident.page) {
+        Raise(incident, kJudged, w.cause, trends, now_ns);
+      }
       continue;
     }
-    incident.rule = "judgement";
+    incident.rule = kJudged;
     incident.page = w.page;
     incident.processes = w.processes;
     incident.shares = w.shares;
@@ -310,7 +350,7 @@ absl::Status Engine::Impl::Tick(int64_t now_ns) {
     book_.ForgetResolved(now_ns);
   }
   const TrendsByWorkload trends = GatherTrends(book_.OpenWorkloads());
-  OpenImminent(trends, now_ns);
+  FollowImminent(trends, now_ns);
   for (const std::string& id : book_.OpenIds()) {
     Advance(*book_.Find(id), trends, now_ns);
   }

@@ -10,6 +10,10 @@ std::string_view ToString(IncidentState state) {
   return kNames[static_cast<size_t>(state)];
 }
 
+bool IsJudged(const Incident& incident) {
+  return incident.rule == "judgement" || incident.raised_ns > 0;
+}
+
 std::string PageText::ToString() const {
   std::string out = title + "\n";
   const auto line = [&](std::string caption, const std::string& text) {

@@ -105,11 +105,14 @@ struct Incident {
   std::string id;  // stable over restarts and changes of its content
   WorkloadName workload;
   Verdict cause = Verdict::kUnknown;
+  // What people were told before another cause came on top; kUnknown: none.
+  Verdict cause_before = Verdict::kUnknown;
   IncidentState state = IncidentState::kPending;
   bool page = true;  // false: a ticket
   std::string rule;  // "imminent" or "judgement"
   int64_t opened_ns = 0;
   int64_t fired_ns = 0;     // 0: not yet
+  int64_t raised_ns = 0;    // when a ticket became a page; 0: it did not
   int64_t resolved_ns = 0;  // 0: not yet
   int64_t updated_ns = 0;
   int64_t evidence_requested_ns = 0;
@@ -150,6 +153,10 @@ struct Incident {
   std::optional<VersionOnset> version_onset;
   PageText text;
 };
+
+// The full judgement found it, whichever rule raised it since: what it finds
+// comes and goes over hours.
+bool IsJudged(const Incident& incident);
 
 }  // namespace plimsoll::collector
 

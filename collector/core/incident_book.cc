@@ -76,7 +76,7 @@ Incident& IncidentBook::Open(const WorkloadName& workload, Verdict cause,
       latest = &incident;
     }
   }
-  const double reopen_s = latest != nullptr && latest->rule == "judgement"
+  const double reopen_s = latest != nullptr && IsJudged(*latest)
                               ? thresholds_.judged_reopen_s
                               : thresholds_.reopen_s;
   if (latest != nullptr && latest->cause == cause &&

@@ -36,7 +36,7 @@ Decision DecidePending(const Incident& incident, const IncidentFacts& facts,
 
 Decision DecideFiring(const Incident& incident, const IncidentFacts& facts,
                       const IncidentThresholds& thresholds, int64_t now_ns) {
-  const bool judged = incident.rule == "judgement";
+  const bool judged = IsJudged(incident);
   const double gone_s = judged ? thresholds.judged_quiet_s : thresholds.gone_s;
   const double quiet_s =
       judged ? thresholds.judged_quiet_s : thresholds.quiet_s;

@@ -131,6 +131,20 @@ std::string VersionsWords(const Incident& incident) {
                               FormatRatio(c->at_equal_mix->hi) + ")");
 }
 
+// "a ticket since 2026-11-30 12:01 UTC (fragmentation then), a page since
+// 2026-11-30 13:10 UTC"; "" where it is what people were told at first.
+std::string FormerWords(const Incident& incident) {
+  const bool raised = incident.page && incident.raised_ns >= incident.fired_ns;
+  const bool other = incident.cause_before != Verdict::kUnknown;
+  if (incident.fired_ns == 0 || (!raised && !other)) return "";
+  std::string words = "a ticket since " + UtcMinute(incident.fired_ns);
+  if (other) {
+    words += " (" + std::string(ToString(incident.cause_before)) + " then)";
+  }
+  return raised ? words + ", a page since " + UtcMinute(incident.raised_ns)
+                : words;
+}
+
 }  // namespace
 
 std::string ByHand(const Incident& incident) {
@@ -256,7 +270,8 @@ std::string TrustLine(const Incident& incident) {
   parts.emplace_back(incident.rule == "imminent"
                          ? "rule: imminent (predicted, held at two looks)"
                          : "rule: full judgement, two windows in a row");
-  return Join(parts, ", ");
+  const std::string former = FormerWords(incident);
+  return Join(parts, ", ") + (former.empty() ? "" : "; " + former);
 }
 
 }  // namespace plimsoll::collector

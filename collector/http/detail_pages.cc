@@ -153,6 +153,7 @@ void WriteWhen(const Incident& incident, int64_t now_ns, Html* html) {
   };
   when("Suspected", incident.opened_ns);
   when("Fired", incident.fired_ns);
+  if (incident.page) when("Raised from a ticket", incident.raised_ns);
   when("Resolved", incident.resolved_ns);
   html->Fact("Why resolved", incident.resolve_reason);
   html->Fact("Owner", incident.owner);

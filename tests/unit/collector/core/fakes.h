@@ -159,9 +159,12 @@ class FakeSilences : public SilenceReader {
         workload->second != silenced) {
       return std::nullopt;
     }
+    if (!severity.empty() && labels.at("severity") != severity) {
+      return std::nullopt;
+    }
     return silence;
   }
-  std::string silenced;
+  std::string silenced, severity;  // "" of the latter: any
   std::optional<Silence> silence;
 };
 
