@@ -150,7 +150,8 @@ absl::Status ReadCoverage(const FleetReader& reader, Incident& incident) {
 
 absl::Status ReadRequests(const FleetReader& reader, Incident& incident) {
   std::vector<EvidenceRequest> requests;
-  const AffectedProcess* worst = Worst(incident);
+  bool done = false, under_way = false;
+  std::string problem;  // of the worst
   for (const AffectedProcess& p : incident.processes) {
     PLIMSOLL_ASSIGN_OR_RETURN(const auto command,
                               reader.NewestCommand(p.process));
@@ -158,9 +159,17 @@ absl::Status ReadRequests(const FleetReader& reader, Incident& incident) {
     requests.push_back({p.process, command->what, command->outcome,
                         command->reason, command->sent_ns,
                         command->finished_ns});
-    if (&p == worst && !command->outcome.empty()) {
-      incident.evidence_problem = ProblemOf(*command);
+    if (!p.leaking) continue;
+    done = done || command->outcome == "done";
+    under_way = under_way || command->outcome.empty();
+    if (problem.empty() && !command->outcome.empty()) {
+      problem = ProblemOf(*command);
     }
+  }
+  if (done) {
+    incident.evidence_problem.clear();
+  } else if (!under_way && !problem.empty()) {
+    incident.evidence_problem = problem;
   }
   incident.requests = std::move(requests);
   return absl::OkStatus();

@@ -21,8 +21,8 @@ absl::Status ReadTypes(const FleetReader& reader, int64_t now_ns,
 absl::Status ReadShares(const FleetReader& reader, int64_t now_ns,
                         Incident& incident);
 absl::Status ReadCoverage(const FleetReader& reader, Incident& incident);
-// What its agents were asked for since it was opened; names the problem when
-// the worst process' window brought nothing.
+// What its agents were asked for since it was opened; names the problem, the
+// worst process' first, when none of the windows brought anything.
 absl::Status ReadRequests(const FleetReader& reader, Incident& incident);
 // Stacks of the growing types, best first.
 absl::Status ReadStacks(const FleetReader& reader, int64_t now_ns,

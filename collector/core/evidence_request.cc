@@ -1,5 +1,6 @@
 #include "collector/core/evidence_request.h"
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -7,8 +8,44 @@ namespace plimsoll::collector {
 namespace {
 
 constexpr size_t kMostTypes = 3;
+constexpr size_t kMostAsked = 3;  // of those that leak
 // A type with less of the growth than this is not what leaks.
 constexpr double kLeastShare = 0.1;
+
+// The worst process of each of the worst instances; of as many nodes as there
+// are, so that no node bears all the looks.
+std::vector<const AffectedProcess*> WorstFew(const Incident& incident) {
+  std::vector<const AffectedProcess*> few;
+  std::set<std::string> instances, nodes;
+  for (const bool on_any_node : {false, true}) {
+    for (const AffectedProcess& p : incident.processes) {
+      if (few.size() == kMostAsked) return few;
+      if (!p.leaking || instances.contains(p.instance) ||
+          (!on_any_node && nodes.contains(p.node))) {
+        continue;
+      }
+      instances.insert(p.instance);
+      nodes.insert(p.node);
+      few.push_back(&p);
+    }
+  }
+  return few;
+}
+
+// Of another region than the worst, if there is one: what differs there is the
+// clue.
+const AffectedProcess* HealthySibling(const Incident& incident,
+                                      const AffectedProcess& worst) {
+  const AffectedProcess* sibling = nullptr;
+  for (const AffectedProcess& p : incident.processes) {
+    if (p.leaking || p.helper) continue;
+    if (sibling == nullptr ||
+        (sibling->region == worst.region && p.region != worst.region)) {
+      sibling = &p;
+    }
+  }
+  return sibling;
+}
 
 }  // namespace
 
@@ -25,28 +62,21 @@ absl::Status AskForEvidence(EvidenceRequester* requester, int64_t duration_ns,
   for (const GrowingType& t : incident.types) {
     if (types.size() < kMostTypes) types.push_back(t.type);
   }
-  const AffectedProcess* worst = nullptr;
-  const AffectedProcess* sibling = nullptr;
-  for (const AffectedProcess& p : incident.processes) {
-    if (p.leaking && worst == nullptr) worst = &p;
-    if (p.leaking || p.helper || worst == nullptr) continue;
-    // Of another region, if there is one: what differs there is the clue.
-    if (sibling == nullptr ||
-        (sibling->region == worst->region && p.region != worst->region)) {
-      sibling = &p;
-    }
-  }
+  const std::vector<const AffectedProcess*> few = WorstFew(incident);
+  if (few.empty()) return absl::OkStatus();
   absl::Status first;
-  if (worst != nullptr) {
+  bool any = false;
+  for (const AffectedProcess* p : few) {
     const absl::Status asked =
-        requester->RequestWindow(worst->process, types, duration_ns);
-    if (!asked.ok()) {
-      incident.evidence_problem =
-          "the agent could not be asked: " + std::string(asked.message());
-    }
+        requester->RequestWindow(p->process, types, duration_ns);
+    any = any || asked.ok();
     first.Update(asked);
   }
-  if (sibling != nullptr) {
+  if (!any) {
+    incident.evidence_problem =
+        "the agent could not be asked: " + std::string(first.message());
+  }
+  if (const AffectedProcess* sibling = HealthySibling(incident, *few.front())) {
     first.Update(
         requester->RequestWindow(sibling->process, types, duration_ns));
   }

@@ -1,5 +1,7 @@
-// Asks the agents of an incident's worst process and of one healthy sibling for
-// a window, and keeps with the incident why that could not be.
+// Asks the agents of an incident's worst few processes and of one healthy
+// sibling for a window, and keeps with the incident why that could not be. What
+// a window costs its process is bounded by the agent's governor, process by
+// process.
 #ifndef PLIMSOLL_COLLECTOR_CORE_EVIDENCE_REQUEST_H_
 #define PLIMSOLL_COLLECTOR_CORE_EVIDENCE_REQUEST_H_
 
@@ -11,8 +13,9 @@
 
 namespace plimsoll::collector {
 
-// `requester` may be null: no agent takes commands. The first error is
-// returned; the other process was asked.
+// At most three that leak: of different instances, and of different nodes where
+// there are as many. `requester` may be null: no agent takes commands. The
+// first error is returned; the others were asked.
 absl::Status AskForEvidence(EvidenceRequester* requester, int64_t duration_ns,
                             int64_t now_ns, Incident& incident);
 

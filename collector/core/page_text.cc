@@ -136,7 +136,8 @@ std::string NoStacks(const Incident& incident) {
     return "not known yet: no window was asked for";
   }
   const bool done =
-      !incident.requests.empty() && incident.requests.front().outcome == "done";
+      std::any_of(incident.requests.begin(), incident.requests.end(),
+                  [](const EvidenceRequest& r) { return r.outcome == "done"; });
   return done ? "not known: a window was taken and no growing type was "
                 "allocated in it"
               : "not known yet: a window was asked for, its stacks have not "
