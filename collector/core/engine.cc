@@ -312,6 +312,8 @@ absl::Status Engine::Impl::Judge(int64_t now_ns) {
     if (known) {
       if (w.page && !incident.page) {
         Raise(incident, kJudged, w.cause, trends, now_ns);
+      } else if (!MayPage(incident.cause) && MayPage(w.cause)) {
+        Renew(incident, kJudged, w.cause, trends, now_ns);
       }
       continue;
     }

@@ -26,9 +26,12 @@ class IncidentBook {
   absl::Status Load(int64_t now_ns);
 
   // The open incident of a workload, or one resolved so lately that this is
-  // the same (it goes on as Firing), or a new one in Pending. All leak causes
-  // of a workload are one incident: its cause is settled when it fires, so that
-  // a page's identity does not change under it. Invalidated by the next Open.
+  // the same (it goes on as Firing), or a new one in Pending. There is one open
+  // incident of a workload: its memory is one thing, and what grows on top of
+  // what is known already is not told apart by process. Its cause is settled
+  // when it fires and stays while it is a page; that of a ticket follows when
+  // it becomes a page, and when a leak comes on top of what is none
+  // (Incident::cause_before). Invalidated by the next Open.
   Incident& Open(const WorkloadName& workload, Verdict cause, int64_t now_ns);
   Incident* FindOpen(const WorkloadName& workload);
 

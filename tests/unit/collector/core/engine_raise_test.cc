@@ -126,6 +126,28 @@ TEST_F(RaiseTest, ASilenceOfTicketsHoldsNoPageBack) {
   EXPECT_TRUE(ticket_was_silenced);
 }
 
+// A page may not say "no leak": what comes on top is named instead, and what
+// people were told before is said.
+TEST_F(RaiseTest, ALeakOnTopOfFragmentationPagesAndSaysSo) {
+  StoreTicket(Verdict::kFragmentation, IncidentState::kFiring);
+  EXPECT_EQ(notifier_.said.back().labels.at("cause"), "fragmentation");
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(20));
+  PlayUntil(295);
+  ASSERT_EQ(engine_->Incidents().size(), 1u);
+  const Incident i = engine_->Incidents()[0];
+  EXPECT_EQ(i.id, kTicketId);
+  EXPECT_TRUE(i.page);
+  EXPECT_EQ(ToString(i.cause), "python-object");
+  EXPECT_EQ(ToString(i.cause_before), "fragmentation");
+  EXPECT_THAT(i.text.what, HasSubstr("live Python objects"));
+  EXPECT_THAT(i.text.trust,
+              HasSubstr("a ticket since 2023-11-14 21:14 UTC (fragmentation "
+                        "then), a page since 2023-11-14 22:1"));
+  EXPECT_EQ(Raises(kTicketId), 1);
+  EXPECT_EQ(notifier_.said.back().labels.at("cause"), "python-object");
+  EXPECT_EQ(DecodeIncident(EncodeIncident(i))->cause_before, i.cause_before);
+}
+
 // Incident 2: a service under little traffic, then a cache warmer.
 class LatentLeak : public RaiseTest {
  protected:
@@ -245,6 +267,22 @@ TEST_F(LatentLeak, WhatKillsWithinTheHourIsPagedByTheImminentRule) {
   // What is said goes by the last minutes, not by the judged mean of hours.
   EXPECT_GT(engine_->Incidents()[0].bytes_per_s.lo, kMiB / 60);
   EXPECT_LT(engine_->Incidents()[0].time_to_limit->hi_s, 1800);
+}
+
+TEST_F(LatentLeak, ASlowOneOnTopOfFragmentationTakesTheTicketOver) {
+  StoreTicket(Verdict::kFragmentation, IncidentState::kFiring, "profiled-api");
+  Play(9, 60, 1);
+  ASSERT_EQ(engine_->Incidents().size(), 1u);
+  const Incident i = engine_->Incidents()[0];
+  EXPECT_EQ(i.id, kTicketId);
+  EXPECT_EQ(i.state, IncidentState::kFiring);
+  EXPECT_FALSE(i.page);
+  EXPECT_EQ(ToString(i.cause), "leak") << "no totals of the allocator here";
+  EXPECT_EQ(ToString(i.cause_before), "fragmentation");
+  EXPECT_THAT(i.text.trust, HasSubstr("; a ticket since 2023-11-14 21:14 UTC "
+                                      "(fragmentation then)"));
+  EXPECT_EQ(notifier_.said.back().Status(), "ticket");
+  EXPECT_EQ(notifier_.said.back().labels.at("cause"), "leak");
 }
 
 }  // namespace
