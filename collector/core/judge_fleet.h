@@ -29,7 +29,7 @@ struct WorkloadJudgement {
 struct FleetJudgement {
   std::vector<WorkloadJudgement> found;
   std::set<WorkloadName> workloads;                 // of `found`
-  std::map<ProcessKey, ProcessJudgement> standing;  // two windows in a row
+  std::map<ProcessKey, ProcessJudgement> standing;  // as Confirmations has it
   int64_t processes_judged = 0;
   absl::Status first_error;  // of the reader; the others were judged
 };

@@ -267,9 +267,10 @@ std::string TrustLine(const Incident& incident) {
   if (!incident.stacks.empty() && incident.stacks.front().net_counts_refused) {
     parts.emplace_back("net counts refused: allocations only");
   }
-  parts.emplace_back(incident.rule == "imminent"
-                         ? "rule: imminent (predicted, held at two looks)"
-                         : "rule: full judgement, two windows in a row");
+  parts.emplace_back(
+      incident.rule == "imminent"
+          ? "rule: imminent (predicted, held at two looks)"
+          : "rule: full judgement, stood at each look for ten minutes or more");
   const std::string former = FormerWords(incident);
   return Join(parts, ", ") + (former.empty() ? "" : "; " + former);
 }

@@ -6,6 +6,7 @@
 namespace plimsoll::collector {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -46,6 +47,15 @@ TEST(TrafficLineTest, StateIsToldBesideALeakOfRequests) {
   EXPECT_THAT(TrafficLine(i),
               HasSubstr("; cannot be separated from city=singapore, "
                         "outcome=ok"));
+}
+
+// Not "two windows in a row": Confirmations asks for ten minutes to an hour.
+TEST(TrustLineTest, TheFullJudgementIsSaidAsItIs) {
+  Incident i;
+  i.rule = "judgement";
+  EXPECT_THAT(TrustLine(i),
+              EndsWith("rule: full judgement, stood at each look for ten "
+                       "minutes or more"));
 }
 
 }  // namespace
