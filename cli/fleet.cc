@@ -74,7 +74,9 @@ Verb WorkloadsVerb() {
           .help =
               "WORKLOAD is cluster/namespace/kind/name. GROWTH is a plain "
               "slope of anonymous\nmemory over ten minutes, over all of its "
-              "processes: for orientation, no verdict.\n\n"
+              "processes: for orientation, no verdict.\nNO LIMIT: how many of "
+              "its processes have no memory limit. If one of them leaks,\nits "
+              "node is what dies.\n\n"
               "Example:  plimsoll workloads --json",
           .flags = {Flag::kCollector},
           .run = &RunWorkloads};

@@ -191,6 +191,15 @@ absl::StatusOr<std::string> RenderIncidents(std::string_view body,
   return text;
 }
 
+// "3 of 4": how many have no memory limit; "-" where all have one, or a
+// collector of before does not say.
+static std::string WithoutLimit(const ordered_json& row) {
+  const int64_t count = IntegerAt(row, "no_limit");
+  return count <= 0 ? "-"
+                    : absl::StrCat(FormatCount(count), " of ",
+                                   FormatCount(IntegerAt(row, "processes")));
+}
+
 absl::StatusOr<std::string> RenderWorkloads(std::string_view body,
                                             const Style& style) {
   auto document = ParseBody(body);
@@ -198,6 +207,7 @@ absl::StatusOr<std::string> RenderWorkloads(std::string_view body,
   Table table({{.title = "PROCESSES", .right = true},
                {.title = "RSS", .right = true},
                {.title = "GROWTH", .right = true},
+               {.title = "NO LIMIT", .right = true},
                {.title = "WORKLOAD", .shrinks = true, .min_width = 16},
                {.title = "REGIONS", .shrinks = true, .drop_order = 1},
                {.title = "VERSIONS", .shrinks = true, .drop_order = 2}});
@@ -208,8 +218,8 @@ absl::StatusOr<std::string> RenderWorkloads(std::string_view body,
     table.AddRow({FormatCount(IntegerAt(row, "processes")),
                   FormatBytes(IntegerAt(row, "rss_bytes")),
                   known ? FormatByteRate(growth->get<double>()) : "-",
-                  WorkloadAt(row), JoinedTexts(row, "regions"),
-                  JoinedTexts(row, "versions")});
+                  WithoutLimit(row), WorkloadAt(row),
+                  JoinedTexts(row, "regions"), JoinedTexts(row, "versions")});
   }
   if (table.empty()) return "the collector has heard of no workload\n";
   return table.Render(style);

@@ -129,6 +129,9 @@ struct Incident {
   bool limit_of_node = false;                // its limit is its node's memory
   // Where that has swap left: until the node has nothing else.
   std::optional<TimeToLimit> time_to_swap;
+  // What all Python processes there take that surely grow, where others do
+  // beside the worst: the time left is then by this.
+  std::optional<Estimate> node_loses_bytes_per_s;
   std::vector<AffectedProcess> processes;  // worst first
   // Seen alive in all, helpers not counted.
   int32_t workload_processes = 0;

@@ -160,7 +160,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     fired_ns, raised_ns, resolved_ns, updated_ns, evidence_requested_ns,
     evidence_problem, owner, silence, told, resolve_reason, window_s,
     bytes_per_s, model_limited, time_to_limit, limit_of_node, time_to_swap,
-    processes, workload_processes, workload_instances,
+    node_loses_bytes_per_s, processes, workload_processes, workload_instances,
     leaking_processes, leaking_instances, instance_kind, types, shares,
     collector_problem, stacks, requests, census_coverage, typed_share, traffic,
     regions, neighbours, regions_compared, versions_compared, version_onset,

@@ -13,9 +13,9 @@
 
 namespace plimsoll::collector {
 
-// Fills Incident::neighbours, largest first, the worst process among them, and
-// Incident::time_to_swap; empties both where a limit is set. The first error of
-// the reader is returned.
+// Fills Incident::neighbours, largest first, the worst process among them,
+// node_loses_bytes_per_s, by which it mends time_to_limit, and time_to_swap;
+// empties them where a limit is set. The first error of the reader is returned.
 absl::Status ReadNeighbours(const FleetReader& reader, int64_t now_ns,
                             Incident& incident);
 

@@ -86,6 +86,9 @@ struct WorkloadRow {
   // sawtooth and warm-up are in it.
   std::optional<double> anon_bytes_per_s;
   int64_t slope_processes = 0;
+  // Of those alive: in a cgroup, and no memory limit is set on the way up. What
+  // dies by their growth is the node.
+  int64_t no_limit = 0;
 };
 
 // Steepest first.

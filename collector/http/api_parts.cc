@@ -58,7 +58,8 @@ void WriteWorkloadRow(const WorkloadRow& row, JsonWriter* json) {
   json->Field("processes", row.processes).Field("rss_bytes", row.rss_bytes);
   WriteOptional("anon_bytes_per_s", row.anon_bytes_per_s, json);
   json->Field("slope_processes", row.slope_processes)
-      .Field("slope_method", "least squares, 10 min, no interval");
+      .Field("slope_method", "least squares, 10 min, no interval")
+      .Field("no_limit", row.no_limit);
 }
 
 void WriteOptional(const char* key, const std::optional<double>& value,

@@ -52,12 +52,13 @@ void WriteWorkloads(const std::vector<WorkloadRow>& rows, Html* html) {
   html->Element("p",
                 "By growth of anonymous memory over the last ten minutes: a "
                 "plain slope for orientation, not a verdict.");
-  html->TableBegin(
-      {"Workload", "Regions", "Versions", ">Processes", ">RSS", ">Growth"});
+  html->TableBegin({"Workload", "Regions", "Versions", ">Processes",
+                    ">Without a limit", ">RSS", ">Growth"});
   for (const WorkloadRow& row : rows) {
     html->Raw("<tr>").Cell(WorkloadText(row.name));
     html->Cell(Join(row.regions, ", ")).Cell(Join(row.versions, ", "));
     html->Number(std::to_string(row.processes));
+    html->Number(std::to_string(row.no_limit));
     html->Number(FormatBytes(row.rss_bytes));
     html->Number(row.anon_bytes_per_s ? FormatRate(*row.anon_bytes_per_s)
                                       : "not known yet");

@@ -37,6 +37,20 @@ std::optional<double> SlopePerSecond(const std::vector<Sample>& samples) {
   return tt > 0 ? std::optional<double>(tv / tt) : std::nullopt;
 }
 
+// Of what is not known to be in a cgroup nothing is said.
+absl::StatusOr<bool> IsWithoutLimit(const FleetReader& reader, ProcessKey key,
+                                    int64_t now_ns) {
+  const auto known = [&](const char* metric) -> absl::StatusOr<bool> {
+    PLIMSOLL_ASSIGN_OR_RETURN(
+        const std::vector<Sample> samples,
+        reader.Read(key, {metric, ""}, now_ns - kWindowNs, now_ns + kWindowNs));
+    return !samples.empty();
+  };
+  PLIMSOLL_ASSIGN_OR_RETURN(const bool limited, known(metric::kCgroupLimit));
+  if (limited) return false;
+  return known(metric::kCgroupCurrent);
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<WorkloadRow>> Workloads(const ApiPorts& ports) {
@@ -65,6 +79,10 @@ absl::StatusOr<std::vector<WorkloadRow>> Workloads(const ApiPorts& ports) {
         std::vector<Sample> anon,
         ports.reader->Read(process.key, {metric::kAnon, ""}, now_ns - kWindowNs,
                            now_ns + kWindowNs));
+    PLIMSOLL_ASSIGN_OR_RETURN(
+        const bool without_limit,
+        IsWithoutLimit(*ports.reader, process.key, now_ns));
+    row.no_limit += without_limit ? 1 : 0;
     if (auto slope = SlopePerSecond(anon)) {
       row.anon_bytes_per_s = row.anon_bytes_per_s.value_or(0) + *slope;
       ++row.slope_processes;

@@ -43,10 +43,12 @@ TEST(FleetReport, WorkloadsAreATable) {
       R"({"workloads": [{"namespace": "demo", "kind": "service",
           "name": "routing-api", "regions": ["eu-west-3", "ap-southeast-1"],
           "versions": ["1"], "processes": 4, "rss_bytes": 104857600,
-          "anon_bytes_per_s": null}]})",
+          "anon_bytes_per_s": null, "no_limit": 3}]})",
       {});
   ASSERT_TRUE(text.ok());
   EXPECT_THAT(*text, HasSubstr("demo/service/routing-api"));
+  EXPECT_THAT(*text, HasSubstr("NO LIMIT"));
+  EXPECT_THAT(*text, HasSubstr(" 3 of 4  demo/"));
   EXPECT_THAT(*text, HasSubstr("100 MiB"));
   EXPECT_THAT(*text, HasSubstr("eu-west-3, ap-southeast-1"));
 }

@@ -267,6 +267,54 @@ TEST(Neighbours, ANodeSwapsBeforeItDies) {
   EXPECT_FALSE(i.time_to_swap);
 }
 
+// What a neighbour takes comes off the same memory: 12 and 24 MiB a minute of
+// 720 MiB are 20 minutes, not the hour of the one that leaks.
+TEST(Neighbours, AForecastOfTheNodeCountsOthersThatGrow) {
+  FakeFleet fleet;
+  const int64_t now = kStartNs + 1200 * kSecondNs;
+  const auto add = [&](ProcessKey key, const std::string& name,
+                       double mib_per_min) {
+    ProcessInfo info;
+    info.key = key;
+    info.pid = static_cast<int32_t>(100 + key);
+    info.workload.name = name;
+    info.agent_id = "a";
+    for (int s = 0; s < 1200; s += 10) {
+      Observation o;
+      o.time_ns = kStartNs + s * kSecondNs;
+      o.anon_bytes = (100 + mib_per_min * s / 60 + (s / 10 + key) % 3) * kMiB;
+      fleet.Add(info, o);
+    }
+  };
+  add(7, "publish", 12);
+  add(8, "steady", 0);
+  fleet.node_available = 720 * kMiB;
+  Incident i = Growing("_io.BytesIO", 0.9);
+  const double own = 12 * kMiB / 60;
+  i.processes[0].bytes_per_s = {own, 0.9 * own, 1.1 * own};
+  i.window_s = 600;
+  i.limit_of_node = true;
+  i.time_to_limit = TimeToLimit{3300, 4000};
+  ASSERT_TRUE(ReadNeighbours(fleet, now, i).ok());
+  EXPECT_FALSE(i.node_loses_bytes_per_s) << "the other is steady";
+  EXPECT_EQ(i.time_to_limit->lo_s, 3300);
+  add(9, "cache-filler", 24);
+  ASSERT_TRUE(ReadNeighbours(fleet, now, i).ok());
+  ASSERT_TRUE(i.node_loses_bytes_per_s);
+  EXPECT_NEAR(i.node_loses_bytes_per_s->value, 36 * kMiB / 60, 0.02 * own);
+  EXPECT_LT(i.time_to_limit->lo_s, 1200);
+  EXPECT_GT(i.time_to_limit->hi_s, 1200);
+  EXPECT_LT(i.time_to_limit->hi_s, 1400);
+  EXPECT_THAT(NeighbourWords(i), HasSubstr("; others grow there too, with it "
+                                           "by 36.0 MiB/min: the time left "
+                                           "is by that"));
+  EXPECT_EQ(DecodeIncident(EncodeIncident(i))->node_loses_bytes_per_s,
+            i.node_loses_bytes_per_s);
+  i.limit_of_node = false;
+  ASSERT_TRUE(ReadNeighbours(fleet, now, i).ok());
+  EXPECT_FALSE(i.node_loses_bytes_per_s);
+}
+
 // Where no limit is set the node dies, and its other processes with it.
 TEST(Neighbours, TheOneThatEatsTheNodeIsNamedAmongTheOthers) {
   FakeFleet fleet;

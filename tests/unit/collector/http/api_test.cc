@@ -356,6 +356,18 @@ TEST_F(ApiTest, TypesAndAttributesAddUp) {
   EXPECT_EQ(requests["leak"]["causes"][0]["attributes"], "city=singapore");
 }
 
+// Before anything leaks: whose growth would take its node with it.
+TEST_F(ApiTest, WhatHasNoMemoryLimitIsCounted) {
+  for (const ProcessKey key : {1, 2, 3}) {
+    fleet_.Put(key, {metric::kCgroupCurrent, ""}, kNow - kSecond, 2e8);
+  }
+  fleet_.Put(1, {metric::kCgroupLimit, ""}, kNow - kSecond, 5e8);
+  for (const char* path : {"/api/v1/board", "/api/v1/workloads"}) {
+    EXPECT_EQ(GetJson(path)["workloads"][0]["no_limit"], 2) << path;
+  }
+  EXPECT_EQ(GetJson(std::string("/api/v1/workload?") + kW)["no_limit"], 2);
+}
+
 TEST_F(ApiTest, TheBoardJoinsWorkloadsAndIncidents) {
   const Json board = GetJson("/api/v1/board");
   EXPECT_EQ(board["totals"]["pages_firing"], 1);
@@ -363,6 +375,7 @@ TEST_F(ApiTest, TheBoardJoinsWorkloadsAndIncidents) {
   EXPECT_EQ(board["workloads"][0]["incident"]["id"], "i1");
   EXPECT_EQ(board["workloads"][0]["incident"]["oom_in_s"][0], 600);
   EXPECT_TRUE(board["workloads"][0]["incident"]["oom_in_s"][1].is_null());
+  EXPECT_EQ(board["workloads"][0]["no_limit"], 0) << "in no cgroup: not known";
   fleet_.processes.clear();
   EXPECT_EQ(GetJson("/api/v1/board")["other_incidents"].size(), 1u);
 }
