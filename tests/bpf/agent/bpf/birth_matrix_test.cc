@@ -3,6 +3,7 @@
 // on each interpreter.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,9 +15,18 @@
 namespace plimsoll::testing {
 namespace {
 
+// Each takes six minutes with all kinds: those that are named, else Debian's,
+// uWSGI's, and one with small and one with large pools.
 std::vector<std::string> Pythons() {
-  if (IsFull()) return SupportedPythonsAndUwsgi();
-  return PythonsOf(PythonKind::kInlined, 10, 99);
+  if (!IsFull()) return PythonsOf(PythonKind::kInlined, 10, 99);
+  if (::getenv("PLIMSOLL_TEST_PYTHONS") != nullptr) return SupportedPythons();
+  std::vector<std::string> pythons = StrippedPythons();
+  for (const int minor : {8, 13}) {
+    for (const std::string& python : PlainPythons(minor, minor)) {
+      pythons.push_back(python);
+    }
+  }
+  return pythons;
 }
 
 std::vector<std::string> Kinds() {
