@@ -165,7 +165,12 @@ Agent::Status Agent::status() {
     for (const auto& [tier, state] : process.tiers) {
       auto& [ok, not_ok] = status.tiers[tier];
       ++(state.ok ? ok : not_ok);
+      core::RefusalCounts& refusals = status.tier_refusals[tier];
+      if (!state.ok) ++refusals[core::RefusalLabel(state.reason)];
     }
+  }
+  for (auto& [tier, refusals] : status.tier_refusals) {
+    refusals = core::BoundRefusals(refusals);
   }
   for (const auto& [reason, pids] : discovery_.unreadable()) {
     auto& all = status.not_readable[reason];

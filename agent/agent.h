@@ -19,6 +19,7 @@
 #include "agent/core/pod_directory.h"
 #include "agent/core/ports.h"
 #include "agent/core/probe_port.h"
+#include "agent/core/refusal_label.h"
 #include "agent/core/report.h"
 #include "agent/core/request_port.h"
 #include "agent/core/unreadable_processes.h"
@@ -82,6 +83,8 @@ class Agent {
     core::UnreadableProcesses not_readable;
     // By tier number: how many work, how many do not.
     std::map<core::Tier, std::pair<int64_t, int64_t>> tiers;
+    // Of those that do not: why, few reasons for each tier.
+    std::map<core::Tier, core::RefusalCounts> tier_refusals;
     std::map<std::string, int64_t> losses;  // by reason, since the start
     CensusRunner::Statistics census;
     CommandRunner::Statistics commands;

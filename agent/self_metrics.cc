@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/core/refusal_label.h"
 #include "plimsoll/drop_reasons.h"
 
 namespace plimsoll::agent {
@@ -103,14 +104,26 @@ void AddProcesses(const Agent::Status& agent, Exposition& out) {
             Real(agent.processes));
   out.Declare("plimsoll_agent_processes_unreadable", MetricType::Gauge,
               "Processes whose Python cannot be read, by reason.");
+  core::RefusalCounts unreadable;
   for (const auto& [reason, pids] : agent.not_readable) {
-    out.Add({{"reason", reason}}, Real(static_cast<int64_t>(pids.size())));
+    unreadable[core::RefusalLabel(reason)] += static_cast<int64_t>(pids.size());
+  }
+  for (const auto& [reason, count] : core::BoundRefusals(unreadable)) {
+    out.Add({{"reason", reason}}, Real(count));
   }
   out.Declare("plimsoll_agent_tier_processes", MetricType::Gauge,
               "Processes for which a tier works (ok=\"true\") or does not.");
   for (const auto& [tier, counts] : agent.tiers) {
     out.Add({{"tier", NameOf(tier)}, {"ok", "true"}}, Real(counts.first));
     out.Add({{"tier", NameOf(tier)}, {"ok", "false"}}, Real(counts.second));
+  }
+  out.Declare("plimsoll_agent_tier_refused", MetricType::Gauge,
+              "Processes for which a tier does not work, by reason; rare "
+              "reasons are \"other\".");
+  for (const auto& [tier, refusals] : agent.tier_refusals) {
+    for (const auto& [reason, count] : refusals) {
+      out.Add({{"tier", NameOf(tier)}, {"reason", reason}}, Real(count));
+    }
   }
 }
 
