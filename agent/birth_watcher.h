@@ -34,6 +34,8 @@ class BirthWatcher {
   void Watch(const core::ProcessId& id, const core::PythonProcess& python,
              const core::BirthRequest& request,
              core::ProbePort::WindowDone done);
+  // What a write to a watched word costs its thread here.
+  double trap_ns() const { return probe_.trap_ns(); }
   // Ends all that run, within a tick, with kAborted and this reason.
   void Stop(std::string reason) { stopped_ = std::move(reason); }
 

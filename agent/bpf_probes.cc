@@ -15,9 +15,10 @@ using core::Tier;
 
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 constexpr int64_t kGrowthProfileNs = 60 * kNsPerSecond;
-// Of a page fault's sample, where the kernel does not count program time yet:
-// the software event and a walk of some frames.
-constexpr double kAssumedSampleNs = 3'000;
+// Of a page fault's sample, where it could not be measured.
+constexpr double kAssumedFaultNs = 2'000;
+// Of its program, until one in sixteen hits has been timed.
+constexpr double kAssumedWalkNs = 1'000;
 constexpr uint64_t kMaxGrowthPeriod = 4096;
 
 // Drop counters accumulate in the probe; what is new since the last look.
@@ -79,6 +80,8 @@ core::ProbeUsage BpfProbes::usage() const {
   core::ProbeUsage usage = usage_;
   usage.emulated_hit_ns = costs_.emulated_ns;
   usage.single_stepped_hit_ns = costs_.single_stepped_ns;
+  if (births_ != nullptr) usage.watchpoint_hit_ns = births_->trap_ns();
+  if (growth_) usage.page_fault_hit_ns = growth_->fault_ns();
   for (const auto& [tier, out] : {std::pair{Tier::kGc, &usage.tier1},
                                   std::pair{Tier::kStacks, &usage.tier4}}) {
     const core::GovernorAccount& account = governor_.account(tier);
@@ -242,8 +245,10 @@ void BpfProbes::CollectGrowth(const core::ProcessId& id, Target& target,
     }
   }
   sample.growth = target.grown.TakeIfDue(now, kGrowthProfileNs);
-  double per_hit = taken->program_ns_per_hit > 0 ? taken->program_ns_per_hit
-                                                 : kAssumedSampleNs;
+  double per_hit =
+      growth_->fault_ns() > 0 ? growth_->fault_ns() : kAssumedFaultNs;
+  per_hit += taken->program_ns_per_hit > 0 ? taken->program_ns_per_hit
+                                           : kAssumedWalkNs;
   double cost_ns = static_cast<double>(taken->hits) * per_hit;
   if (Spend(id, taken->hits, cost_ns, probe, sample)) return;
   growth_->Unwatch(id.pid);

@@ -157,10 +157,13 @@ void AddGovernor(const core::ProbeUsage& probes, Exposition& out) {
     out.Add({{"tier", tier}}, usage->least_left);
   }
   out.Declare("plimsoll_agent_hit_cost_seconds", MetricType::Gauge,
-              "Of a probe, calibrated at start; 0 where it is not known.");
+              "Of a probe by its instruction, of a watchpoint and of a sampled "
+              "page fault, measured at start; 0 where it is not known.");
   out.Add({{"instruction", "emulated"}}, probes.emulated_hit_ns / 1e9);
   out.Add({{"instruction", "single_stepped"}},
           probes.single_stepped_hit_ns / 1e9);
+  out.Add({{"instruction", "watchpoint"}}, probes.watchpoint_hit_ns / 1e9);
+  out.Add({{"instruction", "page_fault"}}, probes.page_fault_hit_ns / 1e9);
 }
 
 void AddWork(const Agent::Status& agent, Exposition& out) {

@@ -67,6 +67,9 @@ class GrowthProbe {
                      const GrowthOptions& options);
   absl::StatusOr<GrowthTaken> Take(int32_t pid);
   void Unwatch(int32_t pid);
+  // What a sample costs its thread before the program looks at it, measured by
+  // Create (fault_cost.h); 0: that failed.
+  double fault_ns() const;
   // Kernel records of a wrong size, or of a process no longer watched.
   uint64_t bad_records() const;
 

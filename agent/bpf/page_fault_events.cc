@@ -31,25 +31,6 @@ UniqueFd OpenPageFaultEvent(int32_t tid, uint64_t period) {
       SYS_perf_event_open, &attributes, tid, -1, -1, PERF_FLAG_FD_CLOEXEC)));
 }
 
-absl::StatusOr<BpfLink> AttachToThread(const bpf_program* program, int32_t tid,
-                                       uint64_t period) {
-  UniqueFd event = OpenPageFaultEvent(tid, period);
-  if (!event.valid()) {
-    // The thread may have ended since it was listed.
-    return absl::ErrnoToStatus(errno == ESRCH ? ENOENT : errno,
-                               absl::StrCat("open page-fault event tid=", tid));
-  }
-  errno = 0;
-  // The link owns the event from here.
-  BpfLink link(bpf_program__attach_perf_event(program, event.get()));
-  if (link == nullptr) {
-    return absl::ErrnoToStatus(
-        errno, absl::StrCat("attach to page-fault event tid=", tid));
-  }
-  static_cast<void>(event.Release());
-  return link;
-}
-
 }  // namespace
 
 std::vector<int32_t> ListThreads(int32_t pid, size_t most) {
@@ -64,6 +45,26 @@ std::vector<int32_t> ListThreads(int32_t pid, size_t most) {
   return threads;
 }
 
+absl::StatusOr<PageFaultEvent> AttachToThreadFaults(const bpf_program* program,
+                                                    int32_t tid,
+                                                    uint64_t period) {
+  UniqueFd event = OpenPageFaultEvent(tid, period);
+  if (!event.valid()) {
+    // The thread may have ended since it was listed.
+    return absl::ErrnoToStatus(errno == ESRCH ? ENOENT : errno,
+                               absl::StrCat("open page-fault event tid=", tid));
+  }
+  errno = 0;
+  PageFaultEvent attached;
+  attached.link.reset(bpf_program__attach_perf_event(program, event.get()));
+  if (attached.link == nullptr) {
+    return absl::ErrnoToStatus(
+        errno, absl::StrCat("attach to page-fault event tid=", tid));
+  }
+  attached.fd = event.Release();  // the link owns the event from here
+  return attached;
+}
+
 absl::StatusOr<std::vector<BpfLink>> AttachToPageFaults(
     const bpf_program* program, int32_t pid, uint64_t period) {
   std::vector<BpfLink> links;
@@ -71,10 +72,10 @@ absl::StatusOr<std::vector<BpfLink>> AttachToPageFaults(
   // had it already, which cannot be told from here, and twice is worse than
   // not at all for the few threads of that millisecond.
   for (const int32_t tid : ListThreads(pid, kMaxThreads)) {
-    auto link = AttachToThread(program, tid, period);
-    if (absl::IsNotFound(link.status())) continue;
-    if (!link.ok()) return link.status();
-    links.push_back(*std::move(link));
+    auto event = AttachToThreadFaults(program, tid, period);
+    if (absl::IsNotFound(event.status())) continue;
+    if (!event.ok()) return event.status();
+    links.push_back(std::move(event->link));
   }
   if (links.empty()) {
     return absl::NotFoundError(absl::StrCat("pid ", pid, " is gone"));

@@ -18,6 +18,16 @@ namespace plimsoll::bpf {
 // By /proc/PID/task, at most so many; empty when the process is gone.
 std::vector<int32_t> ListThreads(int32_t pid, size_t most);
 
+// The event of one thread. `fd` is the link's and lives as long as it.
+struct PageFaultEvent {
+  int fd = -1;
+  BpfLink link;
+};
+
+absl::StatusOr<PageFaultEvent> AttachToThreadFaults(const bpf_program* program,
+                                                    int32_t tid,
+                                                    uint64_t period);
+
 // A sample each `period` faults of a thread; links detach. kNotFound: the
 // process is gone.
 absl::StatusOr<std::vector<BpfLink>> AttachToPageFaults(

@@ -75,6 +75,8 @@ struct ProbeUsage {
   // What a hit costs here, measured at start; 0: not known.
   double emulated_hit_ns = 0;
   double single_stepped_hit_ns = 0;
+  double watchpoint_hit_ns = 0;
+  double page_fault_hit_ns = 0;
 };
 
 class ProbePort {

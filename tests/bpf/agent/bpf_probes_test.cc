@@ -30,11 +30,19 @@ using testing::StrippedPythons;
 
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr char kScript[] = R"(
-import sys, gc
+import sys, ctypes, gc, mmap
 gc.disable()
 def collect(n):
     for i in range(n): gc.collect()
-jobs = dict(collect=collect)
+kept = []
+libc = ctypes.CDLL(None)
+def grow(n):  # pages, none of them huge
+    memory = mmap.mmap(-1, n * 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(n * 4096), 15)
+    for i in range(n): memory[i * 4096] = 1
+    kept.append(memory)
+jobs = dict(collect=collect, grow=grow)
 sys.stdout.write('done\n'); sys.stdout.flush()
 while True:
     words = sys.stdin.readline().split()
@@ -174,6 +182,23 @@ TEST_F(BpfProbesTest, GcHitsAreChargedByTheirKindOfInstruction) {
   EXPECT_NEAR(
       static_cast<double>(usage.cost_ns) / static_cast<double>(usage.hits),
       costs_.PerHit(core::ProbeCost::kEmulated), 1);
+}
+
+// 3 us were assumed for the event and its program until the program had been
+// timed, and from then on the event cost nothing.
+TEST_F(BpfProbesTest, SampledFaultsAreChargedTheirEventToo) {
+  BpfTarget target(StrippedPythons()[0], kScript);
+  BpfProbes probes = Make();
+  const core::ProcessId id = IdOf(target);
+  ASSERT_TRUE(probes.AttachGrowth(id, target.process()).ok());
+  target.Command("grow 2000");
+  probes.Collect(id);
+  const core::ProbeUsage usage = probes.usage();
+  EXPECT_GT(usage.page_fault_hit_ns, 0);
+  ASSERT_GE(usage.hits, 2000);
+  EXPECT_GT(
+      static_cast<double>(usage.cost_ns) / static_cast<double>(usage.hits),
+      usage.page_fault_hit_ns);
 }
 
 TEST_F(BpfProbesTest, TheLoopKeepsItsTimersWhileAWindowOpens) {

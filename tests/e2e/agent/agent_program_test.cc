@@ -147,6 +147,10 @@ TEST_F(AgentProgramTest, SeesALivePythonAndEndsAsAsked) {
     EXPECT_GT(emulated, 1e-8);
     EXPECT_LT(emulated, 1e-4);
     EXPECT_GT(stepped, 1e-8);
+    EXPECT_GT(Value(metrics,
+                    "plimsoll_agent_hit_cost_seconds{instruction="
+                    "\"page_fault\"}"),
+              0);
     const double left =
         Value(metrics, "plimsoll_agent_governor_budget_left_ratio{tier=\"1\"}");
     EXPECT_GT(left, 0);

@@ -57,5 +57,16 @@ TEST_F(SelfMetricsTest, ReasonsAreFewAndNameNoProcessAndNoPath) {
   EXPECT_EQ(reasons, core::kMostRefusalLabels + 1);
 }
 
+TEST_F(SelfMetricsTest, SayWhatEachKindOfHitCosts) {
+  Agent::Status status;
+  status.probes.watchpoint_hit_ns = 11'000;
+  status.probes.page_fault_hit_ns = 1'500;
+  const std::string metrics = RenderMetrics(status, {}, {}, "1.2.3");
+  const std::string name = "plimsoll_agent_hit_cost_seconds{instruction=";
+  EXPECT_THAT(metrics, HasSubstr(name + "\"watchpoint\"} 1.1"));
+  EXPECT_THAT(metrics, HasSubstr(name + "\"page_fault\"} 1.5"));
+  EXPECT_THAT(metrics, HasSubstr(name + "\"emulated\"} 0"));
+}
+
 }  // namespace
 }  // namespace plimsoll::agent

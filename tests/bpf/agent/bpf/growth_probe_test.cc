@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <iostream>
 #include <optional>
 
 #include "tests/bpf/agent/bpf/bpf_target.h"
@@ -151,6 +152,18 @@ TEST_P(GrowthProbeTest, APeriodSamplesAndABudgetBounds) {
   // The next look has a new allowance.
   target.Command("touch 60");
   EXPECT_EQ(Take(target).in_touch, 60);
+}
+
+// What the event costs is charged beside what the program does.
+TEST(FaultCostTest, ASampledFaultsCostIsMeasured) {
+  PLIMSOLL_NEEDS_BPF();
+  const absl::StatusOr<GrowthProbe> probe =
+      GrowthProbe::Create(KernelSupport::Detect());
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  RecordProperty("fault_ns", static_cast<int>(probe->fault_ns()));
+  std::cout << "a sampled page fault: " << probe->fault_ns() << " ns\n";
+  EXPECT_GT(probe->fault_ns(), 5);
+  EXPECT_LT(probe->fault_ns(), 100'000);
 }
 
 INSTANTIATE_TEST_SUITE_P(Pythons, GrowthProbeTest,
