@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/core/native_growth.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::agent {
@@ -59,7 +60,8 @@ BpfProbes::BpfProbes(const bpf::KernelSupport& kernel,
       proc_(std::move(proc)),
       clock_(clock),
       governor_(options),
-      rung_refusals_(kernel.RungRefusals()) {
+      rung_refusals_(kernel.RungRefusals()),
+      native_growth_(kernel, proc_, clock, &governor_, &usage_) {
   if (!costs.ok()) {
     gc_refusal_ = window_refusal_ = NoCosts(costs.status());
   } else {
@@ -91,6 +93,7 @@ core::ProbeUsage BpfProbes::usage() const {
             .cost_ns = static_cast<int64_t>(account.spent_ns),
             .least_left = governor_.LeastLeft(tier, clock_->BoottimeNs())};
   }
+  usage.revoked = native_growth_.revoked();
   for (const auto& [id, target] : targets_) {
     for (const Attached* probe : {&target.gc, &target.growth}) {
       usage.revoked += probe->wanted && !probe->attached ? 1 : 0;
@@ -144,13 +147,20 @@ absl::Status BpfProbes::WatchGrowth(const core::ProcessId& id, Target& target) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> BpfProbes::AttachNativeGrowth(
+    const core::ProcessId& id) {
+  PLIMSOLL_RETURN_IF_ERROR(native_growth_.Watch(id));
+  return std::string("page-faults");
+}
+
 void BpfProbes::Detach(const core::ProcessId& id) {
+  native_growth_.Unwatch(id);
+  governor_.Forget(id);
   auto it = targets_.find(id);
   if (it == targets_.end()) return;
   if (it->second.gc.attached) gc_->Unwatch(id.pid);
   if (it->second.growth.attached) growth_->Unwatch(id.pid);
   targets_.erase(it);
-  governor_.Forget(id);
   if (windows_) windows_->Close(id);
 }
 
@@ -174,6 +184,7 @@ bool BpfProbes::Spend(const core::ProcessId& id, uint64_t hits, double cost_ns,
 }
 
 core::Tier1Sample BpfProbes::Collect(const core::ProcessId& id) {
+  if (native_growth_.watches(id)) return native_growth_.Collect(id);
   core::Tier1Sample sample;
   auto it = targets_.find(id);
   if (it == targets_.end()) return sample;
@@ -231,15 +242,8 @@ void BpfProbes::CollectGrowth(const core::ProcessId& id, Target& target,
   if (!taken->samples.empty()) {
     auto maps = proc_.ReadMaps(id.pid);
     if (maps.ok()) {
-      // Growth is what falls into private writable memory without a file.
       auto is_growth = [&](uint64_t address) {
-        auto after = std::upper_bound(
-            maps->begin(), maps->end(), address,
-            [](uint64_t at, const core::Mapping& m) { return at < m.start; });
-        if (after == maps->begin()) return false;
-        const core::Mapping& mapping = *std::prev(after);
-        return address < mapping.end && mapping.writable && !mapping.shared &&
-               mapping.inode == 0;
+        return core::IsGrowthAt(*maps, address);
       };
       target.grown.Add(taken->stacks, bpf::CountGrowth(*taken, is_growth), now);
     }

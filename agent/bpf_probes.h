@@ -23,6 +23,7 @@
 #include "agent/core/overhead_governor.h"
 #include "agent/core/probe_port.h"
 #include "agent/growth_accumulator.h"
+#include "agent/native_growth_watcher.h"
 #include "agent/procfs/proc_root.h"
 #include "agent/window_worker.h"
 
@@ -51,6 +52,8 @@ class BpfProbes final : public core::ProbePort {
       const core::ProcessId& id, const core::PythonProcess& python) override;
   absl::StatusOr<std::string> AttachGrowth(
       const core::ProcessId& id, const core::PythonProcess& python) override;
+  absl::StatusOr<std::string> AttachNativeGrowth(
+      const core::ProcessId& id) override;
   void Detach(const core::ProcessId& id) override;
   core::Tier1Sample Collect(const core::ProcessId& id) override;
   void OpenWindow(const core::ProcessId& id, const core::PythonProcess& python,
@@ -115,6 +118,7 @@ class BpfProbes final : public core::ProbePort {
   std::map<core::ProcessId, Target> targets_;
   std::string tripped_;  // by HandleKilled; "": by none yet
   core::ProbeUsage usage_;
+  NativeGrowthWatcher native_growth_;
   std::unique_ptr<BirthWatcher> births_;
   std::string birth_refusal_ = "no inspector looks at births";
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

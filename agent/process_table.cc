@@ -31,6 +31,12 @@ std::string NotProbed(const std::string& reason) {
   return reason.empty() ? "" : "not probed: " + reason;
 }
 
+constexpr char kPageFaults[] = "page-faults";
+
+std::string NativeStacksOnly(const std::string& refusal) {
+  return "native stacks only: " + refusal;
+}
+
 }  // namespace
 
 ProcessTable::ProcessTable(const Config& config, procfs::ProcRoot proc,
@@ -59,11 +65,13 @@ void ProcessTable::Add(const core::ProcessId& id,
     process.python = *std::move(python);
   } else {
     process.refusal = std::string(python.status().message());
+    process.refused_by_name = absl::IsUnimplemented(python.status());
     ++process.losses["unsupported_python"];
   }
   Describe(id, process);
   SetStaticTiers(process);
   if (process.python) AttachTier1(id, process);
+  if (process.refused_by_name) AttachNativeGrowth(id, process);
   // The first sample now: the census that follows compares later ones with it.
   // A process that has ended meanwhile goes with the next round.
   SampleOne(id, process);
@@ -128,8 +136,13 @@ void ProcessTable::SetProbedTiers(WatchedProcess& process) {
                  ? probes_->watch_refusal()
                  : "its malloc is " + malloc + ", only glibc's is followed";
   }
-  process.SetTier(Tier::kStacks, stacks.empty(), NotProbed(stacks),
-                  stacks.empty() ? probes_->rung() : "");
+  if (process.native_growth) {
+    process.SetTier(Tier::kStacks, false, NativeStacksOnly(process.refusal),
+                    kPageFaults);
+  } else {
+    process.SetTier(Tier::kStacks, stacks.empty(), NotProbed(stacks),
+                    stacks.empty() ? probes_->rung() : "");
+  }
   process.SetTier(Tier::kNative, native.empty(), NotProbed(native),
                   native.empty() ? "watchpoints" : "");
 }
@@ -150,6 +163,28 @@ void ProcessTable::AttachTier1(const core::ProcessId& id,
   process.SetTier(Tier::kGc, gc.ok(),
                   gc.ok() ? "" : NotProbed(std::string(gc.status().message())),
                   rung);
+}
+
+void ProcessTable::AttachNativeGrowth(const core::ProcessId& id,
+                                      WatchedProcess& process) {
+  absl::StatusOr<std::string> growth = probes_ == nullptr
+                                           ? absl::UnavailableError(no_probes_)
+                                           : probes_->AttachNativeGrowth(id);
+  process.native_growth = growth.ok();
+  TellNativeGrowth(std::string(growth.status().message()), process);
+  SetProbedTiers(process);
+}
+
+// `refusal`: why its page faults are not sampled now; "": they are.
+void ProcessTable::TellNativeGrowth(const std::string& refusal,
+                                    WatchedProcess& process) {
+  if (refusal.empty()) {
+    process.SetTier(Tier::kGc, false, NativeStacksOnly(process.refusal),
+                    kPageFaults);
+  } else {
+    process.SetTier(Tier::kGc, false,
+                    process.refusal + "; no native stacks: " + refusal, "");
+  }
 }
 
 void ProcessTable::Remove(const core::ProcessId& id) {
@@ -265,13 +300,17 @@ void ProcessTable::TellTier1(const core::Tier1Sample& sample,
 void ProcessTable::CollectTier1(const core::ProcessId& id,
                                 WatchedProcess& process,
                                 core::Snapshot& snapshot) {
-  if (probes_ != nullptr && process.python) {
+  if (probes_ != nullptr && (process.python || process.native_growth)) {
     core::Tier1Sample sample = probes_->Collect(id);
     for (const auto& [reason, count] : sample.losses) {
       process.losses[reason] += count;
     }
     AddPauses(sample.pauses, process.pauses);
-    TellTier1(sample, process);
+    if (process.python) {
+      TellTier1(sample, process);
+    } else {
+      TellNativeGrowth(sample.growth_refusal, process);
+    }
     if (sample.growth) profiles_.push_back({id, *std::move(sample.growth)});
   }
   bool state = snapshot.census && !snapshot.census->gc.generations.empty();

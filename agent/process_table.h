@@ -66,6 +66,7 @@ class ProcessTable {
   void Describe(const core::ProcessId& id, WatchedProcess& process);
   void AskForPodsAgain();
   void AttachTier1(const core::ProcessId& id, WatchedProcess& process);
+  void AttachNativeGrowth(const core::ProcessId& id, WatchedProcess& process);
   void SetStaticTiers(WatchedProcess& process);
   void SetProbedTiers(WatchedProcess& process);
   std::optional<core::CgroupMemory> ReadCgroup(
@@ -75,6 +76,8 @@ class ProcessTable {
                               WatchedProcess& process, bool exited);
   static void TellTier1(const core::Tier1Sample& sample,
                         WatchedProcess& process);
+  static void TellNativeGrowth(const std::string& refusal,
+                               WatchedProcess& process);
   void CollectTier1(const core::ProcessId& id, WatchedProcess& process,
                     core::Snapshot& snapshot);
 

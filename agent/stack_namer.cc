@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "agent/core/native_growth.h"
 #include "agent/core/native_rows.h"
 
 namespace plimsoll::agent {
@@ -56,7 +57,7 @@ void StackNamer::Unwind(const core::ProcessId& id,
                         std::function<void(core::StackProfile)> done) {
   const WatchedProcess* process = table_->Find(id);
   if (snapshots.empty()) return done(std::move(profile));
-  if (native_ == nullptr || process == nullptr || !process->python) {
+  if (native_ == nullptr || process == nullptr) {
     profile.refusal = "the native stacks could not be unwound any more";
     return done(std::move(profile));
   }
@@ -64,9 +65,11 @@ void StackNamer::Unwind(const core::ProcessId& id,
   if (snapshots.size() > core::kMostSnapshotsAtOnce) {
     snapshots.resize(core::kMostSnapshotsAtOnce);
   }
-  const std::string path = process->python->build.object_path;
+  const core::PythonProcess python =
+      process->python.value_or(core::RefusedProcess(id.pid, id.start_ticks));
+  const std::string& path = python.build.object_path;
   native_->UnwindStacks(
-      *process->python, std::move(snapshots),
+      python, std::move(snapshots),
       [alive = alive_, interpreter = path.substr(path.rfind('/') + 1),
        profile = std::move(profile), done = std::move(done)](
           absl::StatusOr<std::vector<core::NativeStack>> stacks) mutable {

@@ -21,6 +21,10 @@ struct WatchedProcess {
   core::ProcessDescription description;
   std::optional<core::PythonProcess> python;  // absent: refused
   std::string refusal;
+  // It runs CPython, of a build that cannot be read: its growth may still be
+  // sampled by native stacks.
+  bool refused_by_name = false;
+  bool native_growth = false;
   procfs::CgroupMembership cgroup;
   procfs::CgroupNames cgroup_names;
   bool pod_known = false;  // the cluster said all of it

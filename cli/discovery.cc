@@ -129,6 +129,7 @@ PsProcess Discovery::Describe(const Known& known) {
   row.workload = known.description.workload.name;
   row.command = known.description.command;
   row.tiers = TiersOf(known.python);
+  row.refused_by_name = absl::IsUnimplemented(known.python.status());
   if (known.python.ok()) {
     row.python = VersionText(known.python->build.version);
     row.build_id = known.python->build.build_id;

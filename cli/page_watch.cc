@@ -1,21 +1,12 @@
 #include "cli/page_watch.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "agent/core/native_growth.h"
 #include "cli/stack_names.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::cli {
-namespace {
-
-bool IsAnonymous(const core::Mapping& mapping) {
-  return mapping.inode == 0 && mapping.writable && !mapping.shared &&
-         mapping.path.rfind("[stack", 0) != 0;
-}
-
-}  // namespace
-
 PageWatch::PageWatch(Target& target, const bpf::KernelSupport& kernel)
     : target_(target) {
   auto probe = bpf::GrowthProbe::Create(kernel);
@@ -31,11 +22,7 @@ absl::StatusOr<core::StackProfile> PageWatch::Finish() {
   core::StackProfile profile;
   profile.kind = core::ProfileKind::kPage;
   profile.counts = bpf::CountGrowth(taken, [&mappings](uint64_t address) {
-    return std::any_of(mappings.begin(), mappings.end(),
-                       [address](const core::Mapping& mapping) {
-                         return address >= mapping.start &&
-                                address < mapping.end && IsAnonymous(mapping);
-                       });
+    return core::IsGrowthAt(mappings, address);
   });
   FrameNames names;
   PLIMSOLL_ASSIGN_OR_RETURN(profile.stacks,

@@ -22,6 +22,17 @@ void RefuseStacks(const absl::Status& why, PsReport& report) {
   }
 }
 
+// Page faults with native stacks need to know nothing of the interpreter.
+void OfferNativeStacks(PsReport& report) {
+  for (PsProcess& process : report.processes) {
+    if (!process.refused_by_name) continue;
+    for (core::TierStatus& tier : process.tiers) {
+      if (tier.tier != core::Tier::kStacks) continue;
+      tier.reason = "native stacks only: " + tier.reason;
+    }
+  }
+}
+
 absl::Status RunPs(const Options& options, Session& session) {
   Progress progress(session.terminal, options.quiet);
   progress.Show("looking for interpreters");
@@ -30,6 +41,9 @@ absl::Status RunPs(const Options& options, Session& session) {
   report.quiet = options.quiet;
   PLIMSOLL_ASSIGN_OR_RETURN(report.processes, discovery.Scan());
   const auto kernel = bpf::KernelSupport::Detect();
+  if (kernel.bpf() && kernel.page_fault_refusal.empty()) {
+    OfferNativeStacks(report);
+  }
   report.rung_refusals = kernel.RungRefusals();
   if (const auto rung = kernel.Rung(); rung.ok()) {
     report.uprobe_rung = bpf::UprobeRungName(*rung);

@@ -23,6 +23,7 @@ struct PsProcess {
   std::string command;
   std::optional<int64_t> rss_bytes, anon_bytes, limit_bytes;
   std::vector<core::TierStatus> tiers;  // all of the design, by number
+  bool refused_by_name = false;  // a CPython, of a build that cannot be read
 };
 
 struct PsReport {

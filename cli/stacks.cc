@@ -12,6 +12,7 @@
 #include "cli/malloc_stacks.h"
 #include "cli/page_watch.h"
 #include "cli/progress.h"
+#include "cli/refused_stacks.h"
 #include "cli/stacks_report.h"
 #include "cli/target.h"
 #include "cli/text.h"
@@ -313,8 +314,12 @@ absl::Status RunStacks(const Options& options, Session& session) {
   }
   Progress progress(session.terminal, options.quiet);
   progress.Show("looking for the interpreter");
-  PLIMSOLL_ASSIGN_OR_RETURN(Target target, Target::Open(options.pid));
+  PLIMSOLL_ASSIGN_OR_RETURN(Target target,
+                            Target::OpenEvenRefused(options.pid));
   const auto kernel = bpf::KernelSupport::Detect();
+  if (!target.refusal().empty()) {
+    return RunRefusedStacks(options, target, kernel, session, progress);
+  }
   if (options.malloc) {
     return RunMallocStacks(options, target, kernel, session, progress);
   }
@@ -374,6 +379,8 @@ Verb StacksVerb() {
           "under the same bound: per native caller\nand Python stack, what was "
           "allocated, what of it was not freed in its window, and what\nis "
           "proven to have survived it.\n\n"
+          "Of a Python that cannot be read there are page rows alone, with "
+          "native stacks; the\nnotes say why.\n\n"
           "Example:  plimsoll stacks 4711 --for 60s --type orders.models.Order",
       .flags = {Flag::kPid, Flag::kFor, Flag::kType, Flag::kTop, Flag::kMalloc,
                 Flag::kVerbose},

@@ -3,12 +3,21 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/core/native_growth.h"
 #include "cli/process_facts.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::cli {
 
 absl::StatusOr<Target> Target::Open(int32_t pid) {
+  PLIMSOLL_ASSIGN_OR_RETURN(Target target, OpenEvenRefused(pid));
+  if (!target.refusal_.empty()) {
+    return absl::UnimplementedError(target.refusal_);
+  }
+  return target;
+}
+
+absl::StatusOr<Target> Target::OpenEvenRefused(int32_t pid) {
   procfs::ProcRoot proc;
   auto stat = proc.ReadStat(pid);
   if (absl::IsNotFound(stat.status())) {
@@ -23,6 +32,13 @@ absl::StatusOr<Target> Target::Open(int32_t pid) {
   target.subject_.start_unix_s = StartUnixSeconds(stat->start_ticks);
   target.subject_.workload = DescribeProcess(proc, pid).workload.name;
   auto python = target.inspector_->Identify(pid);
+  if (absl::IsUnimplemented(python.status())) {
+    const absl::Status refused = target.Explain(python.status());
+    if (!absl::IsUnimplemented(refused)) return refused;
+    target.refusal_ = std::string(refused.message());
+    target.python_ = core::RefusedProcess(pid, stat->start_ticks);
+    return target;
+  }
   if (!python.ok()) return target.Explain(python.status());
   target.python_ = *std::move(python);
   target.subject_.python = VersionText(target.python_.build.version);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -28,9 +29,13 @@ class Target {
   // kNotFound no such process; kPermissionDenied; kUnimplemented it is not a
   // Python that can be read, with the reason.
   static absl::StatusOr<Target> Open(int32_t pid);
+  // Also opens a Python of a build that cannot be read; refusal() then says
+  // why, and of python() only pid and start are known.
+  static absl::StatusOr<Target> OpenEvenRefused(int32_t pid);
 
   const Subject& subject() const { return subject_; }
   const core::PythonProcess& python() const { return python_; }
+  const std::string& refusal() const { return refusal_; }
   uint64_t start_ticks() const { return start_ticks_; }
 
   // kNotFound when the process that was opened has ended.
@@ -58,6 +63,7 @@ class Target {
   std::unique_ptr<inspector::BlockingInspector> inspector_;
   Subject subject_;
   core::PythonProcess python_;
+  std::string refusal_;  // "": it can be read
   uint64_t start_ticks_ = 0;
 };
 

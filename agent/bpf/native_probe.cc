@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "agent/bpf/fault_cost.h"
 #include "agent/bpf/handles.h"
 #include "agent/bpf/native_record.h"
 #include "agent/bpf/page_fault_events.h"
@@ -39,6 +40,7 @@ struct NativeProbe::State {
   RingBuffer ring;
   TargetTable targets;
   uint64_t bad_records = 0;
+  double fault_ns = 0;
   absl::flat_hash_map<int32_t, Watched> watched;  // links go first
 
   static int OnRecord(void* self, void* data, size_t size);
@@ -84,6 +86,8 @@ absl::StatusOr<NativeProbe> NativeProbe::Create(const KernelSupport& kernel) {
   state->targets = TargetTable(bpf_map__fd(state->skeleton->maps.targets),
                                bpf_map__fd(state->skeleton->maps.progress),
                                bpf_map__fd(state->skeleton->maps.drops));
+  state->fault_ns =
+      MeasureFaultNs(state->skeleton->progs.handle_native_fault).value_or(0);
   return NativeProbe(std::move(state));
 }
 
@@ -153,6 +157,8 @@ void NativeProbe::Unwatch(int32_t pid) {
   state_->targets.Remove(pid);
   ReadStacks(bpf_map__fd(state_->skeleton->maps.stacks), pid, true);
 }
+
+double NativeProbe::fault_ns() const { return state_->fault_ns; }
 
 uint64_t NativeProbe::bad_records() const { return state_->bad_records; }
 

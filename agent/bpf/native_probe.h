@@ -55,6 +55,8 @@ class NativeProbe {
                      const NativeOptions& options);
   absl::StatusOr<NativeTaken> Take(int32_t pid);
   void Unwatch(int32_t pid);
+  // As of GrowthProbe.
+  double fault_ns() const;
   // Kernel records of a wrong size, or of a process no longer watched.
   uint64_t bad_records() const;
 

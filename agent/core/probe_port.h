@@ -25,7 +25,7 @@ namespace plimsoll::core {
 struct RawProfile {
   StackProfile profile;  // all but `stacks`; types by address only
   std::vector<RawStack> stacks;
-  // Native growth, one beside each stack; to be unwound (native_rows.h).
+  // Of native code, one beside each stack; to be unwound (native_rows.h).
   std::vector<NativeSnapshot> snapshots;
   std::map<std::string, int64_t> losses;  // by drop reason
 };
@@ -104,6 +104,11 @@ class ProbePort {
                                                const PythonProcess& python) = 0;
   virtual absl::StatusOr<std::string> AttachGrowth(
       const ProcessId& id, const PythonProcess& python) = 0;
+  // The same for a Python that is refused by name: growth by native stacks.
+  virtual absl::StatusOr<std::string> AttachNativeGrowth(const ProcessId& id) {
+    (void)id;
+    return absl::UnimplementedError("native stacks are not sampled here");
+  }
   virtual void Detach(const ProcessId& id) = 0;
   virtual Tier1Sample Collect(const ProcessId& id) = 0;
 

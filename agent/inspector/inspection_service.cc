@@ -115,6 +115,8 @@ absl::Status InspectionService::CheckIsSame(
   if (python.start_ticks != 0 && python.start_ticks != now) {
     return Gone(python.pid);
   }
+  // Of a Python that is refused by name nothing more is known.
+  if (python.type_type_address == 0) return absl::OkStatus();
   // PyType_Type is its own type, at +8 in every version.
   uint64_t type_of_type = 0;
   const TargetMemory memory(python.pid);

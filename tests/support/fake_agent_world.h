@@ -95,6 +95,8 @@ class FakeProbes final : public core::ProbePort {
       absl::FailedPreconditionError("no debug register is free");
   std::vector<core::BirthRequest> birth_requests;
   std::string refused;  // why no uprobe is set any more
+  std::vector<core::ProcessId> native_growth;
+  std::string no_native_growth;
 
   std::string rung() const override { return "uprobe_multi"; }
   std::string refusal() const override { return refused; }
@@ -105,6 +107,14 @@ class FakeProbes final : public core::ProbePort {
   }
   absl::StatusOr<std::string> AttachGrowth(
       const core::ProcessId&, const core::PythonProcess&) override {
+    return std::string("page-faults");
+  }
+  absl::StatusOr<std::string> AttachNativeGrowth(
+      const core::ProcessId& id) override {
+    if (!no_native_growth.empty()) {
+      return absl::FailedPreconditionError(no_native_growth);
+    }
+    native_growth.push_back(id);
     return std::string("page-faults");
   }
   void Detach(const core::ProcessId& id) override { detached.push_back(id); }

@@ -26,6 +26,7 @@ namespace {
 using testing::BpfTarget;
 using testing::FakeTime;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using testing::StrippedPythons;
 
 constexpr int64_t kSecond = 1'000'000'000;
@@ -199,6 +200,57 @@ TEST_F(BpfProbesTest, SampledFaultsAreChargedTheirEventToo) {
   EXPECT_GT(
       static_cast<double>(usage.cost_ns) / static_cast<double>(usage.hits),
       usage.page_fault_hit_ns);
+}
+
+// What cannot be read has its growth sampled all the same.
+TEST_F(BpfProbesTest, ARefusedPythonsGrowthIsSampledByNativeStacks) {
+  BpfTarget target(StrippedPythons()[0], kScript);
+  BpfProbes probes = Make();
+  const core::ProcessId id = IdOf(target);
+  const int before = OpenLinks();
+  const auto rung = probes.AttachNativeGrowth(id);
+  ASSERT_TRUE(rung.ok()) << rung.status();
+  EXPECT_EQ(*rung, "page-faults");
+  EXPECT_GT(OpenLinks(), before);
+  target.Command("grow 2000");
+  EXPECT_FALSE(probes.Collect(id).growth.has_value());  // once a minute
+  target.Command("grow 4000");
+  time_.Advance(61 * kSecond);
+  const core::Tier1Sample sample = probes.Collect(id);
+  EXPECT_EQ(sample.growth_refusal, "");
+  EXPECT_THAT(sample.losses, IsEmpty());
+  ASSERT_TRUE(sample.growth.has_value());
+  const core::RawProfile& raw = *sample.growth;
+  ASSERT_FALSE(raw.snapshots.empty());
+  ASSERT_EQ(raw.profile.counts.size(), raw.snapshots.size());
+  int64_t bytes = 0;
+  for (const core::StackCount& count : raw.profile.counts) {
+    bytes += count.allocated_bytes;
+  }
+  // Of 6,000 pages few are sampled, and stand for the rest; the first ones may
+  // all be of code that was not touched before, which is no growth.
+  EXPECT_GT(bytes, 12'000'000);
+  EXPECT_LT(bytes, 30'000'000);
+  EXPECT_GT(probes.usage().cost_ns, 0);
+  probes.Detach(id);
+  EXPECT_EQ(OpenLinks(), before);
+}
+
+TEST_F(BpfProbesTest, NativeStacksPastTheirBudgetEndAndComeBack) {
+  BpfTarget target(StrippedPythons()[0], kScript);
+  core::GovernorOptions options;
+  options.tier1_average_share = 1e-7;  // 30 us in five minutes
+  BpfProbes probes = Make(options);
+  const core::ProcessId id = IdOf(target);
+  ASSERT_TRUE(probes.AttachNativeGrowth(id).ok());
+  target.Command("grow 2000");
+  core::Tier1Sample sample = probes.Collect(id);
+  EXPECT_EQ(sample.losses["probe_budget"], 1);
+  EXPECT_THAT(sample.growth_refusal, HasSubstr("budget"));
+  EXPECT_EQ(probes.usage().revoked, 1);
+  time_.Advance(1'000'000 * kSecond);
+  EXPECT_EQ(probes.Collect(id).growth_refusal, "");
+  EXPECT_EQ(probes.usage().revoked, 0);
 }
 
 TEST_F(BpfProbesTest, TheLoopKeepsItsTimersWhileAWindowOpens) {

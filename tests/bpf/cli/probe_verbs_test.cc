@@ -24,6 +24,7 @@ using ::plimsoll::testing::PythonTarget;
 using ::plimsoll::testing::RunCommand;
 using ::plimsoll::testing::SupportedPythonsAndUwsgi;
 using ::plimsoll::testing::TestName;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 // Line numbers count from the first line of the script.
@@ -70,6 +71,15 @@ while True:
 )";
 constexpr int kHoldLine = 8;
 
+// Takes fresh memory at 6 MB/s.
+constexpr char kGrowScript[] = R"(import sys, time
+kept = []
+print('ready'); sys.stdout.flush()
+while True:
+    kept.append([chr(97 + i % 26) * 3000 for i in range(100)])
+    time.sleep(0.05)
+)";
+
 constexpr char kCollectScript[] = R"(
 import gc, json, sys, time
 gc.disable()
@@ -112,6 +122,39 @@ INSTANTIATE_TEST_SUITE_P(Pythons, GcVerb,
                          ::testing::ValuesIn(SupportedPythonsAndUwsgi()),
                          TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GcVerb);
+
+// What cannot be read is refused by name, and its growth is still seen.
+class FreeThreadedStacks : public ProbeVerbs {};
+INSTANTIATE_TEST_SUITE_P(Pythons, FreeThreadedStacks,
+                         ::testing::ValuesIn(testing::PythonsOf(
+                             testing::PythonKind::kFreeThreaded, 13, 99)),
+                         TestName);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(FreeThreadedStacks);
+
+TEST_P(FreeThreadedStacks, AreNativeOnesAndItIsSaidWhy) {
+  PythonTarget target(GetParam(), kGrowScript);
+  ASSERT_EQ(target.ReadLine(), "ready");
+  const json document =
+      AskJson({"stacks", std::to_string(target.pid()), "--for", "4s"});
+  EXPECT_THAT(document["notes"].dump(), AllOf(HasSubstr("native stacks only"),
+                                              HasSubstr("free-threaded")));
+  EXPECT_EQ(document["python"], nullptr);
+  ASSERT_FALSE(document["stacks"].empty()) << document;
+  int64_t bytes = 0;
+  int named = 0;
+  for (const json& row : document["stacks"]) {
+    EXPECT_EQ(row["kind"], "page");
+    bytes += row["bytes"].get<int64_t>();
+    for (const json& frame : row["frames"]) {
+      EXPECT_NE(frame["module"], "") << row;
+      named += frame["function"] == "_PyEval_EvalFrameDefault" ? 1 : 0;
+    }
+  }
+  // 6 MB/s for four seconds, on a full machine less.
+  EXPECT_GT(bytes, 2'000'000) << document;
+  EXPECT_LT(bytes, 60'000'000) << document;
+  EXPECT_GT(named, 0) << document;
+}
 
 TEST_P(ProbeVerbs, StacksNamesTheLineThatLeaks) {
   PythonTarget target(GetParam(), kLeakScript);

@@ -214,8 +214,15 @@ TEST_P(FreeThreaded, IsRefusedByNameAndItsMemorySeen) {
     }
   }
   EXPECT_EQ(seen, 1);
-  for (const char* verb : {"types", "growth", "gc", "stacks"}) {
-    const auto result = Plimsoll({verb, pid});
+  // Its native stacks are seen: bpf/cli/probe_verbs_test.cc.
+  for (std::vector<std::string> words : {std::vector<std::string>{"types"},
+                                         {"growth"},
+                                         {"gc"},
+                                         {"stacks", "--malloc"},
+                                         {"stacks", "--type", "dict"}}) {
+    const std::string verb = words[0];
+    words.push_back(pid);
+    const auto result = Plimsoll(words);
     EXPECT_EQ(result.exit_code, 5) << verb << result.err;
     EXPECT_THAT(result.err, HasSubstr("free-threaded")) << verb;
     EXPECT_THAT(result.out, IsEmpty()) << verb;

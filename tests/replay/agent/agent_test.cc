@@ -198,6 +198,67 @@ TEST_F(AgentTest, AnUnknownPythonStillGetsTierZero) {
   EXPECT_EQ(inspector_.full, 0);
 }
 
+const core::TierStatus* TierOf(const core::Snapshot& snapshot,
+                               core::Tier wanted) {
+  for (const core::TierStatus& tier : snapshot.tiers) {
+    if (tier.tier == wanted) return &tier;
+  }
+  return nullptr;
+}
+
+TEST_F(AgentTest, AnUnknownPythonsGrowthIsSampledByNativeStacks) {
+  AddPython(42);
+  inspector_.pythons.insert_or_assign(
+      42, absl::UnimplementedError("a free-threaded CPython"));
+  AddPython(43);
+  // No answer about the program: nothing is known of it.
+  inspector_.pythons.insert_or_assign(43, absl::InternalError("it crashed"));
+  FakeProbes probes;
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  ASSERT_EQ(probes.native_growth.size(), 1u);
+  EXPECT_EQ(probes.native_growth[0].pid, 42);
+  EXPECT_TRUE(probes.attached.empty());
+  for (const core::Tier tier : {core::Tier::kGc, core::Tier::kStacks}) {
+    const core::TierStatus* status = TierOf(*Last(42), tier);
+    ASSERT_NE(status, nullptr);
+    EXPECT_FALSE(status->ok);
+    EXPECT_EQ(status->reason, "native stacks only: a free-threaded CPython");
+    EXPECT_EQ(status->rung, "page-faults");
+  }
+  // A profile goes out with its native frames, though nobody unwinds here.
+  probes.sample.growth.emplace();
+  probes.sample.growth->profile.kind = core::ProfileKind::kPage;
+  probes.sample.growth->stacks.resize(1);
+  probes.sample.growth->snapshots.resize(1);
+  time_.Advance(20 * kSecond);
+  bool shipped = false;
+  for (const core::NodeReport& report : reports_) {
+    for (const core::Snapshot& snapshot : report.snapshots) {
+      shipped |= snapshot.process.pid == 42 && !snapshot.stack_profiles.empty();
+    }
+  }
+  EXPECT_TRUE(shipped);
+  probes.sample.growth_refusal = "budget: too dear";
+  time_.Advance(10 * kSecond);
+  EXPECT_EQ(TierOf(*Last(42), core::Tier::kGc)->reason,
+            "a free-threaded CPython; no native stacks: budget: too dear");
+}
+
+TEST_F(AgentTest, NativeStacksThatCannotBeHadAreToldOfWithTheRefusal) {
+  AddPython(42);
+  inspector_.pythons.insert_or_assign(
+      42, absl::UnimplementedError("a free-threaded CPython"));
+  FakeProbes probes;
+  probes.no_native_growth = "no perf events";
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  EXPECT_EQ(TierOf(*Last(42), core::Tier::kGc)->reason,
+            "a free-threaded CPython; no native stacks: no perf events");
+  EXPECT_EQ(TierOf(*Last(42), core::Tier::kStacks)->reason,
+            "not probed: a free-threaded CPython");
+}
+
 TEST_F(AgentTest, AHeapThatKillsItsReaderIsRefusedOnce) {
   AddPython(42);
   inspector_.censuses.insert_or_assign(42,

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "agent/core/fresh_pages.h"
+#include "agent/core/native_growth.h"
 #include "agent/inspector/blocking_inspector.h"
 #include "tests/bpf/agent/bpf/bpf_target.h"
 #include "tests/support/bpf_requirement.h"
@@ -92,11 +93,12 @@ class NativeProbeTest : public ::testing::TestWithParam<std::string> {
     inspector_ = *std::move(inspector);
   }
 
-  void Take(const BpfTarget& target) {
-    auto taken = probe_->Take(target.pid());
+  void Take(const BpfTarget& target) { Take(target.process()); }
+  void Take(const core::PythonProcess& process) {
+    auto taken = probe_->Take(process.pid);
     ASSERT_TRUE(taken.ok()) << taken.status();
     taken_ = *std::move(taken);
-    auto stacks = inspector_->UnwindStacks(target.process(), taken_.samples);
+    auto stacks = inspector_->UnwindStacks(process, taken_.samples);
     ASSERT_TRUE(stacks.ok()) << stacks.status();
     stacks_ = *std::move(stacks);
     ASSERT_EQ(stacks_.size(), taken_.samples.size());
@@ -154,6 +156,31 @@ TEST_P(NativeProbeTest, NamesTheFunctionsThatTouchedThePages) {
   RecordProperty("program_ns_per_hit",
                  static_cast<int>(taken_.program_ns_per_hit));
   std::printf("program ns per hit: %.0f\n", taken_.program_ns_per_hit);
+}
+
+// Of a Python that is refused by name only pid and start are known.
+TEST_P(NativeProbeTest, NothingNeedsToBeKnownOfTheInterpreter) {
+  NativeLibrary library("libkeeper.so", kKeepingLibrary, {"-g"});
+  BpfTarget target(GetParam(), kScript, {library.path()});
+  const auto known = inspector_->Identify(target.pid());
+  ASSERT_TRUE(known.ok()) << known.status();
+  core::PythonProcess process =
+      core::RefusedProcess(target.pid(), known->start_ticks);
+  ASSERT_TRUE(probe_->Watch(process, {}).ok());
+  target.Command("keep_small 400");
+  Take(process);
+  int64_t named = 0;
+  for (size_t i = 0; i < stacks_.size(); ++i) {
+    EXPECT_EQ(taken_.samples[i].python_stack, 0u);
+    EXPECT_EQ(stacks_[i].page, core::PageOwner::kNotKnown);
+    named += Has(stacks_[i], "keep_one", "libkeeper.so");
+  }
+  EXPECT_GE(named, 80) << Describe();
+  EXPECT_GT(probe_->fault_ns(), 0);
+  // Another life of that pid is not taken for it.
+  process.start_ticks += 1;
+  const auto stacks = inspector_->UnwindStacks(process, taken_.samples);
+  EXPECT_TRUE(absl::IsNotFound(stacks.status())) << stacks.status();
 }
 
 TEST_P(NativeProbeTest, LargeBlocksAndThreadsWithoutTheGil) {
