@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "agent/core/implausible_heap.h"
+
 namespace plimsoll::agent {
 namespace {
 
@@ -146,6 +148,8 @@ void CensusRunner::Finish(const core::ProcessId& id, bool headers_only,
     statistics_.seconds += seconds;
     statistics_.last_seconds = seconds;
     ++(headers_only ? statistics_.headers : statistics_.full);
+    statistics_.implausible_claims += census->implausible_claims;
+    statistics_.implausible += core::IsImplausible(*census) ? 1 : 0;
   } else {
     ++statistics_.failed;
   }

@@ -45,6 +45,10 @@ class CensusRunner {
     int64_t headers = 0;
     int64_t failed = 0;
     int64_t deferred = 0;
+    // Claims of objects to own what cannot be theirs, and the censuses that had
+    // too many of them to be believed (core/implausible_heap.h).
+    int64_t implausible_claims = 0;
+    int64_t implausible = 0;
     double seconds = 0;  // in all, by the inspector's clock
     double last_seconds = 0;
   };

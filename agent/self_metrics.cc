@@ -172,6 +172,13 @@ void AddWork(const Agent::Status& agent, Exposition& out) {
   out.Add({{"kind", "full"}}, Real(agent.census.full));
   out.Add({{"kind", "headers"}}, Real(agent.census.headers));
   out.Add({{"kind", "failed"}}, Real(agent.census.failed));
+  out.Counter("plimsoll_agent_implausible_claims_total",
+              "Claims of objects to own memory that cannot be theirs; many "
+              "where a process made its heap up.",
+              Real(agent.census.implausible_claims));
+  out.Counter("plimsoll_agent_implausible_heaps_total",
+              "Censuses with too many such claims to be believed.",
+              Real(agent.census.implausible));
   out.Counter("plimsoll_agent_census_seconds_total",
               "Time spent reading heaps.", agent.census.seconds);
   out.Counter("plimsoll_agent_census_deferred_total",

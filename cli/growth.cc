@@ -3,6 +3,7 @@
 #include "cli/looks.h"
 #include "cli/progress.h"
 #include "cli/target.h"
+#include "cli/types_report.h"
 #include "cli/verb.h"
 #include "plimsoll/base/status_macros.h"
 
@@ -21,6 +22,8 @@ void AddNotes(const LookSeries& series, GrowthReport& report) {
         "random samples of a large heap were counted: what is within its error "
         "may be no change (--scan-limit 0 reads all)");
   }
+  const std::string made_up = ImplausibleNote(series.looks.back().census);
+  if (!made_up.empty()) report.notes.push_back(made_up);
   if (series.interrupted) {
     report.notes.push_back("ended early by Ctrl-C");
   }

@@ -16,6 +16,7 @@
 #include "cli/stacks_report.h"
 #include "cli/target.h"
 #include "cli/text.h"
+#include "cli/types_report.h"
 #include "cli/verb.h"
 #include "cli/window_sampler.h"
 #include "plimsoll/base/status_macros.h"
@@ -144,6 +145,8 @@ void AddNotes(const Gathered& gathered, const WindowSampler* sampler,
     report.notes.push_back(
         absl::StrCat("no samples of fresh memory: ", TextOf(gathered.pages)));
   }
+  const std::string made_up = ImplausibleNote(gathered.looks.back().census);
+  if (!made_up.empty()) report.notes.push_back(made_up);
   if (gathered.interrupted) report.notes.push_back("ended early by Ctrl-C");
   if (!gathered.ended.ok()) {
     report.notes.push_back(

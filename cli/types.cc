@@ -32,6 +32,9 @@ absl::Status RunTypes(const Options& options, Session& session) {
         "part of the heap could not be read while the process changed it; "
         "the counts are of the rest");
   }
+  if (const std::string note = ImplausibleNote(report.census); !note.empty()) {
+    report.notes.push_back(note);
+  }
   progress.Clear();
   return session.Print(options.json
                            ? TypesJson(report)

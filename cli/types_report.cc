@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "agent/core/implausible_heap.h"
 #include "cli/text.h"
 
 namespace plimsoll::cli {
@@ -18,17 +19,19 @@ int64_t TypedBytes(const core::HeapCensus& census) {
   return sum;
 }
 
-// A few are of objects that changed while they were read.
-bool AreManyImplausible(const core::HeapCensus& census) {
-  return census.implausible_claims > 100 + census.coverage.total / 1000;
-}
-
 // Half of the interval that holds the truth in 95 of 100 samples.
 std::string Interval(double standard_error) {
   return FormatCount(std::llround(1.96 * standard_error));
 }
 
 }  // namespace
+
+std::string ImplausibleNote(const core::HeapCensus& census) {
+  if (!core::IsImplausible(census)) return "";
+  return absl::StrCat(FormatCount(census.implausible_claims),
+                      " claims of objects to own memory cannot be true and are "
+                      "left out: this heap was made up or is corrupt");
+}
 
 std::string CoverageLine(const core::HeapCensus& census) {
   const core::Coverage& coverage = census.coverage;
@@ -53,11 +56,6 @@ std::string CoverageLine(const core::HeapCensus& census) {
             : "seen where the collector's lists, or tracked lists, tuples "
               "and dicts, lead to them",
         ", as malloc is not glibc's");
-  }
-  if (AreManyImplausible(census)) {
-    absl::StrAppend(&line, "; ", FormatCount(census.implausible_claims),
-                    " claims of objects to own memory cannot be true and are "
-                    "left out: this heap was made up or is corrupt");
   }
   return absl::StrCat(line, "; ", FormatBytes(census.scanned_bytes),
                       " read in ", FormatNanoseconds(census.duration_ns), ".");

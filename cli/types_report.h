@@ -20,6 +20,8 @@ struct TypesReport {
 
 // "99.98 % of 2,413,326 live blocks examined, ...".
 std::string CoverageLine(const core::HeapCensus& census);
+// Why a census is not to be believed (core/implausible_heap.h); "": it is.
+std::string ImplausibleNote(const core::HeapCensus& census);
 
 std::string RenderTypes(const TypesReport& report, const Style& style);
 std::string TypesJson(const TypesReport& report);

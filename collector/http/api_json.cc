@@ -13,6 +13,7 @@
 namespace plimsoll::collector::http {
 namespace {
 
+constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 constexpr int kMaxEvidence = 100;
 
@@ -37,6 +38,21 @@ absl::StatusOr<int64_t> TimeOf(const Request& request, const char* key,
                                       ": not a unix time in seconds");
   }
   return static_cast<int64_t>(seconds * kNsPerSecond);
+}
+
+// Of the newest census: claims of objects to own what cannot be theirs.
+absl::StatusOr<std::optional<double>> ImplausibleClaims(
+    const ApiPorts& ports, ProcessKey key, const ProcessState& state) {
+  for (const StoredDocument& document : state.latest) {
+    if (document.kind != "census") continue;
+    PLIMSOLL_ASSIGN_OR_RETURN(
+        const std::vector<Sample> samples,
+        ports.reader->Read(key, {"census_implausible_claims", ""},
+                           document.time_ns - kNsPerMs,
+                           document.time_ns + kNsPerMs));
+    if (!samples.empty()) return samples.back().value;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -77,6 +93,9 @@ absl::StatusOr<std::string> ProcessJson(const ApiPorts& ports, ProcessKey key) {
       .Field("object_path", state.object_path)
       .Field("oom_killed", state.oom_killed);
   WriteOptional("census_typed_share", state.typed_share, &json);
+  PLIMSOLL_ASSIGN_OR_RETURN(const std::optional<double> implausible,
+                            ImplausibleClaims(ports, key, state));
+  WriteOptional("census_implausible_claims", implausible, &json);
   json.Key("tiers").BeginArray();
   for (const TierState& tier : state.tiers) {
     json.BeginObject()

@@ -225,7 +225,8 @@ absl::StatusOr<std::string> CensusDocument(const v1::TypeCensus& census,
   if (census.types_size() > kMaxTypes) return Invalid("census: too many types");
   PLIMSOLL_RETURN_IF_ERROR(NonNegative(
       {census.other_objects(), census.other_bytes(), census.other_types(),
-       census.unknown_blocks(), census.unknown_bytes(), census.duration_ns()},
+       census.unknown_blocks(), census.unknown_bytes(), census.duration_ns(),
+       census.implausible_claims()},
       "census: negative count"));
   JsonWriter json;
   json.BeginObject().Key("types").BeginArray();
@@ -247,6 +248,7 @@ absl::StatusOr<std::string> CensusDocument(const v1::TypeCensus& census,
       .Field("other_types", census.other_types())
       .Field("unknown_blocks", census.unknown_blocks())
       .Field("unknown_bytes", census.unknown_bytes())
+      .Field("implausible_claims", census.implausible_claims())
       .Field("duration_ns", census.duration_ns());
   WriteCoverage(census.coverage(), &json);
   return json.EndObject().Take();

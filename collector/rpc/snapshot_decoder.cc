@@ -141,6 +141,7 @@ absl::Status DecodeCensus(const v1::TypeCensus& census,
   values.Put("census_other_bytes", census.other_bytes());
   values.Put("census_unknown_blocks", census.unknown_blocks());
   values.Put("census_unknown_bytes", census.unknown_bytes());
+  values.Put("census_implausible_claims", census.implausible_claims());
   values.Put("census_duration_ns", census.duration_ns());
   if (census.has_malloc()) {
     const v1::MallocUse& use = census.malloc();

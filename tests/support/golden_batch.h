@@ -106,6 +106,7 @@ inline void AddGoldenHeap(v1::Snapshot* snapshot, BatchStrings& strings) {
   type->set_objects(65'000);
   type->set_bytes(11'050'000);
   census->set_unknown_blocks(1'000);
+  census->set_implausible_claims(12'345);
   census->set_other_objects(34'000);
   census->mutable_coverage()->set_share(0.994);
   census->mutable_coverage()->set_method("census");

@@ -68,5 +68,18 @@ TEST_F(SelfMetricsTest, SayWhatEachKindOfHitCosts) {
   EXPECT_THAT(metrics, HasSubstr(name + "\"emulated\"} 0"));
 }
 
+TEST_F(SelfMetricsTest, SayThatAHeapIsNotToBeBelieved) {
+  AddPython(42);
+  inspector_.censuses.at(42)->implausible_claims = 5;  // changed meanwhile
+  AddPython(43);
+  inspector_.censuses.at(43)->implausible_claims = 50'000;
+  Start();
+  time_.Advance(10 * kSecond);
+  const std::string metrics = Metrics();
+  EXPECT_THAT(metrics,
+              HasSubstr("plimsoll_agent_implausible_claims_total 50005"));
+  EXPECT_THAT(metrics, HasSubstr("plimsoll_agent_implausible_heaps_total 1"));
+}
+
 }  // namespace
 }  // namespace plimsoll::agent

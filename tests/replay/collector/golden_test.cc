@@ -113,6 +113,8 @@ TEST_P(GoldenTest, EveryTierIsShownWithItsCoverage) {
   EXPECT_EQ(latest["requests"]["value"]["counts"][0]["attributes"]["city"],
             "singapore");
   EXPECT_DOUBLE_EQ(process["census_typed_share"], 0.994 * 0.99);
+  EXPECT_EQ(process["census_implausible_claims"], 12'345);
+  EXPECT_EQ(latest["census"]["value"]["implausible_claims"], 12'345);
 }
 
 TEST_P(GoldenTest, EveryKindOfStackAndTheHoldersAreShown) {

@@ -39,7 +39,8 @@ class FakeBoard : public FleetBoard {
     state.info = at->second;
     state.tiers = {{"memory", true, "", "procfs"},
                    {"census", false, "not a Python that is known", ""}};
-    state.latest = {{"memory", kNow, 0, R"({"rss_bytes":1})"}};
+    state.latest = {{"memory", kNow, 0, R"({"rss_bytes":1})"},
+                    {"census", kNow, 0, R"({"implausible_claims":9})"}};
     state.commands = {{7, "window", "done", "", kNow, kNow}};
     state.typed_share = 0.97;
     return state;
