@@ -107,9 +107,13 @@ const Discovery::Known* Discovery::Recognize(int32_t pid) {
       .pid = pid, .start_ticks = stat->start_ticks, .exec_seq = ImageOf(*stat)};
   if (auto found = known_.find(pid);
       found != known_.end() && found->second.id == id) {
+    found->second.parent_pid = stat->parent_pid;  // a parent may end
     return &found->second;
   }
-  Known known{.id = id, .description = {}, .python = inspector_->Identify(pid)};
+  Known known{.id = id,
+              .parent_pid = stat->parent_pid,
+              .description = {},
+              .python = inspector_->Identify(pid)};
   const auto arguments = proc_.ReadCmdline(pid);
   const bool named = arguments.ok() && LooksLikePython(stat->comm, *arguments);
   // Not a Python at all says kNotFound; any other failure of one that calls
@@ -124,6 +128,7 @@ const Discovery::Known* Discovery::Recognize(int32_t pid) {
 PsProcess Discovery::Describe(const Known& known) {
   PsProcess row;
   row.pid = known.id.pid;
+  row.parent_pid = known.parent_pid;
   row.start_ticks = known.id.start_ticks;
   row.start_unix_s = StartUnixSeconds(known.id.start_ticks);
   row.workload = known.description.workload.name;

@@ -33,6 +33,7 @@ class Discovery {
  private:
   struct Known {
     core::ProcessId id;
+    int32_t parent_pid = 0;
     core::ProcessDescription description;
     bool is_python = false;
     absl::StatusOr<core::PythonProcess> python;

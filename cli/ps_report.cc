@@ -123,6 +123,7 @@ std::string PsJson(const PsReport& report) {
   for (const PsProcess& process : report.processes) {
     nlohmann::ordered_json row;
     row["pid"] = process.pid;
+    row["parent_pid"] = process.parent_pid;
     row["start_unix_s"] = process.start_unix_s;
     row["python"] = nullptr;
     if (!process.python.empty()) row["python"] = process.python;

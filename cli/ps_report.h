@@ -15,6 +15,7 @@ namespace plimsoll::cli {
 
 struct PsProcess {
   int32_t pid = 0;
+  int32_t parent_pid = 0;    // now; 0: none that is seen from here
   uint64_t start_ticks = 0;  // tells two lives of one pid apart
   double start_unix_s = 0;
   std::string python;  // "3.11.2"; "" when it could not be read

@@ -33,6 +33,7 @@ void WriteProcessInfo(const ProcessInfo& info, JsonWriter* json) {
       .Field("pod", info.pod)
       .Field("container", info.container)
       .Field("pid", info.pid)
+      .Field("parent_pid", info.parent_pid)
       .Field("boot_id", info.boot_id)
       .Field("start_ticks", static_cast<int64_t>(info.start_ticks))
       .Field("exec_seq", static_cast<int64_t>(info.exec_seq))

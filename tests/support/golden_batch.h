@@ -75,6 +75,7 @@ inline void AddGoldenDescription(v1::Batch* batch) {
   process->set_node("node-1");
   process->set_pod("routing-api-7d9f-x2x1q");
   process->set_command("gunicorn app:app");
+  process->set_parent_pid(17);
   v1::TierStatus* tier = process->add_tiers();
   tier->set_tier(v1::TIER_GC);
   tier->set_ok(false);

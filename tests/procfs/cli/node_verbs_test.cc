@@ -146,6 +146,14 @@ TEST_P(NodeVerbs, GcEqualsTheTargetsOwnStats) {
   }
 }
 
+int32_t ParentOf(int32_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("PPid:")) return std::stoi(line.substr(5));
+  }
+  return -1;
+}
+
 TEST_P(NodeVerbs, PsSeesIt) {
   PythonTarget target(GetParam(), kHeapScript);
   const json truth = json::parse(target.ReadLine());
@@ -156,6 +164,7 @@ TEST_P(NodeVerbs, PsSeesIt) {
     if (process["pid"] != target.pid()) continue;
     ++seen;
     EXPECT_EQ(process["python"], truth["version"]);
+    EXPECT_EQ(process["parent_pid"], ParentOf(target.pid()));
     EXPECT_GT(process["rss_bytes"], 1 << 20);
     EXPECT_EQ(process["tiers"]["memory"], "ok");
     EXPECT_EQ(process["tiers"]["census"], "ok");

@@ -98,6 +98,7 @@ TEST_P(GoldenTest, EveryTierIsShownWithItsCoverage) {
   Json process = GetJson("/api/v1/processes/1");
   EXPECT_EQ(process["workload"], "prod/routing/Deployment/routing-api");
   EXPECT_EQ(process["python"], "3.11.2");
+  EXPECT_EQ(process["parent_pid"], 17);
   EXPECT_EQ(process["tiers"][0]["reason"], "not probed: <no symbol>");
   Json latest = process["latest"];
   for (const char* tier : {"memory", "gc", "pymalloc", "census", "requests"}) {

@@ -97,6 +97,7 @@ TEST(TypesReport, WhatIsNotSeenOrCannotBeIsSaid) {
 TEST(PsReport, JsonGivesEachTierAWordOrAReason) {
   PsReport report;
   PsProcess process{.pid = 7,
+                    .parent_pid = 5,
                     .python = "3.12.1",
                     .workload = "orders",
                     .rss_bytes = 100,
@@ -114,6 +115,7 @@ TEST(PsReport, JsonGivesEachTierAWordOrAReason) {
   EXPECT_EQ(document["schema"], "plimsoll.ps/1");
   const json& row = document["processes"][0];
   EXPECT_EQ(row["pid"], 7);
+  EXPECT_EQ(row["parent_pid"], 5);
   EXPECT_EQ(row["rss_bytes"], 100);
   EXPECT_TRUE(row["limit_bytes"].is_null());
   EXPECT_EQ(row["tiers"], json({{"memory", "ok"}, {"stacks", "no probes"}}));
