@@ -65,6 +65,12 @@ void EncodeGc(const core::GcSample& gc, v1::GcSample& out) {
     const bool never_starts = !thresholds.empty() && thresholds.front() == 0;
     out.set_enabled(*gc.state.enabled && !never_starts);
   }
+  if (gc.state.frozen_objects) out.set_frozen_objects(*gc.state.frozen_objects);
+  for (const int64_t t : gc.state.thresholds) out.add_thresholds(t);
+  if (gc.state.long_lived) {
+    out.set_long_lived_objects(gc.state.long_lived->total);
+    out.set_long_lived_pending(gc.state.long_lived->pending);
+  }
   size_t generations = std::max(gc.state.generations.size(), gc.pauses.size());
   for (size_t i = 0; i < generations; ++i) {
     v1::GcGeneration& generation = *out.add_generations();

@@ -3,16 +3,12 @@
 #include <algorithm>
 #include <vector>
 
+#include "collector/core/gc_figures.h"
 #include "collector/core/type_names.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector {
 namespace {
-
-// As the agent's snapshots are stored (collector/rpc): 1 or 0.
-constexpr char kEnabled[] = "gc_enabled";
-// It is read with a census, which on a busy node comes each twenty minutes.
-constexpr int64_t kRecentNs = int64_t{1800} * 1'000'000'000;
 
 // Types that the collector tracks, as far as names tell: of the builtins only
 // containers make cycles.
@@ -35,24 +31,22 @@ Verdict ByShares(const Incident& incident, const CauseThresholds& thresholds) {
 
 }  // namespace
 
-std::string CollectorProblem(std::optional<double> enabled) {
-  return enabled && *enabled == 0
-             ? "the collector is off (gc.disable() or gc.set_threshold(0))"
-             : "";
-}
-
 absl::Status ReadCollector(const FleetReader& reader, int64_t now_ns,
                            Incident& incident) {
   if (incident.processes.empty() || !incident.processes.front().leaking) {
     return absl::OkStatus();
   }
   PLIMSOLL_ASSIGN_OR_RETURN(
-      const std::vector<Sample> samples,
-      reader.Read(incident.processes.front().process, {kEnabled, ""},
-                  now_ns - kRecentNs, now_ns + 1));
-  incident.collector_problem = CollectorProblem(
-      samples.empty() ? std::nullopt
-                      : std::optional<double>(samples.back().value));
+      const GcFigures figures,
+      ReadGcFigures(reader, incident.processes.front().process,
+                    incident.window_s, now_ns));
+  const bool tracked =
+      !incident.types.empty() && IsTracked(incident.types.front().type);
+  const GcFinding finding =
+      JudgeGc(figures, tracked ? incident.types.front().objects_per_s.value : 0,
+              incident.window_s);
+  incident.collector_problem = finding.problem;
+  incident.collector_doubt = tracked ? finding.doubt : "";
   return absl::OkStatus();
 }
 

@@ -6,7 +6,6 @@
 #define PLIMSOLL_COLLECTOR_CORE_CAUSE_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -16,12 +15,8 @@
 
 namespace plimsoll::collector {
 
-// Why garbage stays, in words that follow "garbage that is not collected:";
-// empty when the collector runs, or nothing is known of it. `enabled`: 1 or 0,
-// whether it starts by itself.
-std::string CollectorProblem(std::optional<double> enabled);
-
-// Of the worst process, into Incident::collector_problem.
+// Of the worst process, into Incident::collector_problem and collector_doubt
+// (gc_figures.h). After the types.
 absl::Status ReadCollector(const FleetReader& reader, int64_t now_ns,
                            Incident& incident);
 

@@ -82,6 +82,12 @@ inline constexpr char kGcCollections[] = "gc_collections_total";  // generation
 inline constexpr char kGcCollected[] = "gc_collected_total";
 inline constexpr char kGcUncollectable[] = "gc_uncollectable_total";
 inline constexpr char kGcPauseSum[] = "gc_pause_ns_total";
+inline constexpr char kGcEnabled[] = "gc_enabled";  // by itself: 1 or 0
+inline constexpr char kGcFrozen[] = "gc_frozen_objects";
+inline constexpr char kGcThreshold[] = "gc_threshold";  // label: generation
+// Of the oldest generation: what its last collection left, what came since.
+inline constexpr char kGcLongLived[] = "gc_long_lived_objects";
+inline constexpr char kGcPending[] = "gc_long_lived_pending";
 inline constexpr char kLiveBytes[] = "python_live_bytes";  // all types
 inline constexpr char kLiveBlocks[] = "python_live_blocks";
 inline constexpr char kFreeBytes[] = "python_free_bytes";  // in its arenas

@@ -143,6 +143,8 @@ struct Incident {
   GrowthShares shares;
   // Why garbage of the worst process stays; empty: it does not, or not known.
   std::string collector_problem;
+  // What garbage may stay in it for long, where nothing says that it is much.
+  std::string collector_doubt;
   std::vector<StackEvidence> stacks;      // of the growing types, best first
   std::vector<EvidenceRequest> requests;  // newest of each process asked
   // Of the worst process: shares of its live blocks that were looked at, and

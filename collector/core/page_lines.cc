@@ -267,6 +267,11 @@ std::string TrustLine(const Incident& incident) {
   if (!incident.stacks.empty() && incident.stacks.front().net_counts_refused) {
     parts.emplace_back("net counts refused: allocations only");
   }
+  if (!incident.collector_doubt.empty() &&
+      (incident.cause == Verdict::kPythonObject ||
+       incident.cause == Verdict::kLeak)) {
+    parts.push_back("garbage is not ruled out: " + incident.collector_doubt);
+  }
   parts.emplace_back(
       incident.rule == "imminent"
           ? "rule: imminent (predicted, held at two looks)"

@@ -48,9 +48,13 @@ std::string CauseWords(const Incident& incident) {
       }
       break;
     case Verdict::kUnreachable:
-      words = "garbage that is not collected: " + incident.collector_problem +
-              ", so cycles of it stay (whether something else holds it was not "
-              "followed)";
+      words =
+          incident.collector_problem.empty()
+              ? "garbage that was not collected when this began (the "
+                "collector's figures do not say so any more)"
+              : "garbage that is not collected: " + incident.collector_problem +
+                    ", so cycles of it stay (whether something else holds "
+                    "it was not followed)";
       break;
     case Verdict::kMixed:
       words = "cause: mixed";

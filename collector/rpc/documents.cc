@@ -150,17 +150,29 @@ absl::StatusOr<std::string> MemoryDocument(const v1::MemorySample& memory) {
 }
 
 absl::StatusOr<std::string> GcDocument(const v1::GcSample& gc) {
-  if (gc.generations_size() > kMaxGenerations) {
+  if (gc.generations_size() > kMaxGenerations ||
+      gc.thresholds_size() > kMaxGenerations) {
     return Invalid("gc: too many generations");
   }
   PLIMSOLL_RETURN_IF_ERROR(NonNegative(
-      {gc.frozen_objects(), gc.tracked_objects()}, "gc: negative count"));
+      {gc.frozen_objects(), gc.long_lived_objects(), gc.long_lived_pending()},
+      "gc: negative count"));
   JsonWriter json;
   json.BeginObject().Field("source", gc.source());
   if (gc.has_enabled()) json.Field("enabled", gc.enabled());
-  json.Field("frozen_objects", gc.frozen_objects());
-  json.Field("tracked_objects", gc.tracked_objects());
-  json.Key("generations").BeginArray();
+  if (gc.has_frozen_objects()) {
+    json.Field("frozen_objects", gc.frozen_objects());
+  }
+  if (gc.has_long_lived_objects() && gc.has_long_lived_pending()) {
+    json.Field("long_lived_objects", gc.long_lived_objects());
+    json.Field("long_lived_pending", gc.long_lived_pending());
+  }
+  json.Key("thresholds").BeginArray();
+  for (const int64_t threshold : gc.thresholds()) {
+    if (threshold < 0) return Invalid("gc: negative threshold");
+    json.Int(threshold);
+  }
+  json.EndArray().Key("generations").BeginArray();
   for (const v1::GcGeneration& generation : gc.generations()) {
     PLIMSOLL_RETURN_IF_ERROR(
         NonNegative({generation.generation(), generation.collections(),

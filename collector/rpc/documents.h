@@ -4,7 +4,8 @@
 // optionals are left out; `coverage` is always an object with `method`.
 //
 //   memory   rss_bytes ... cgroup{path, version, current_bytes, limit_bytes?..}
-//   gc       source, enabled?, generations[{generation, collections, ...}]
+//   gc       source, enabled?, frozen_objects?, thresholds[],
+//            generations[{generation, collections, ...}]
 //   pymalloc arenas, arena_bytes, size_classes[{block_bytes, blocks_live, ...}]
 //   census   types[{type, objects, bytes}], other_*, unknown_*, coverage
 //   requests source, reliable, counts[{metric, attributes{}, value, gauge}]

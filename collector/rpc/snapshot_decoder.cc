@@ -71,9 +71,18 @@ absl::Status DecodeGc(const v1::GcSample& gc, NodeBatch* batch,
   PLIMSOLL_ASSIGN_OR_RETURN(std::string json, GcDocument(gc));
   AddLatest("gc", out->boottime_ns, std::move(json), out);
   Values values(out);
-  values.Put("gc_frozen_objects", gc.frozen_objects());
-  values.Put("gc_tracked_objects", gc.tracked_objects());
-  if (gc.has_enabled()) values.Put("gc_enabled", gc.enabled() ? 1 : 0);
+  if (gc.has_frozen_objects()) {
+    values.Put(metric::kGcFrozen, gc.frozen_objects());
+  }
+  if (gc.has_enabled()) values.Put(metric::kGcEnabled, gc.enabled() ? 1 : 0);
+  for (int i = 0; i < gc.thresholds_size(); ++i) {
+    values.Put(metric::kGcThreshold, gc.thresholds(i),
+               batch->strings.emplace_back(std::to_string(i)));
+  }
+  if (gc.has_long_lived_objects() && gc.has_long_lived_pending()) {
+    values.Put(metric::kGcLongLived, gc.long_lived_objects());
+    values.Put(metric::kGcPending, gc.long_lived_pending());
+  }
   for (const v1::GcGeneration& generation : gc.generations()) {
     std::string_view label =
         batch->strings.emplace_back(std::to_string(generation.generation()));

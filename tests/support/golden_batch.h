@@ -91,6 +91,11 @@ inline void AddGoldenHeap(v1::Snapshot* snapshot, BatchStrings& strings) {
   generation->set_pauses(3);
   snapshot->mutable_gc()->set_source("uprobe");
   snapshot->mutable_gc()->set_enabled(true);
+  for (const int64_t t : {700, 10, 10}) {
+    snapshot->mutable_gc()->add_thresholds(t);
+  }
+  snapshot->mutable_gc()->set_long_lived_objects(400'000);
+  snapshot->mutable_gc()->set_long_lived_pending(90'000);
   v1::PymallocSample* pymalloc = snapshot->mutable_pymalloc();
   v1::SizeClass* size = pymalloc->add_size_classes();
   size->set_block_bytes(64);

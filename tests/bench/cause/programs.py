@@ -105,6 +105,58 @@ def minidom_without_threshold():
     at_pace(9, lambda n: xml.dom.minidom.parseString(text + "</order>"))
 
 
+def documents(number_of):
+    """parse(number): a minidom document, which is a cycle; the last so many are
+    kept, so that each has grown old when it is dropped."""
+    import collections
+    import xml.dom.minidom
+    text = "<order>" + "".join(f"<item id='{i}'>{i}</item>" for i in range(30))
+    kept = collections.deque(maxlen=number_of)
+
+    def parse(_number):
+        kept.append(xml.dom.minidom.parseString(text + "</order>"))
+    return parse
+
+
+def minidom_that_grows_old():
+    """The youngest generations are collected, the oldest one never is."""
+    import gc
+    gc.set_threshold(700, 10, 1_000_000)
+    at_pace(9, documents(200))
+
+
+def minidom_that_is_frozen():
+    """gc.freeze() each two seconds, as if before a fork; on 3.11 nothing else
+    hides documents that are dropped."""
+    import gc
+    parse = documents(200)
+
+    def request(number):
+        parse(number)
+        if number % 18 == 0:
+            gc.freeze()
+
+    at_pace(9, request)
+
+
+def orders_of_a_frozen_server():
+    """What was loaded is frozen once, and the collector does what it can: the
+    orders that grow are held."""
+    import gc
+    import xml.dom.minidom
+    loaded = [{"name": str(i), "of": []} for i in range(20_000)]
+    gc.freeze()
+    orders = []
+    text = "<order>" + "".join(f"<item id='{i}'>{i}</item>" for i in range(30))
+
+    def request(number):
+        xml.dom.minidom.parseString(text + "</order>")  # a cycle, that is freed
+        loaded[number % 20_000]["name"] = str(number)
+        orders.extend({"number": number, "line": [i]} for i in range(80))
+
+    at_pace(9, request)
+
+
 def sqlite_in_memory():
     """A log in an SQLite database in memory, never pruned."""
     import sqlite3
@@ -227,6 +279,9 @@ PROGRAMS = {program.run.__name__: program for program in (
     Program(pillow_film, "python-object", 95),
     Program(jinja_without_collector, "unreachable", 64),
     Program(minidom_without_threshold, "unreachable", 210),
+    Program(minidom_that_grows_old, "unreachable", 210),
+    Program(minidom_that_is_frozen, "unreachable", 210),
+    Program(orders_of_a_frozen_server, "python-object", 150),
     Program(sqlite_in_memory, "native", 151),
     Program(numpy_frames, "native", 201),
     Program(csv_of_ever_longer_fields, "fragmentation", 86, rests_at=0.93),

@@ -133,6 +133,27 @@ TEST(ReportEncoderTest, AThresholdOfZeroIsACollectorThatIsOff) {
   EXPECT_TRUE(enabled({}));
 }
 
+// It was left at zero, and nothing told a heap that is frozen.
+TEST(ReportEncoderTest, WhatTheCollectorDoesNotSeeArrives) {
+  core::NodeReport report;
+  report.snapshots.resize(2);
+  core::GcState& state = report.snapshots[0].gc.emplace().state;
+  state.frozen_objects = 1234;
+  state.thresholds = {700, 10, 100'000};
+  state.long_lived = {.total = 4000, .pending = 900};
+  report.snapshots[1].gc.emplace();
+  const v1::Batch batch = Decode(EncodeReport(report, {}).batches[0]);
+  const v1::GcSample& gc = batch.snapshots(0).gc();
+  EXPECT_EQ(gc.frozen_objects(), 1234);
+  ASSERT_EQ(gc.thresholds_size(), 3);
+  EXPECT_EQ(gc.thresholds(2), 100'000);
+  EXPECT_EQ(gc.long_lived_objects(), 4000);
+  EXPECT_EQ(gc.long_lived_pending(), 900);
+  const v1::GcSample& unknown = batch.snapshots(1).gc();
+  EXPECT_FALSE(unknown.has_frozen_objects());
+  EXPECT_FALSE(unknown.has_long_lived_pending());
+}
+
 TEST(ReportEncoderTest, WhatWasNotMeasuredIsAbsent) {
   core::NodeReport report;
   report.snapshots.resize(1);

@@ -23,12 +23,6 @@ constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr char kOff[] =
     "the collector is off (gc.disable() or gc.set_threshold(0))";
 
-TEST(CollectorProblem, OnlyOfACollectorThatIsKnownToBeOff) {
-  EXPECT_EQ(CollectorProblem(0), kOff);
-  EXPECT_EQ(CollectorProblem(1), "");
-  EXPECT_EQ(CollectorProblem(std::nullopt), "");
-}
-
 // Puts one metric of process 7, so many seconds after the start.
 auto PutAt(FakeFleet& fleet, int t_s) {
   return [&fleet, t_s](const char* name, double mib) {
@@ -177,6 +171,54 @@ TEST(ReadCollector, KnowsItFromTheLastCensusOfABusyNode) {
   Incident i = Growing("psycopg2.extras.DictCursor", 0.9);
   ASSERT_TRUE(ReadCollector(fleet, now, i).ok());
   EXPECT_EQ(i.collector_problem, kOff);
+}
+
+// It says what the collector does not see, and that is all: strings are in no
+// cycle, frozen or not.
+TEST(ReadCollector, DoubtsOnlyTypesThatMayBeInCycles) {
+  FakeFleet fleet;
+  const int64_t now = kStartNs + 400 * kSecondNs;
+  for (int64_t t = kStartNs; t <= now; t += 10 * kSecondNs) {
+    fleet.Put(7, {metric::kGcFrozen, ""}, t, 50'000);
+  }
+  Incident i = Growing("app.Order", 0.9);
+  i.cause = Verdict::kPythonObject;
+  ASSERT_TRUE(ReadCollector(fleet, now, i).ok());
+  EXPECT_THAT(WritePage(i, "").trust,
+              HasSubstr("garbage is not ruled out: what was dropped of the "
+                        "50,000 objects that gc.freeze() put out"));
+  EXPECT_EQ(RefinedCause(i, {}), Verdict::kPythonObject);
+  EXPECT_EQ(DecodeIncident(EncodeIncident(i))->collector_doubt,
+            i.collector_doubt);
+  i.types[0].type = "str";
+  ASSERT_TRUE(ReadCollector(fleet, now, i).ok());
+  EXPECT_EQ(i.collector_doubt, "");
+}
+
+TEST(ReadCollector, FindsAnOldGenerationThatIsNeverReached) {
+  FakeFleet fleet;
+  const int64_t now = kStartNs + 200 * kSecondNs;
+  const double thresholds[] = {700, 10, 1'000'000}, runs[] = {440, 40, 0};
+  fleet.Put(7, {metric::kGcEnabled, ""}, now, 1);
+  for (int i = 0; i < 3; ++i) {
+    const std::string label = std::to_string(i);
+    fleet.Put(7, {metric::kGcThreshold, label}, now, thresholds[i]);
+    for (int64_t t = kStartNs; t <= now; t += 10 * kSecondNs) {
+      fleet.Put(7, {metric::kGcCollections, label}, t, runs[i]);
+      fleet.Put(7, {metric::kGcCollected, label}, t, 0);
+    }
+  }
+  Incident i = Growing("app.Order", 0.9);
+  ASSERT_TRUE(ReadCollector(fleet, now, i).ok());
+  i.cause = RefinedCause(i, {});
+  EXPECT_EQ(i.cause, Verdict::kUnreachable);
+  EXPECT_THAT(WritePage(i, "").what,
+              HasSubstr("garbage that is not collected: the collector never "
+                        "reaches the old generation (thresholds 700, 10, "));
+  // The cause stays what people were told; the figures may change.
+  i.collector_problem = "";
+  EXPECT_THAT(WritePage(i, "").what,
+              HasSubstr("garbage that was not collected when this began"));
 }
 
 TEST(RefinedCause, IsThatOfTheSharesWhereTheCollectorWorks) {

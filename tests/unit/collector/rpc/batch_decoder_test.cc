@@ -42,6 +42,9 @@ TEST(BatchDecoder, GoldenBatchOfEveryTier) {
   EXPECT_EQ(ValueOf(snapshot, metric::kRss), 101'000'000);
   EXPECT_EQ(ValueOf(snapshot, metric::kCgroupLimit), 512'000'000);
   EXPECT_EQ(ValueOf(snapshot, metric::kGcCollections, "2"), 12);
+  EXPECT_EQ(ValueOf(snapshot, metric::kGcThreshold, "0"), 700);
+  EXPECT_EQ(ValueOf(snapshot, metric::kGcPending), 90'000);
+  EXPECT_EQ(ValueOf(snapshot, metric::kGcFrozen), std::nullopt);
   EXPECT_EQ(ValueOf(snapshot, metric::kLiveBytes), 64 * 6'000);
   EXPECT_EQ(ValueOf(snapshot, metric::kFreeBytes), 524'288 - 64 * 6'000);
   EXPECT_EQ(ValueOf(snapshot, metric::kTypeObjects,
