@@ -13,6 +13,7 @@
 #include "collector/otlp_feed.h"
 #include "collector/request_feed.h"
 #include "collector/requests/prometheus_source.h"
+#include "collector/rpc/otlp_json.h"
 #include "collector/rpc/otlp_server.h"
 #include "plimsoll/base/status_macros.h"
 
@@ -102,7 +103,11 @@ absl::Status RequestSources::Impl::StartOtlp() {
   options.port = address.port;
   options.max_body_bytes = rpc::kMaxOtlpBytes;
   options.refusals = refusals_;
-  http::Handler handler = http::OtlpHandler(take);
+  http::Handler handler =
+      http::OtlpHandler({.take = take,
+                         .bytes_of_json = rpc::OtlpBytesOfJson,
+                         .max_body_bytes = rpc::kMaxOtlpBytes,
+                         .refusals = refusals_});
   if (!config_.otlp_token_file.empty()) {
     handler = http::GuardByToken(config_.otlp_token_file, refusals_,
                                  std::move(handler));

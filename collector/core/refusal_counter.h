@@ -21,9 +21,11 @@ namespace plimsoll::collector {
   X(kStreams, "grpc", "too_many_streams")                \
   X(kThrottled, "grpc", "throttled")                     \
   X(kMessage, "grpc", "bad_message")                     \
+  X(kUnfolded, "grpc", "unfolds_to_too_much")            \
   X(kHttpUnauthorized, "http", "unauthorized")           \
   X(kHttpHeaders, "http", "headers_too_large")           \
   X(kHttpBody, "http", "body_too_large")                 \
+  X(kHttpUnfolded, "http", "unfolds_to_too_much")        \
   X(kHttpMalformed, "http", "malformed")                 \
   X(kHttpSlow, "http", "too_slow")                       \
   X(kHttpConnections, "http", "too_many_connections")    \

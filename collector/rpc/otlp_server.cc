@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "collector/core/gunzip.h"
 #include "collector/rpc/otlp_decoder.h"
 #include "collector/rpc/server_credentials.h"
 #include "collector/rpc/wire_bytes.h"
@@ -45,6 +46,10 @@ class OtlpServer::Impl {
     builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 16);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    // gRPC unfolds a message whole before anybody has looked at its token, to
+    // whatever size: we do it, with a bound.
+    builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+    builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
     grpc::ResourceQuota quota("plimsoll-otlp");
     quota.Resize(kMaxTransportBytes);
     builder.SetResourceQuota(quota);
@@ -59,7 +64,17 @@ class OtlpServer::Impl {
   grpc::Status Take(const grpc::CallbackServerContext& call,
                     const grpc::ByteBuffer& request) {
     if (const grpc::Status who = CheckToken(call); !who.ok()) return who;
-    const absl::Status status = options_.take(ToBytes(request));
+    std::string bytes = ToBytes(request);
+    if (LooksGzipped(bytes)) {
+      auto unfolded = Gunzip(bytes, kMaxOtlpBytes);
+      if (absl::IsResourceExhausted(unfolded.status())) {
+        Count(Refusal::kUnfolded);
+        return {grpc::StatusCode::RESOURCE_EXHAUSTED,
+                std::string(unfolded.status().message())};
+      }
+      if (unfolded.ok()) bytes = *std::move(unfolded);
+    }
+    const absl::Status status = options_.take(bytes);
     if (status.ok()) return grpc::Status::OK;
     const bool bad = absl::IsInvalidArgument(status);
     if (bad) Count(Refusal::kMessage);

@@ -1,6 +1,6 @@
 // OTLP over gRPC: services export their metrics here, by
 // opentelemetry.proto.collector.metrics.v1.MetricsService. Bytes are handed on
-// as they came.
+// as they came, unfolded where they came by gzip.
 #ifndef PLIMSOLL_COLLECTOR_RPC_OTLP_SERVER_H_
 #define PLIMSOLL_COLLECTOR_RPC_OTLP_SERVER_H_
 

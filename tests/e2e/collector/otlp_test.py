@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Requests of pods by OTLP: a service with the real OpenTelemetry SDK exports to
-the collector, by gRPC and by HTTP, cumulative and as steps, with a token. Every
-request after its first export is counted once, by the attributes that are kept.
+the collector, by gRPC and by HTTP, cumulative and as steps (those by gzip), with
+a token. Every request after its first export is counted once, by the attributes
+that are kept.
 
 The SDK is got from PyPI once (var/pip). Exit code 77: cannot be run here.
 """
@@ -102,6 +103,8 @@ class ByOtlp(RequestCase):
             "OTEL_EXPORTER_OTLP_INSECURE": "true",
             "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{token}",
             "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": temporality,
+            "OTEL_EXPORTER_OTLP_COMPRESSION":
+                "gzip" if temporality == "delta" else "none",
             "OTEL_RESOURCE_ATTRIBUTES":
                 "k8s.pod.name=web-1,k8s.namespace.name=shop"})
 
@@ -179,7 +182,8 @@ class ByOtlp(RequestCase):
 
     def test_what_is_no_export_is_refused_in_words(self):
         for body, kind, code in ((b"\xff\xff", "application/x-protobuf", 400),
-                                 (b"{}", "application/json", 415)):
+                                 (b"[]", "application/json", 400),
+                                 (b"{}", "text/plain", 415)):
             got, text = self.post(body, kind)
             self.assertEqual(got, code)
             self.assertIn(b"error", text)

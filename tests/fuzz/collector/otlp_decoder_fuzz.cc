@@ -1,17 +1,41 @@
-// What a service exports by OTLP: shared out among the processes of pods.
+// What a service exports by OTLP, as it is, by gzip or in JSON: shared out
+// among the processes of pods.
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "collector/core/gunzip.h"
 #include "collector/rpc/otlp_decoder.h"
+#include "collector/rpc/otlp_json.h"
+
+namespace {
+
+constexpr size_t kMostBytes = 1 << 20;
+
+// As their first bytes say; the servers go by headers.
+std::string ExportOf(std::string_view bytes) {
+  namespace collector = plimsoll::collector;
+  std::string body(bytes);
+  if (collector::LooksGzipped(body)) {
+    auto unfolded = collector::Gunzip(body, kMostBytes);
+    body = std::move(unfolded).value_or("");
+    if (body.size() > kMostBytes) __builtin_trap();
+  }
+  if (!body.starts_with('{')) return body;
+  return collector::rpc::OtlpBytesOfJson(body).value_or("");
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using plimsoll::collector::PodCount;
   using plimsoll::collector::PodCountLedger;
   using plimsoll::collector::ProcessInfo;
   const auto found = plimsoll::collector::rpc::DecodeOtlp(
-      std::string_view(reinterpret_cast<const char*>(data), size), {});
+      ExportOf({reinterpret_cast<const char*>(data), size}), {});
   if (!found.ok()) return 0;
   std::vector<PodCount> counts;
   ProcessInfo process;
