@@ -104,6 +104,7 @@ const Key kKeys[] = {
     {.name = "slack_url_files", .list = &Config::slack_url_files},
     {.name = "requests_prometheus", .text = &Config::requests_prometheus},
     {.name = "requests_query", .text = &Config::requests_query},
+    {.name = "requests_gauges_query", .text = &Config::requests_gauges_query},
     {.name = "requests_token_file", .text = &Config::requests_token_file},
     {.name = "requests_period",
      .parse =
@@ -117,6 +118,7 @@ const Key kKeys[] = {
     {.name = "otlp_token_file", .text = &Config::otlp_token_file},
     {.name = "otlp_metrics", .list = &Config::otlp_metrics},
     {.name = "otlp_attributes", .list = &Config::otlp_attributes},
+    {.name = "otlp_gauges", .list = &Config::otlp_gauges},
     {.name = "external_url", .text = &Config::external_url},
     {.name = "runbook_url", .text = &Config::runbook_url},
 };
@@ -259,9 +261,12 @@ absl::Status Check(const Config& config) {
                   insecure || !config.http_token_file.empty(),
                   "without http_token_file anyone who reaches it could read"));
   if (config.state_dir.empty()) return Invalid("state_dir is empty");
-  if (config.requests_prometheus.empty() != config.requests_query.empty()) {
+  const bool asks =
+      !config.requests_query.empty() || !config.requests_gauges_query.empty();
+  if (config.requests_prometheus.empty() == asks) {
     return Invalid(
-        "requests_prometheus and requests_query go together, such as "
+        "requests_prometheus and requests_query or requests_gauges_query go "
+        "together, such as "
         "http://prometheus:9090 and sum by (namespace, pod, city, outcome) "
         "(http_requests_total)");
   }

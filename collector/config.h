@@ -42,13 +42,14 @@ struct Config {
   std::string pagerduty_url = "https://events.pagerduty.com/v2/enqueue";
   // A Prometheus that knows how many requests each pod has served: an instant
   // vector with the labels namespace and pod, whose others are attributes.
-  std::string requests_prometheus, requests_query, requests_token_file;
+  std::string requests_prometheus, requests_query, requests_gauges_query,
+      requests_token_file;
   int64_t requests_period_ns = int64_t{30} * 1'000'000'000;
   // OTLP, where services export their metrics: addresses, "" for none. Those
   // names that count requests and the attributes that are kept; empty: the
   // usual ones (collector/rpc/otlp_decoder.h).
   std::string otlp_grpc_listen, otlp_http_listen, otlp_token_file;
-  std::vector<std::string> otlp_metrics, otlp_attributes;
+  std::vector<std::string> otlp_metrics, otlp_attributes, otlp_gauges;
   std::string external_url;  // in pages; default: http://<http_listen>
   // In pages; {workload}, {namespace}, {cluster}, {owner} and {cause} are
   // filled in. Default: <external_url>/runbook

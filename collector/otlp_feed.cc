@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "plimsoll/base/status_macros.h"
@@ -68,10 +69,13 @@ absl::Status OtlpFeed::Take(std::string_view bytes) {
     return found.status();
   }
   const int64_t now_ns = unix_now_ns_();
-  status_.series = static_cast<int64_t>(found->counts.size());
+  status_.series =
+      static_cast<int64_t>(found->counts.size() + found->gauges.size());
   status_.without_pod = found->without_pod;
   status_.unusable = found->unusable;
-  const std::vector<PodCount> counts = OfFirstMetric(std::move(found->counts));
+  std::vector<PodCount> counts = OfFirstMetric(std::move(found->counts));
+  std::move(found->gauges.begin(), found->gauges.end(),
+            std::back_inserter(counts));
   const std::vector<ProcessRequests> served =
       ledger_.Take(counts, feed_.Wanting(PodsOf(counts), now_ns), now_ns);
   status_.processes = static_cast<int64_t>(served.size());

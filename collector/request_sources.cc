@@ -57,6 +57,7 @@ void RequestSources::Impl::StartPrometheus() {
   requests::PrometheusSourceOptions options;
   options.url = config_.requests_prometheus;
   options.query = config_.requests_query;
+  options.gauges_query = config_.requests_gauges_query;
   options.token_file = config_.requests_token_file;
   options.period_ns = config_.requests_period_ns;
   options.unix_now_ns = unix_now_ns_;
@@ -79,6 +80,7 @@ absl::Status RequestSources::Impl::StartOtlp() {
   if (!config_.otlp_attributes.empty()) {
     rules.attributes = config_.otlp_attributes;
   }
+  rules.gauges = config_.otlp_gauges;
   otlp_ = std::make_unique<OtlpFeed>(store_, std::move(rules), unix_now_ns_);
   const auto take = [this](std::string_view bytes) {
     return otlp_->Take(bytes);

@@ -39,7 +39,7 @@ std::string CounterOf(const PodCount& count) {
 }
 
 // Of the processes of a pod those that serve: none that is another's parent.
-std::vector<const ProcessInfo*> Serving(
+std::vector<const ProcessInfo*> ServingOf(
     const PodCount& count, const std::vector<const ProcessInfo*>& of_the_pod) {
   std::vector<const ProcessInfo*> fitting;
   std::set<int32_t> parents;
@@ -73,42 +73,67 @@ std::vector<ProcessRequests> PodCountLedger::Take(
   }
   for (const PodCount& count : counts) {
     const auto pod = pods.find(count.pod);
-    const std::vector<const ProcessInfo*> serving =
-        pod == pods.end() ? std::vector<const ProcessInfo*>()
-                          : Serving(count, pod->second);
-    if (serving.empty() || counters_ >= kMostCounters) {
+    const Serving serving =
+        pod == pods.end() ? Serving() : ServingOf(count, pod->second);
+    if (serving.empty() || counters_ + gauges_ >= kMostCounters) {
       ++unmatched_;
-      continue;
-    }
-    Pod& seen =
-        pods_.try_emplace(PodOf(count), Pod{{}, look_, 0}).first->second;
-    seen.at_ns = now_ns;
-    const auto [at, is_new] = seen.counters.try_emplace(CounterOf(count), 0);
-    counters_ += is_new ? 1 : 0;
-    // A counter that is lower has begun anew.
-    const double since =
-        count.value < at->second ? count.value : count.value - at->second;
-    const bool nobodys = is_new && seen.first_look == look_;
-    const double step = count.is_step ? count.value : nobodys ? 0 : since;
-    at->second = count.value;
-    for (const ProcessInfo* process : serving) {
-      Served& served = served_[process->key];
-      auto& sums = served.requests.counts;
-      served.requests.process = *process;
-      served.at_ns = now_ns;
-      served.look = look_;
-      const bool room =
-          sums.size() < kMostSets || sums.contains(count.attributes);
-      sums[room ? count.attributes : OtherSets()] +=
-          step / static_cast<double>(serving.size());
+    } else if (count.gauge.empty()) {
+      TakeCount(count, serving, now_ns);
+    } else {
+      TakeGauge(count, serving, now_ns);
     }
   }
   std::vector<ProcessRequests> out;
-  for (const auto& [key, served] : served_) {
-    if (served.look == look_) out.push_back(served.requests);
+  for (auto& [key, served] : served_) {
+    if (served.look != look_) continue;
+    served.requests.gauges = served.gauges.Levels(now_ns);
+    out.push_back(served.requests);
   }
   Forget(now_ns);
   return out;
+}
+
+PodCountLedger::Served& PodCountLedger::ServedBy(const ProcessInfo& process,
+                                                 int64_t now_ns) {
+  Served& served = served_[process.key];
+  served.requests.process = process;
+  served.at_ns = now_ns;
+  served.look = look_;
+  return served;
+}
+
+void PodCountLedger::TakeCount(const PodCount& count, const Serving& serving,
+                               int64_t now_ns) {
+  Pod& seen = pods_.try_emplace(PodOf(count), Pod{{}, look_, 0}).first->second;
+  seen.at_ns = now_ns;
+  const auto [at, is_new] = seen.counters.try_emplace(CounterOf(count), 0);
+  counters_ += is_new ? 1 : 0;
+  // A counter that is lower has begun anew.
+  const double since =
+      count.value < at->second ? count.value : count.value - at->second;
+  const bool nobodys = is_new && seen.first_look == look_;
+  const double step = count.is_step ? count.value : nobodys ? 0 : since;
+  at->second = count.value;
+  for (const ProcessInfo* process : serving) {
+    auto& sums = ServedBy(*process, now_ns).requests.counts;
+    const bool room =
+        sums.size() < kMostSets || sums.contains(count.attributes);
+    sums[room ? count.attributes : OtherSets()] +=
+        step / static_cast<double>(serving.size());
+  }
+}
+
+void PodCountLedger::TakeGauge(const PodCount& gauge, const Serving& serving,
+                               int64_t now_ns) {
+  const std::string series = PodOf(gauge) + "\n" + gauge.series;
+  const double share = gauge.value / static_cast<double>(serving.size());
+  bool room = true;
+  for (const ProcessInfo* process : serving) {
+    room &=
+        ServedBy(*process, now_ns)
+            .gauges.Set(series, gauge.gauge, gauge.attributes, share, now_ns);
+  }
+  if (!room) ++unmatched_;
 }
 
 void PodCountLedger::Forget(int64_t now_ns) {
@@ -118,8 +143,12 @@ void PodCountLedger::Forget(int64_t now_ns) {
     counters_ -= pod.second.counters.size();
     return true;
   });
-  std::erase_if(served_,
-                [&](const auto& one) { return one.second.at_ns < oldest; });
+  gauges_ = 0;
+  std::erase_if(served_, [&](const auto& one) {
+    if (one.second.at_ns < oldest) return true;
+    gauges_ += one.second.gauges.series();
+    return false;
+  });
 }
 
 }  // namespace plimsoll::collector

@@ -5,8 +5,8 @@
 //
 // The counts of a pod are cumulative and may begin anew (a restart). What it
 // had served before its first look is nobody's; a counter that comes later
-// began between two looks. Those of a process take each step of its pod. One
-// thread.
+// began between two looks. Those of a process take each step of its pod. A
+// gauge is shared out alike. One thread.
 #ifndef PLIMSOLL_COLLECTOR_CORE_POD_COUNTS_H_
 #define PLIMSOLL_COLLECTOR_CORE_POD_COUNTS_H_
 
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "collector/core/fleet.h"
+#include "collector/core/pod_gauges.h"
 
 namespace plimsoll::collector {
 
@@ -28,6 +29,9 @@ struct PodCount {
   // What tells it from other counters of the same pod and attributes; "": it is
   // the only one.
   std::string series;
+  // The name of state that is large or small now, such as "vehicles"; "": it
+  // counts requests. Of such the value may be below zero.
+  std::string gauge = {};
   double value = 0;
   bool is_step = false;  // since the one before, not since a beginning
 };
@@ -35,6 +39,7 @@ struct PodCount {
 struct ProcessRequests {
   ProcessInfo process;
   std::map<std::map<std::string, std::string>, double> counts;
+  GaugeLevels gauges = {};  // now, of all that was told of late
 };
 
 // The names of their pods.
@@ -60,13 +65,19 @@ class PodCountLedger {
   };
   struct Served {
     ProcessRequests requests;
+    PodGauges gauges;
     int64_t at_ns = 0;
     int64_t look = 0;
   };
+  using Serving = std::vector<const ProcessInfo*>;
+  void TakeCount(const PodCount& count, const Serving& serving, int64_t now_ns);
+  void TakeGauge(const PodCount& gauge, const Serving& serving, int64_t now_ns);
+  Served& ServedBy(const ProcessInfo& process, int64_t now_ns);
   void Forget(int64_t now_ns);
 
   std::map<std::string, Pod> pods_;  // by cluster, namespace, name, container
   size_t counters_ = 0;              // of all pods
+  size_t gauges_ = 0;  // series of all processes, at the last look
   std::map<ProcessKey, Served> served_;
   int64_t look_ = 0;
   int64_t unmatched_ = 0;

@@ -13,7 +13,7 @@ struct RequestSourceStatus {
   std::string last_error;  // "": the last look was good
   // Of the last good look.
   int64_t processes = 0;    // that were given counts
-  int64_t series = 0;       // counts of pods
+  int64_t series = 0;       // counts and gauges of pods
   int64_t unmatched = 0;    // of pods without a process of ours
   int64_t without_pod = 0;  // no label namespace, or no label pod
   int64_t unusable = 0;     // no numbers, or past the limits

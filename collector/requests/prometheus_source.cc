@@ -3,12 +3,13 @@
 #include <curl/curl.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <iterator>
 #include <utility>
 
 #include "collector/net/http_exchange.h"
-#include "collector/requests/prometheus_vector.h"
 #include "plimsoll/base/secret_file.h"
 #include "plimsoll/base/status_macros.h"
 
@@ -33,10 +34,16 @@ std::string Escaped(const std::string& text) {
   return out;
 }
 
-std::string QueryUrl(const PrometheusSourceOptions& options) {
-  std::string url = options.url;
+std::string QueryUrl(std::string url, const std::string& query) {
   while (!url.empty() && url.back() == '/') url.pop_back();
-  return url + "/api/v1/query?query=" + Escaped(options.query);
+  return url + "/api/v1/query?query=" + Escaped(query);
+}
+
+void Append(PodCounts&& more, PodCounts& out) {
+  out.without_pod += more.without_pod;
+  out.unusable += more.unusable;
+  std::move(more.counts.begin(), more.counts.end(),
+            std::back_inserter(out.counts));
 }
 
 }  // namespace
@@ -68,34 +75,47 @@ void PrometheusSource::Run() {
   }
 }
 
+absl::StatusOr<PodCounts> PrometheusSource::Ask(net::HttpExchange& http,
+                                                const std::string& query,
+                                                Read read) const {
+  if (query.empty()) return PodCounts{};
+  const std::string url = QueryUrl(options_.url, query);
+  PLIMSOLL_ASSIGN_OR_RETURN(const net::HttpAnswer answer,
+                            http.Get(url, net::ShownUrl(url), kMostBytes));
+  // Its errors come with 400 and 422, and with words in the body.
+  absl::StatusOr<PodCounts> found = read(answer.body);
+  if (!found.ok() && answer.code != 200 &&
+      !absl::IsUnavailable(found.status())) {
+    return net::StatusOfAnswer("GET " + net::ShownUrl(url), answer);
+  }
+  return found;
+}
+
 absl::Status PrometheusSource::Look(net::HttpExchange& http) {
   std::string token;
   if (!options_.token_file.empty()) {
     PLIMSOLL_ASSIGN_OR_RETURN(token, ReadSecretFile(options_.token_file));
   }
   http.SetBearer(token);
-  const std::string url = QueryUrl(options_);
-  PLIMSOLL_ASSIGN_OR_RETURN(const net::HttpAnswer answer,
-                            http.Get(url, net::ShownUrl(url), kMostBytes));
+  PLIMSOLL_ASSIGN_OR_RETURN(PodCounts found,
+                            Ask(http, options_.query, ReadPodCounts));
+  auto gauges = Ask(http, options_.gauges_query, ReadPodGauges);
+  // Without gauges requests are counted all the same.
+  absl::Status status = gauges.status();
+  if (gauges.ok()) Append(*std::move(gauges), found);
   const int64_t now_ns = options_.unix_now_ns();
-  // Its errors come with 400 and 422, and with words in the body.
-  absl::StatusOr<PodCounts> found = ReadPodCounts(answer.body);
-  if (!found.ok() && answer.code != 200 &&
-      !absl::IsUnavailable(found.status())) {
-    return net::StatusOfAnswer("GET " + net::ShownUrl(url), answer);
-  }
-  PLIMSOLL_RETURN_IF_ERROR(found.status());
   const std::vector<ProcessRequests> served = ledger_.Take(
-      found->counts, options_.processes(PodsOf(found->counts)), now_ns);
+      found.counts, options_.processes(PodsOf(found.counts)), now_ns);
   {
     const std::lock_guard lock(mutex_);
     status_.processes = static_cast<int64_t>(served.size());
-    status_.series = static_cast<int64_t>(found->counts.size());
+    status_.series = static_cast<int64_t>(found.counts.size());
     status_.unmatched = ledger_.unmatched();
-    status_.without_pod = found->without_pod;
-    status_.unusable = found->unusable;
+    status_.without_pod = found.without_pod;
+    status_.unusable = found.unusable;
   }
-  return options_.deliver(served, now_ns);
+  status.Update(options_.deliver(served, now_ns));
+  return status;
 }
 
 void PrometheusSource::Note(const absl::Status& status) {

@@ -14,12 +14,15 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "collector/core/pod_counts.h"
 #include "collector/core/request_source_status.h"
+#include "collector/requests/prometheus_vector.h"
 
 namespace plimsoll::collector::net {
 class HttpExchange;
@@ -28,8 +31,10 @@ class HttpExchange;
 namespace plimsoll::collector::requests {
 
 struct PrometheusSourceOptions {
-  std::string url;    // http://prometheus:9090
-  std::string query;  // an instant vector with the labels namespace and pod
+  std::string url;  // http://prometheus:9090
+  // Instant vectors with the labels namespace and pod: of counters, and of
+  // gauges. "": not asked.
+  std::string query, gauges_query;
   std::string token_file;  // shown as a bearer token; "": none
   int64_t period_ns = 30'000'000'000;
   int64_t request_timeout_ns = 10'000'000'000;
@@ -55,6 +60,9 @@ class PrometheusSource {
  private:
   void Run();
   absl::Status Look(net::HttpExchange& http);
+  using Read = absl::StatusOr<PodCounts> (*)(std::string_view);
+  absl::StatusOr<PodCounts> Ask(net::HttpExchange& http,
+                                const std::string& query, Read read) const;
   void Note(const absl::Status& status);
 
   const PrometheusSourceOptions options_;

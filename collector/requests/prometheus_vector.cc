@@ -12,7 +12,7 @@ namespace {
 // False: it cannot be used.
 bool TakeLabels(const PrometheusSeries& series, PodCount& count) {
   for (const auto& [name, text] : series.labels) {
-    if (name == "__name__") continue;
+    if (name == "__name__" && count.gauge.empty()) continue;
     if (name.size() > kMostLabelBytes || text.size() > kMostLabelBytes) {
       return false;
     }
@@ -24,6 +24,8 @@ bool TakeLabels(const PrometheusSeries& series, PodCount& count) {
       count.cluster = text;
     } else if (name == "container") {
       count.container = text;
+    } else if (name == "__name__") {
+      count.gauge = text;
     } else {
       count.attributes[name] = text;
     }
@@ -31,10 +33,14 @@ bool TakeLabels(const PrometheusSeries& series, PodCount& count) {
   return count.attributes.size() <= kMostAttributes;
 }
 
-void Take(const PrometheusSeries& series, PodCounts& out) {
+// `gauge`: its name without one of its own; "": it counts requests.
+void Take(const PrometheusSeries& series, const std::string& gauge,
+          PodCounts& out) {
   PodCount count;
+  count.gauge = gauge;
   if (out.counts.size() >= kMostSeries || series.points.size() != 1 ||
-      series.points[0].value < 0 || !TakeLabels(series, count)) {
+      (gauge.empty() && series.points[0].value < 0) ||
+      !TakeLabels(series, count)) {
     ++out.unusable;
   } else if (count.ns.empty() || count.pod.empty()) {
     ++out.without_pod;
@@ -44,14 +50,13 @@ void Take(const PrometheusSeries& series, PodCounts& out) {
   }
 }
 
-}  // namespace
-
-absl::StatusOr<PodCounts> ReadPodCounts(std::string_view body) {
+absl::StatusOr<PodCounts> Read(std::string_view body,
+                               const std::string& gauge) {
   PodCounts out;
   PLIMSOLL_ASSIGN_OR_RETURN(
       const PrometheusAnswer answer,
       ReadPrometheusAnswer(
-          body, [&out](const PrometheusSeries& s) { Take(s, out); }));
+          body, [&](const PrometheusSeries& s) { Take(s, gauge, out); }));
   if (answer.type != "vector") {
     return absl::InternalError(
         "the query gives no instant vector: it shall give one value for each "
@@ -60,6 +65,16 @@ absl::StatusOr<PodCounts> ReadPodCounts(std::string_view body) {
   }
   out.unusable += answer.unusable;
   return out;
+}
+
+}  // namespace
+
+absl::StatusOr<PodCounts> ReadPodCounts(std::string_view body) {
+  return Read(body, "");
+}
+
+absl::StatusOr<PodCounts> ReadPodGauges(std::string_view body) {
+  return Read(body, "gauge");
 }
 
 }  // namespace plimsoll::collector::requests

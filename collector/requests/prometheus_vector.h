@@ -21,13 +21,16 @@ inline constexpr size_t kMostAttributes = 8;    // of a series
 inline constexpr size_t kMostLabelBytes = 200;  // of a name or a value
 
 struct PodCounts {
-  std::vector<PodCount> counts;
-  int64_t without_pod = 0;  // no namespace, or no pod
-  int64_t unusable = 0;     // no number, too many labels, past the limits
+  std::vector<PodCount> counts;  // or gauges
+  int64_t without_pod = 0;       // no namespace, or no pod
+  int64_t unusable = 0;          // no number, too many labels, past the limits
 };
 
 // kInternal: no answer of this API. kUnavailable: its error, in its words.
 absl::StatusOr<PodCounts> ReadPodCounts(std::string_view body);
+// The same of state: the series' own name is the gauge's, "gauge" where the
+// query has dropped it; values may be below zero.
+absl::StatusOr<PodCounts> ReadPodGauges(std::string_view body);
 
 }  // namespace plimsoll::collector::requests
 

@@ -35,6 +35,21 @@ std::optional<std::string> TextOf(const common::AnyValue& value) {
   }
 }
 
+double NumberOf(const metrics::NumberDataPoint& point) {
+  switch (point.value_case()) {
+    case metrics::NumberDataPoint::kAsInt:
+      return static_cast<double>(point.as_int());
+    case metrics::NumberDataPoint::kAsDouble:
+      return point.as_double();
+    default:
+      return std::nan("");
+  }
+}
+
+bool Has(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 // Tells one counter from another: all attributes, in a fixed order.
 std::string SeriesText(const Attributes& attributes) {
   std::vector<std::string> parts;
@@ -76,16 +91,29 @@ class Reader {
     const auto rule =
         std::find(rules_.metrics.begin(), rules_.metrics.end(), metric.name());
     rule_ = static_cast<size_t>(rule - rules_.metrics.begin());
+    const bool counts = rule != rules_.metrics.end();
+    if (!counts && metric.has_gauge()) {
+      for (const metrics::NumberDataPoint& p : metric.gauge().data_points()) {
+        TakeGauge(metric.name(), p.attributes(), NumberOf(p), whose);
+      }
+    } else if (!counts && metric.has_sum() && !metric.sum().is_monotonic()) {
+      const bool cumulative = metric.sum().aggregation_temporality() ==
+                              metrics::AGGREGATION_TEMPORALITY_CUMULATIVE;
+      for (const metrics::NumberDataPoint& p : metric.sum().data_points()) {
+        TakeGauge(metric.name(), p.attributes(),
+                  cumulative ? NumberOf(p) : std::nan(""), whose);
+      }
+    } else {
+      TakeCounts(metric, whose);
+    }
+  }
+
+  void TakeCounts(const metrics::Metric& metric, const PodCount& whose) {
     if (metric.has_sum()) {
       const bool monotonic = metric.sum().is_monotonic();
       for (const metrics::NumberDataPoint& point : metric.sum().data_points()) {
-        const double value =
-            point.value_case() == metrics::NumberDataPoint::kAsInt
-                ? static_cast<double>(point.as_int())
-            : point.value_case() == metrics::NumberDataPoint::kAsDouble
-                ? point.as_double()
-                : std::nan("");
-        TakePoint(point.attributes(), monotonic ? value : std::nan(""),
+        TakePoint(point.attributes(),
+                  monotonic ? NumberOf(point) : std::nan(""),
                   metric.sum().aggregation_temporality(), whose);
       }
     } else if (metric.has_histogram()) {
@@ -99,7 +127,7 @@ class Reader {
         TakePoint(point.attributes(), static_cast<double>(point.count()),
                   histogram.aggregation_temporality(), whose);
       }
-    } else if (rule != rules_.metrics.end()) {
+    } else if (rule_ != rules_.metrics.size()) {
       ++out_->points, ++out_->unusable;  // a gauge or a summary of that name
     }
   }
@@ -107,38 +135,65 @@ class Reader {
   void TakePoint(const Attributes& attributes, double value, int temporality,
                  const PodCount& whose) {
     const bool delta = temporality == metrics::AGGREGATION_TEMPORALITY_DELTA;
+    const bool cumulative =
+        temporality == metrics::AGGREGATION_TEMPORALITY_CUMULATIVE;
+    const bool usable =
+        std::isfinite(value) && value >= 0 && (delta || cumulative);
+    auto one =
+        Take(attributes, value, usable, rule_ < rules_.metrics.size(), whose);
+    if (!one) return;
+    one->is_step = delta;
+    out_->counts.push_back({*std::move(one), rule_});
+  }
+
+  void TakeGauge(const std::string& name, const Attributes& attributes,
+                 double value, const PodCount& whose) {
+    auto one = Take(attributes, value,
+                    std::isfinite(value) && name.size() <= kMostBytes,
+                    WantsGauge(name, attributes), whose);
+    if (!one) return;
+    one->gauge = name;
+    out_->gauges.push_back(*std::move(one));
+  }
+
+  bool WantsGauge(const std::string& name, const Attributes& attributes) const {
+    if (name.empty()) return false;
+    if (!rules_.gauges.empty()) return Has(rules_.gauges, name);
+    return std::any_of(attributes.begin(), attributes.end(),
+                       [this](const auto& attribute) {
+                         return Has(rules_.attributes, attribute.key());
+                       });
+  }
+
+  // Nothing: it is not wanted, nobody's or not usable, and counted so.
+  std::optional<PodCount> Take(const Attributes& attributes, double value,
+                               bool usable, bool wanted,
+                               const PodCount& whose) {
     ++out_->points;
-    if (rule_ == rules_.metrics.size()) {
+    if (!wanted) {
       ++out_->other;
-      return;
+      return std::nullopt;
     }
     if (whose.ns.empty() || whose.pod.empty()) {
       ++out_->without_pod;
-      return;
+      return std::nullopt;
     }
-    OtlpCount one{whose, rule_};
-    one.count.series += SeriesText(attributes);
-    const bool cumulative =
-        temporality == metrics::AGGREGATION_TEMPORALITY_CUMULATIVE;
-    if (!std::isfinite(value) || value < 0 || (!delta && !cumulative) ||
-        out_->points > kMaxOtlpPoints ||
-        one.count.series.size() > kMostSeriesBytes) {
+    PodCount one = whose;
+    one.series += SeriesText(attributes);
+    if (!usable || out_->points > kMaxOtlpPoints ||
+        one.series.size() > kMostSeriesBytes) {
       ++out_->unusable;
-      return;
+      return std::nullopt;
     }
     for (const common::KeyValue& attribute : attributes) {
-      const bool kept =
-          std::find(rules_.attributes.begin(), rules_.attributes.end(),
-                    attribute.key()) != rules_.attributes.end();
-      if (!kept) continue;
+      if (!Has(rules_.attributes, attribute.key())) continue;
       const auto text = TextOf(attribute.value());
       if (text && text->size() <= kMostBytes) {
-        one.count.attributes[attribute.key()] = *text;
+        one.attributes[attribute.key()] = *text;
       }
     }
-    one.count.value = value;
-    one.count.is_step = delta;
-    out_->counts.push_back(std::move(one));
+    one.value = value;
+    return one;
   }
 
   const OtlpRules& rules_;

@@ -4,7 +4,8 @@
 //
 // What is taken: monotonic sums, and the counts of histograms (each request is
 // one measurement of its duration), cumulative or delta, whose name the rules
-// have. The resource says whose they are: k8s.namespace.name, k8s.pod.name,
+// have. And state: gauges, and sums that may fall (cumulative ones). The
+// resource says whose they are: k8s.namespace.name, k8s.pod.name,
 // k8s.container.name, k8s.cluster.name (semantic conventions 1.x).
 #ifndef PLIMSOLL_COLLECTOR_RPC_OTLP_DECODER_H_
 #define PLIMSOLL_COLLECTOR_RPC_OTLP_DECODER_H_
@@ -34,6 +35,8 @@ struct OtlpRules {
                                          "http.route",
                                          "http.request.method",
                                          "http.response.status_code"};
+  // Names of gauges; empty: those that have one of `attributes`.
+  std::vector<std::string> gauges = {};
 };
 
 struct OtlpCount {
@@ -43,6 +46,7 @@ struct OtlpCount {
 
 struct OtlpCounts {
   std::vector<OtlpCount> counts;
+  std::vector<PodCount> gauges;
   int64_t points = 0;       // data points in all
   int64_t other = 0;        // of them, of metrics that the rules have not
   int64_t without_pod = 0;  // of resources that name no pod or namespace

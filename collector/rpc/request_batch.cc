@@ -24,6 +24,20 @@ class Strings {
   std::map<std::string, uint32_t> places_;
 };
 
+v1::RequestCount& Add(const std::string& metric,
+                      const PodAttributes& attributes, double value,
+                      Strings& strings, v1::RequestCounts& requests) {
+  v1::RequestCount& count = *requests.add_counts();
+  count.set_metric_str(strings.Intern(metric));
+  count.set_value(value);
+  for (const auto& [key, text] : attributes) {
+    v1::Attribute& attribute = *count.add_attributes();
+    attribute.set_key_str(strings.Intern(key));
+    attribute.set_value_str(strings.Intern(text));
+  }
+  return count;
+}
+
 }  // namespace
 
 std::string EncodeRequestBatch(const RequestBatch& batch) {
@@ -46,14 +60,11 @@ std::string EncodeRequestBatch(const RequestBatch& batch) {
     requests.set_source(batch.source);
     requests.set_reliable(true);
     for (const auto& [attributes, value] : served.counts) {
-      v1::RequestCount& count = *requests.add_counts();
-      count.set_metric_str(strings.Intern(kMetric));
-      count.set_value(value);
-      for (const auto& [key, text] : attributes) {
-        v1::Attribute& attribute = *count.add_attributes();
-        attribute.set_key_str(strings.Intern(key));
-        attribute.set_value_str(strings.Intern(text));
-      }
+      Add(kMetric, attributes, value, strings, requests);
+    }
+    for (const auto& [name_and_attributes, level] : served.gauges) {
+      const auto& [name, attributes] = name_and_attributes;
+      Add(name, attributes, level, strings, requests).set_gauge(true);
     }
   }
   return message.SerializeAsString();

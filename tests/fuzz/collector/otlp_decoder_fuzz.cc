@@ -46,6 +46,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     process.workload.ns = one.count.ns;
     process.pod = one.count.pod;
   }
+  for (const PodCount& gauge : found->gauges) {
+    if (gauge.gauge.empty()) __builtin_trap();
+    counts.push_back(gauge);
+  }
   PodCountLedger ledger;
   (void)ledger.Take(counts, {process}, 1);
   for (const auto& served : ledger.Take(counts, {process}, 2)) {

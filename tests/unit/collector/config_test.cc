@@ -53,6 +53,17 @@ TEST(Config, SecretsAreNamedByTheirFiles) {
             "http://127.0.0.1:7070/runbook");
 }
 
+TEST(Config, GaugesOfPodsMayComeWithoutTheirRequests) {
+  auto config = ParseConfig(
+      "requests_prometheus: http://p:9090\n"
+      "requests_gauges_query: vehicles\notlp_gauges: [vehicles, queued]\n",
+      From({}));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->requests_gauges_query, "vehicles");
+  EXPECT_EQ(config->requests_query, "");
+  EXPECT_THAT(config->otlp_gauges, ElementsAre("vehicles", "queued"));
+}
+
 struct Mistake {
   const char* yaml;
   const char* said;
@@ -73,6 +84,8 @@ TEST(Config, MistakesAreNamed) {
       {"http_listen: 10.0.0.5:7070\n", "insecure_listen: true"},
       {"insecure_listen: perhaps\n", "neither true nor false"},
       {"max_store_bytes: -1\n", "not a number"},
+      {"requests_prometheus: http://p:9090\n", "requests_gauges_query go"},
+      {"requests_gauges_query: vehicles\n", "requests_gauges_query go"},
       {"- a\n- b\n", "not a list of keys"},
       {"a: [\n", "config"},
   };

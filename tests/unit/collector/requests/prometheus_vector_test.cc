@@ -32,6 +32,24 @@ TEST(PrometheusVector, LabelsSayWhoseItIsAndTheOthersAreAttributes) {
   EXPECT_EQ(count.value, 12.5);
 }
 
+TEST(PrometheusVector, GaugesHaveTheNameOfTheirSeries) {
+  const auto found = ReadPodGauges(
+      Vector(R"({"metric":{"namespace":"s","pod":"p","city":"oslo",)"
+             R"("__name__":"vehicles"},"value":[1,"-3"]},)"
+             R"({"metric":{"namespace":"s","pod":"p"},"value":[1,"4"]},)"
+             R"({"metric":{"namespace":"s","__name__":"x"},"value":[1,"4"]},)"
+             R"({"metric":{"namespace":"s","pod":"p"},"value":[1,"NaN"]})"));
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_EQ(found->counts.size(), 2U);
+  EXPECT_EQ(found->counts[0].gauge, "vehicles");
+  EXPECT_EQ(found->counts[0].value, -3);
+  EXPECT_EQ(found->counts[0].attributes,
+            (std::map<std::string, std::string>{{"city", "oslo"}}));
+  EXPECT_EQ(found->counts[1].gauge, "gauge");
+  EXPECT_EQ(found->without_pod, 1);
+  EXPECT_EQ(found->unusable, 1);
+}
+
 TEST(PrometheusVector, WhatIsNoCountOfAPodIsLeftOutAndCounted) {
   const std::string pod = R"("metric":{"namespace":"s","pod":"p"})";
   const auto found = ReadPodCounts(Vector(

@@ -106,6 +106,63 @@ TEST(OtlpDecoder, WhatCountsNoRequestsIsLeftOutAndCounted) {
   EXPECT_EQ(found.without_pod, 1);
 }
 
+metrics::NumberDataPoint* AddGauge(metrics::ScopeMetrics* scope,
+                                   const std::string& name, double value) {
+  metrics::Metric* metric = scope->add_metrics();
+  metric->set_name(name);
+  metrics::NumberDataPoint* point = metric->mutable_gauge()->add_data_points();
+  point->set_as_double(value);
+  return point;
+}
+
+TEST(OtlpDecoder, GaugesAndSumsThatMayFallAreState) {
+  Request request;
+  metrics::ScopeMetrics* scope = AddPod(&request, "web-1");
+  metrics::NumberDataPoint* held = AddGauge(scope, "vehicles", 65'000);
+  Set(held, "city", "oslo");
+  Set(held, "user.id", "u-17");
+  for (const bool delta : {false, true}) {
+    Set(AddSum(scope, "queued", 7, delta), "city", "lima");
+    scope->mutable_metrics()->rbegin()->mutable_sum()->set_is_monotonic(false);
+  }
+  AddGauge(scope, "process.memory", 1);  // without an attribute that is kept
+  Set(AddGauge(scope, "broken", std::nan("")), "city", "lima");
+  Set(AddGauge(AddPod(&request, ""), "vehicles", 1), "city", "oslo");
+  const OtlpCounts found = Decode(request);
+  EXPECT_TRUE(found.counts.empty());
+  ASSERT_EQ(found.gauges.size(), 2U);
+  EXPECT_EQ(found.gauges[0].gauge, "vehicles");
+  EXPECT_EQ(found.gauges[0].pod, "web-1");
+  EXPECT_EQ(found.gauges[0].value, 65'000);
+  EXPECT_EQ(found.gauges[0].attributes,
+            (std::map<std::string, std::string>{{"city", "oslo"}}));
+  EXPECT_EQ(found.gauges[1].gauge, "queued");
+  EXPECT_EQ(found.points, 6);
+  EXPECT_EQ(found.other, 1);
+  EXPECT_EQ(found.unusable, 2) << "steps of a level, and no number";
+  EXPECT_EQ(found.without_pod, 1);
+}
+
+TEST(OtlpDecoder, GaugesThatTheRulesNameAndNoOthers) {
+  Request request;
+  metrics::ScopeMetrics* scope = AddPod(&request, "web-1");
+  AddGauge(scope, "cache.entries", -1);
+  Set(AddGauge(scope, "vehicles", 2), "city", "oslo");
+  const auto names = [&request](std::vector<std::string> gauges) {
+    OtlpRules rules;
+    rules.gauges = std::move(gauges);
+    std::vector<std::string> found;
+    const auto decoded = DecodeOtlp(request.SerializeAsString(), rules);
+    EXPECT_TRUE(decoded.ok());
+    for (const PodCount& one : decoded->gauges) found.push_back(one.gauge);
+    return found;
+  };
+  EXPECT_EQ(names({"cache.entries"}),
+            (std::vector<std::string>{"cache.entries"}));
+  EXPECT_EQ(names({"none"}), std::vector<std::string>{});
+  EXPECT_EQ(names({}), (std::vector<std::string>{"vehicles"}));
+}
+
 TEST(OtlpDecoder, WorkersOfAPodAreSeriesOfTheirOwn) {
   Request request;
   for (const char* worker : {"1", "2"}) {
