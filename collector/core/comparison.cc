@@ -6,7 +6,7 @@
 #include <set>
 
 #include "collector/core/format.h"
-#include "collector/core/instances.h"
+#include "collector/core/random_effects.h"
 #include "collector/core/request_counts.h"
 #include "collector/core/robust_slope.h"
 #include "plimsoll/base/status_macros.h"
@@ -109,12 +109,12 @@ absl::StatusOr<SideFigures> ReadSide(const FleetReader& reader,
   }
   figures.with_slope = static_cast<int32_t>(slopes.size());
   if (with_level > 0) figures.anon_bytes = levels / with_level;
-  if (!slopes.empty()) figures.bytes_per_s = MeanOf(slopes);
+  if (!slopes.empty()) figures.bytes_per_s = MeanRate(slopes);
   if (counted_s > 0) {
     figures.requests_per_s = requests / counted_s;
     if (figures.bytes_per_s && requests > 0) {
       figures.bytes_per_request =
-          PerRequest(*figures.bytes_per_s, *figures.requests_per_s, requests);
+          PerRequest(OwnMeanOf(slopes), *figures.requests_per_s, requests);
     }
   }
   PLIMSOLL_ASSIGN_OR_RETURN(

@@ -10,6 +10,7 @@
 #include "collector/core/diagnosis_stored.h"
 #include "collector/core/instances.h"
 #include "collector/core/neighbours.h"
+#include "collector/core/random_effects.h"
 #include "collector/core/version_onset.h"
 
 namespace plimsoll::collector {
@@ -144,7 +145,7 @@ void SummariseRegions(const std::vector<ProcessTrend>& elsewhere,
   }
   incident.regions.clear();
   for (auto& [name, region] : regions) {
-    region.bytes_per_s = MeanOf(slopes[name]);
+    region.bytes_per_s = MeanRate(slopes[name]);
     incident.regions.push_back(std::move(region));
   }
   std::stable_sort(incident.regions.begin(), incident.regions.end(),

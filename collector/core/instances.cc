@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "collector/core/random_effects.h"
+
 namespace plimsoll::collector {
 namespace {
 
@@ -134,30 +136,8 @@ void SummariseInstances(const std::vector<InstanceGrowth>& instances,
   }
   incident.leaking_instances = static_cast<int32_t>(slopes.size());
   if (slopes.empty()) return;
-  incident.bytes_per_s = MeanOf(slopes);
+  incident.bytes_per_s = MeanRate(slopes);
   incident.instance_kind = kinds.size() == 1 ? *kinds.begin() : "instance";
-}
-
-Estimate SumOf(const std::vector<Estimate>& estimates) {
-  Estimate sum{0, 0, 0};
-  double lo = 0, hi = 0;
-  for (const Estimate& e : estimates) {
-    sum.value += e.value;
-    lo += (e.value - e.lo) * (e.value - e.lo);
-    hi += (e.hi - e.value) * (e.hi - e.value);
-  }
-  sum.lo = sum.value - std::sqrt(lo);
-  sum.hi = sum.value + std::sqrt(hi);
-  return sum;
-}
-
-Estimate MeanOf(const std::vector<Estimate>& estimates) {
-  if (estimates.empty()) return {};
-  return Scaled(SumOf(estimates), 1 / static_cast<double>(estimates.size()));
-}
-
-Estimate Scaled(const Estimate& e, double factor) {
-  return {e.value * factor, e.lo * factor, e.hi * factor};
 }
 
 }  // namespace plimsoll::collector

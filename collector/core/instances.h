@@ -59,11 +59,6 @@ std::vector<InstanceGrowth> GroupInstances(
 void SummariseInstances(const std::vector<InstanceGrowth>& instances,
                         Incident& incident);
 
-// Of independent estimates.
-Estimate SumOf(const std::vector<Estimate>& estimates);
-Estimate MeanOf(const std::vector<Estimate>& estimates);
-Estimate Scaled(const Estimate& estimate, double factor);
-
 }  // namespace plimsoll::collector
 
 #endif  // PLIMSOLL_COLLECTOR_CORE_INSTANCES_H_

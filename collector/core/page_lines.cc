@@ -9,6 +9,7 @@
 
 #include "collector/core/format.h"
 #include "collector/core/neighbours.h"
+#include "collector/core/outlying_instance.h"
 
 namespace plimsoll::collector {
 namespace {
@@ -240,8 +241,12 @@ static std::string RegionLine(const Incident& incident) {
 }
 
 std::string WhereLine(const Incident& incident) {
-  const std::string neighbours = NeighbourWords(incident);
-  return RegionLine(incident) + (neighbours.empty() ? "" : "; " + neighbours);
+  std::string line = RegionLine(incident);
+  for (const std::string& words :
+       {OutlierWords(incident), NeighbourWords(incident)}) {
+    if (!words.empty()) line += "; " + words;
+  }
+  return line;
 }
 
 std::string TrustLine(const Incident& incident) {

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "collector/core/format.h"
-#include "collector/core/instances.h"
+#include "collector/core/random_effects.h"
 #include "collector/core/request_counts.h"
 
 namespace plimsoll::collector {
@@ -69,7 +69,7 @@ std::string Fixed(const Incident& incident, const Now& now) {
     return "replaced by version " + version + ", which is too young to tell (" +
            before + " before)";
   }
-  const Estimate mean = MeanOf(slopes);
+  const Estimate mean = MeanRate(slopes);
   const std::string since = before + " before, " + Slope(mean) +
                             " since, over " + std::to_string(slopes.size()) +
                             (slopes.size() == 1 ? " process" : " processes");

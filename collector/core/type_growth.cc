@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "collector/core/instances.h"
+#include "collector/core/random_effects.h"
 #include "collector/core/type_names.h"
 
 namespace plimsoll::collector {

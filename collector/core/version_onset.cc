@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 
+#include "collector/core/random_effects.h"
 #include "collector/core/robust_slope.h"
 
 namespace plimsoll::collector {
@@ -52,8 +52,7 @@ Epoch FloorsOf(const VersionedLife& life, double from_s, double to_s) {
   return floors;
 }
 
-struct Rate {
-  double value = 0, variance = 0;
+struct Rate : Effect {
   double requests_per_s = 0;  // 0: not counted
 };
 
@@ -66,8 +65,7 @@ std::optional<Rate> RateOf(const VersionedLife& life, double from_s,
   }
   const auto slope = FitSlopeOnly(floors, kInflation);
   if (!slope || !std::isfinite(slope->hi - slope->lo)) return std::nullopt;
-  const double error = (slope->hi - slope->lo) / 2 / kNormal95;
-  Rate rate{slope->value, error * error, 0};
+  Rate rate{EffectOf(*slope)};
   if (!life.requests.empty()) {
     const auto at = [&](double age_s) {
       return life.start_ns + static_cast<int64_t>(age_s * 1e9);
@@ -82,32 +80,8 @@ std::optional<Rate> RateOf(const VersionedLife& life, double from_s,
   return rate;
 }
 
-struct Mean {
-  double value = 0, variance = std::numeric_limits<double>::infinity();
-};
-
-Mean MeanRate(const std::vector<Rate>& rates) {
-  double w = 0, wy = 0, ww = 0;
-  for (const Rate& r : rates) {
-    const double weight = 1 / std::max(r.variance, 1e-12);
-    w += weight, wy += weight * r.value, ww += weight * weight;
-  }
-  const double fixed = wy / w;
-  double q = 0;
-  for (const Rate& r : rates) {
-    q += (r.value - fixed) * (r.value - fixed) / std::max(r.variance, 1e-12);
-  }
-  const double between =
-      rates.size() < 2
-          ? 0
-          : std::max(0.0, (q - static_cast<double>(rates.size() - 1)) /
-                              std::max(w - ww / w, 1e-300));
-  double sum = 0, mean = 0;
-  for (const Rate& r : rates) {
-    const double weight = 1 / std::max(r.variance + between, 1e-12);
-    sum += weight, mean += weight * r.value;
-  }
-  return {mean / sum, 1 / sum};
+Effect MeanOf(const std::vector<Rate>& rates) {
+  return WeightedMean({rates.begin(), rates.end()});
 }
 
 double OldestSeen(const std::vector<VersionedLife>& lives,
@@ -160,7 +134,7 @@ bool WasLessAt(const std::vector<VersionedLife>& lives,
     return false;
   }
   if (onset.per_request) early.PerRequest();
-  const Mean x = MeanRate(early.now), p = MeanRate(early.then);
+  const Effect x = MeanOf(early.now), p = MeanOf(early.then);
   const double excess = onset.growth.value - onset.growth_before.value;
   return x.value - p.value + kNormal95 * std::sqrt(x.variance + p.variance) <
          kAsBefore * excess;
@@ -176,7 +150,7 @@ bool BeganLater(const std::vector<VersionedLife>& lives,
   return false;
 }
 
-Estimate EstimateOf(const Mean& mean) {
+Estimate EstimateOf(const Effect& mean) {
   const double half = kNormal95 * std::sqrt(mean.variance);
   return {mean.value, mean.value - half, mean.value + half};
 }
@@ -211,7 +185,7 @@ VersionOnset JudgeOnset(const std::vector<VersionedLife>& lives,
   }
   out.per_request = late.counted;
   if (late.counted) late.PerRequest();
-  const Mean x = MeanRate(now), p = MeanRate(then);
+  const Effect x = MeanOf(now), p = MeanOf(then);
   out.growth = EstimateOf(x);
   out.growth_before = EstimateOf(p);
   // part * x - p, in units of its error.
