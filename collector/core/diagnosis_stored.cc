@@ -1,10 +1,14 @@
 #include "collector/core/diagnosis_stored.h"
 
 #include <algorithm>
+#include <boost/math/distributions/normal.hpp>
+#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <map>
 #include <set>
+#include <utility>
 
+#include "collector/core/false_discovery.h"
 #include "collector/core/pooled_stacks.h"
 #include "collector/core/robust_slope.h"
 #include "collector/core/type_growth.h"
@@ -19,6 +23,9 @@ constexpr size_t kMostStacks = 10;
 constexpr size_t kMostTypes = 10;
 constexpr size_t kMostTypePoints = 100;
 constexpr size_t kMostTypeProcesses = 4;
+constexpr double kInflation = 1.4;  // as the judgement's
+// Of the types that are named: what may be chance; and how sure each is alone.
+constexpr double kFalseTypes = 0.01, kLeastTypeZ = 2.6;
 
 const AffectedProcess* Worst(const Incident& incident) {
   return incident.processes.empty() || !incident.processes.front().leaking
@@ -92,23 +99,65 @@ absl::StatusOr<Epoch> ReadEpoch(const FleetReader& reader, ProcessKey process,
   return epoch;
 }
 
-// The types of one process that rise.
-absl::StatusOr<std::vector<TypeTrend>> RisingTypes(const FleetReader& reader,
-                                                   ProcessKey process,
-                                                   int64_t from, int64_t to) {
+// One type of one process.
+struct TypeTest {
+  std::string type;
+  Estimate objects_per_s;
+  double z = 0;
+};
+
+// The trend test's alone is too sure in its tail: of few censuses, numbers that
+// follow the last one's have a trend more often than it says. So that of the
+// slope's t counts too where it is less, as the z that is as likely.
+double CautiousZ(const SlopeFit& fit) {
+  const double dof = std::max(1, fit.points - 2);
+  const boost::math::students_t t(dof);
+  const double width = boost::math::quantile(t, 0.975);
+  const double error = (fit.slope.value - fit.slope.lo) / width;
+  if (error <= 0) return fit.z;
+  const double chance =
+      boost::math::cdf(boost::math::complement(t, fit.slope.value / error));
+  const boost::math::normal normal;
+  return std::min(fit.z, boost::math::quantile(boost::math::complement(
+                             normal, std::clamp(chance, 1e-300, 0.5))));
+}
+
+// Of those whose number changes at all: the others can claim nothing, and so
+// are no tests (Tarone, Biometrics 46, 1990).
+absl::StatusOr<std::vector<TypeTest>> TestTypes(const FleetReader& reader,
+                                                ProcessKey process,
+                                                int64_t from, int64_t to) {
   PLIMSOLL_ASSIGN_OR_RETURN(const auto names,
                             reader.Series(process, metric::kTypeObjects));
-  std::vector<TypeTrend> rising;
+  std::vector<TypeTest> tests;
   for (const SeriesName& name : names) {
     PLIMSOLL_ASSIGN_OR_RETURN(const Epoch objects,
                               ReadEpoch(reader, process, name, from, to));
-    const auto fit = FitSlope(objects, 1.4);
-    if (!fit || fit->slope.lo <= 0 || fit->z < 2.6) continue;
+    const bool changes =
+        std::any_of(objects.begin(), objects.end(),
+                    [&](const Point& p) { return p.y != objects.front().y; });
+    if (!changes) continue;
+    const auto fit = FitSlope(objects, kInflation);
+    if (fit) tests.push_back({name.label, fit->slope, CautiousZ(*fit)});
+  }
+  return tests;
+}
+
+// Those that are sure enough among so many.
+absl::StatusOr<std::vector<TypeTrend>> RisingTypes(
+    const FleetReader& reader, ProcessKey process,
+    const std::vector<TypeTest>& tests, double least_z, int64_t from,
+    int64_t to) {
+  std::vector<TypeTrend> rising;
+  for (const TypeTest& test : tests) {
+    if (test.objects_per_s.lo <= 0 || test.z < least_z) continue;
     PLIMSOLL_ASSIGN_OR_RETURN(
         const Epoch bytes,
-        ReadEpoch(reader, process, {metric::kTypeBytes, name.label}, from, to));
-    const auto byte_slope = FitSlopeOnly(bytes, 1.4);
-    if (byte_slope) rising.push_back({name.label, fit->slope, *byte_slope});
+        ReadEpoch(reader, process, {metric::kTypeBytes, test.type}, from, to));
+    const auto byte_slope = FitSlopeOnly(bytes, kInflation);
+    if (byte_slope) {
+      rising.push_back({test.type, test.objects_per_s, *byte_slope});
+    }
   }
   return rising;
 }
@@ -121,16 +170,26 @@ absl::Status ReadTypes(const FleetReader& reader, int64_t now_ns,
     return absl::OkStatus();
   }
   const int64_t from = now_ns - static_cast<int64_t>(incident.window_s * 1e9);
-  std::vector<std::vector<TypeTrend>> types;
+  std::vector<std::pair<ProcessKey, std::vector<TypeTest>>> tests;
   std::set<std::string> instances;
+  std::vector<double> zs;
   double growth = 0;
   for (const AffectedProcess& p : incident.processes) {
-    if (!p.leaking || types.size() >= kMostTypeProcesses) break;
-    PLIMSOLL_ASSIGN_OR_RETURN(auto rising,
-                              RisingTypes(reader, p.process, from, now_ns + 1));
-    types.push_back(std::move(rising));
+    if (!p.leaking || tests.size() >= kMostTypeProcesses) break;
+    PLIMSOLL_ASSIGN_OR_RETURN(auto mine,
+                              TestTypes(reader, p.process, from, now_ns + 1));
+    for (const TypeTest& test : mine) zs.push_back(test.z);
+    tests.emplace_back(p.process, std::move(mine));
     instances.insert(p.instance);
     growth += p.bytes_per_s.value;
+  }
+  const double least_z = std::max(kLeastTypeZ, LeastZ(zs, kFalseTypes));
+  std::vector<std::vector<TypeTrend>> types;
+  for (const auto& [process, mine] : tests) {
+    PLIMSOLL_ASSIGN_OR_RETURN(
+        auto rising,
+        RisingTypes(reader, process, mine, least_z, from, now_ns + 1));
+    types.push_back(std::move(rising));
   }
   incident.types = RankTypes(types, growth);
   DivideTypes(static_cast<double>(instances.size()), incident.types);

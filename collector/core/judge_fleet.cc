@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <limits>
 
 #include "collector/core/diagnosis_stored.h"
+#include "collector/core/false_discovery.h"
 #include "collector/core/growth_measure.h"
-#include "collector/core/growth_screen.h"
 #include "collector/core/instances.h"
 #include "collector/core/judge_used.h"
 #include "plimsoll/base/status_macros.h"
@@ -96,20 +94,6 @@ struct Judged {
   JudgementInput input;
   ProcessJudgement judgement;
 };
-
-// Benjamini and Hochberg's bar on z: of what is above it at most this share is
-// chance, however many processes are looked at.
-double LeastZ(const std::vector<double>& zs, double rate) {
-  std::vector<double> sorted = zs;
-  std::sort(sorted.begin(), sorted.end(), std::greater<>());
-  const double n = static_cast<double>(sorted.size());
-  double bar = std::numeric_limits<double>::infinity();
-  for (size_t k = 0; k < sorted.size(); ++k) {
-    if (ChanceOf(sorted[k]) <= rate * static_cast<double>(k + 1) / n)
-      bar = sorted[k];
-  }
-  return bar;
-}
 
 // Pods that each grow, none of them surely, are sure together: their errors are
 // independent, their leak is one.
