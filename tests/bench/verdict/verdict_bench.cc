@@ -107,19 +107,26 @@ double CpuSeconds() {
 }
 
 void PrintHead() {
-  std::printf("%-28s %6s %6s %6s %8s %8s %8s %6s %6s %6s %6s\n", "detector",
-              "prec.", "recall", "slow", "false/d", "<= 95 %", "pages/d", "CI",
-              "marked", "used", "OOM");
+  std::printf("%-28s %6s %6s %6s %8s %8s %8s %8s %6s %6s %6s %6s\n", "detector",
+              "prec.", "recall", "slow", "false/d", "<= 95 %", "pages/d",
+              "<= 95 %", "CI", "marked", "used", "OOM");
 }
 
-void Print(const std::string& name, const Score& s) {
-  std::printf(
-      "%-28s %6.3f %6.3f %6.3f %8.4f %8.4f %8.4f %6.3f %6.2f %6.2f %6.2f\n",
-      name.c_str(), s.Precision(), s.Recall(), s.SlowRecall(), s.FalsePerDay(),
-      UpperRate(s.false_on_healthy, s.healthy_pod_days),
-      s.pages_on_healthy / std::max(1e-9, s.healthy_pod_days),
-      static_cast<double>(s.held) / std::max(1, s.intervals), s.Marked(),
-      MedianOf(s.headroom_used), MedianOf(s.oom_errors));
+// Rivals tell no pages from tickets.
+void Print(const std::string& name, const Score& s, bool pages) {
+  std::printf("%-28s %6.3f %6.3f %6.3f %8.4f %8.4f ", name.c_str(),
+              s.Precision(), s.Recall(), s.SlowRecall(), s.FalsePerDay(),
+              UpperRate(s.false_on_healthy, s.healthy_pod_days));
+  if (pages) {
+    std::printf("%8.4f %8.4f ",
+                s.pages_on_healthy / std::max(1e-9, s.healthy_pod_days),
+                UpperRate(s.pages_on_healthy, s.healthy_pod_days));
+  } else {
+    std::printf("%8s %8s ", "-", "-");
+  }
+  std::printf("%6.3f %6.2f %6.2f %6.2f\n",
+              static_cast<double>(s.held) / std::max(1, s.intervals),
+              s.Marked(), MedianOf(s.headroom_used), MedianOf(s.oom_errors));
 }
 
 void PrintParts(const Score& s) {
@@ -246,9 +253,10 @@ struct Table {
 
   void PrintAll() const {
     PrintHead();
-    for (size_t r = 0; r < rows.size(); ++r) Print(rows[r].name, of_rows[r]);
+    for (size_t r = 0; r < rows.size(); ++r)
+      Print(rows[r].name, of_rows[r], true);
     for (size_t r = 0; r < rivals.size(); ++r) {
-      Print(rivals[r].name, of_rivals[r]);
+      Print(rivals[r].name, of_rivals[r], false);
     }
   }
 };
