@@ -208,18 +208,21 @@ absl::StatusOr<std::string> RenderWorkloads(std::string_view body,
                {.title = "RSS", .right = true},
                {.title = "GROWTH", .right = true},
                {.title = "NO LIMIT", .right = true},
+               {.title = "VERDICT"},
                {.title = "WORKLOAD", .shrinks = true, .min_width = 16},
                {.title = "REGIONS", .shrinks = true, .drop_order = 1},
                {.title = "VERSIONS", .shrinks = true, .drop_order = 2}});
   for (const ordered_json& row : ObjectsAt(*document, "workloads")) {
+    const std::string verdict = TextAt(row, "verdict");
     const auto growth = row.find("anon_bytes_per_s");
     const bool known = growth != row.end() && growth->is_number() &&
                        std::abs(growth->get<double>()) < kMostInteger;
     table.AddRow({FormatCount(IntegerAt(row, "processes")),
                   FormatBytes(IntegerAt(row, "rss_bytes")),
                   known ? FormatByteRate(growth->get<double>()) : "-",
-                  WithoutLimit(row), WorkloadAt(row),
-                  JoinedTexts(row, "regions"), JoinedTexts(row, "versions")});
+                  WithoutLimit(row), verdict.empty() ? "-" : verdict,
+                  WorkloadAt(row), JoinedTexts(row, "regions"),
+                  JoinedTexts(row, "versions")});
   }
   if (table.empty()) return "the collector has heard of no workload\n";
   return table.Render(style);

@@ -218,6 +218,7 @@ absl::Status Server::Impl::StartHttp() {
   ports.losses = &losses_;
   ports.refusals = &refusals_;
   ports.incidents = [this] { return Incidents(); };
+  ports.shown = [this] { return owned_engine_->Shown(); };
   ports.engine_counters = [this] { return owned_engine_->counters(); };
   ports.connected_agents = [this] { return fleet_->ConnectedAgents(); };
   ports.notifiers = [this] {

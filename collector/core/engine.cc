@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <mutex>
 #include <set>
 #include <utility>
 
@@ -50,6 +51,10 @@ class Engine::Impl {
   ProcessTable& table() { return table_; }
   const IncidentBook& book() const { return book_; }
   EngineCounters counters() const;
+  std::map<WorkloadName, ShownVerdict> Shown() const {
+    const std::scoped_lock lock(shown_mutex_);
+    return shown_;
+  }
 
  private:
   const Thresholds& thresholds() const { return options_.thresholds; }
@@ -83,6 +88,9 @@ class Engine::Impl {
   IncidentMemory memory_;
   int64_t last_judge_ns_ = 0;
   absl::Status first_error_;  // of this call
+
+  mutable std::mutex shown_mutex_;
+  std::map<WorkloadName, ShownVerdict> shown_;  // guarded by shown_mutex_
 
   // Written by the analysis thread, read by any.
   std::atomic<int64_t> judgements_{0}, fired_{0}, resolved_{0}, dropped_{0},
@@ -304,6 +312,10 @@ absl::Status Engine::Impl::Judge(int64_t now_ns) {
   Note(fleet.first_error);
   judgements_ += fleet.processes_judged;
   judged_ = std::move(fleet.standing);
+  {
+    const std::scoped_lock lock(shown_mutex_);
+    shown_ = std::move(fleet.shown);
+  }
   const TrendsByWorkload trends = GatherTrends(fleet.workloads);
   for (const WorkloadJudgement& w : fleet.found) {
     const bool known = book_.FindOpen(w.workload) != nullptr;
@@ -385,6 +397,9 @@ absl::Status Engine::Tick(int64_t now_ns) { return impl_->Tick(now_ns); }
 absl::Status Engine::Judge(int64_t now_ns) { return impl_->Judge(now_ns); }
 std::vector<Incident> Engine::Incidents() const {
   return impl_->book().Copies();
+}
+std::map<WorkloadName, ShownVerdict> Engine::Shown() const {
+  return impl_->Shown();
 }
 EngineCounters Engine::counters() const { return impl_->counters(); }
 

@@ -23,6 +23,7 @@
 #define PLIMSOLL_COLLECTOR_CORE_ENGINE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@
 #include "collector/core/incident_ports.h"
 #include "collector/core/observation.h"
 #include "collector/core/ports.h"
+#include "collector/core/shown_verdict.h"
 #include "collector/core/thresholds.h"
 
 namespace plimsoll::collector {
@@ -88,6 +90,8 @@ class Engine {
 
   // Open incidents and recently resolved ones, newest first.
   std::vector<Incident> Incidents() const;
+  // What the last full judgement says of the workloads without a leak.
+  std::map<WorkloadName, ShownVerdict> Shown() const;
   EngineCounters counters() const;
 
  private:

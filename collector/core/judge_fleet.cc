@@ -202,6 +202,16 @@ bool MayBeNone(const WorkloadJudgement& w) {
       [](const AffectedProcess& p) { return p.bytes_per_s.lo > 0; });
 }
 
+void ShowOthers(const std::map<WorkloadName, std::vector<Judged>>& judged,
+                FleetJudgement& fleet) {
+  for (const auto& [name, mine] : judged) {
+    if (mine.empty() || fleet.workloads.contains(name)) continue;
+    std::vector<const ProcessJudgement*> processes;
+    for (const Judged& one : mine) processes.push_back(&one.judgement);
+    fleet.shown.emplace(name, ShownOfAll(processes));
+  }
+}
+
 }  // namespace
 
 FleetJudgement JudgeFleet(const FleetReader& reader,
@@ -244,6 +254,7 @@ FleetJudgement JudgeFleet(const FleetReader& reader,
     fleet.workloads.insert(name);
     fleet.found.push_back(std::move(w));
   }
+  ShowOthers(judged, fleet);
   return fleet;
 }
 

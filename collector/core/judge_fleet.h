@@ -11,6 +11,7 @@
 #include "collector/core/judgement.h"
 #include "collector/core/life_book.h"
 #include "collector/core/ports.h"
+#include "collector/core/shown_verdict.h"
 #include "collector/core/thresholds.h"
 
 namespace plimsoll::collector {
@@ -30,6 +31,7 @@ struct FleetJudgement {
   std::vector<WorkloadJudgement> found;
   std::set<WorkloadName> workloads;                 // of `found`
   std::map<ProcessKey, ProcessJudgement> standing;  // as Confirmations has it
+  std::map<WorkloadName, ShownVerdict> shown;  // of the others that are alive
   int64_t processes_judged = 0;
   absl::Status first_error;  // of the reader; the others were judged
 };

@@ -60,6 +60,8 @@ std::string AgainstShape(const JudgedLife& c, const GrowthFit& fit,
 }
 
 constexpr char kNoTrend[] = "no significant trend";
+constexpr char kTooShort[] = "too short a history";
+constexpr char kNoSamples[] = "no samples";
 
 std::string AgainstChance(const JudgedLife& c, const GrowthFit& fit) {
   if (fit.z < c.thresholds.min_z) return kNoTrend;
@@ -208,7 +210,7 @@ ProcessJudgement JudgeWindow(const Window& window, const JudgedLife& c,
   const Epoch& points = floors.points;
   j.window_s = points.size() < 2 ? 0 : points.back().t_s - points.front().t_s;
   if (j.window_s < window.least_s) {
-    j.why_not = "too short a history";
+    j.why_not = kTooShort;
     return j;
   }
   auto fitted = PointsOf(points, floors.requests);
@@ -245,7 +247,7 @@ ProcessJudgement JudgeWindow(const Window& window, const JudgedLife& c,
 
 ProcessJudgement JudgeSeries(const JudgedLife& c, Depth depth) {
   ProcessJudgement best;
-  best.why_not = "no samples";
+  best.why_not = kNoSamples;
   if (c.life().blocks.empty()) return best;
   for (const Window& window : WindowsOf(c.thresholds)) {
     const ProcessJudgement j = JudgeWindow(window, c, depth);
@@ -253,7 +255,7 @@ ProcessJudgement JudgeSeries(const JudgedLife& c, Depth depth) {
       return x.page ? 4 : x.ticket ? 3 : x.grows ? 2 : x.all_but_sure ? 1 : 0;
     };
     // Of two that are as urgent the longer window has the better interval.
-    const bool told = j.why_not != "too short a history" || best.z == 0;
+    const bool told = j.why_not != kTooShort || best.why_not == kNoSamples;
     if (urgency(j) > 0 ? urgency(j) >= urgency(best) : !best.grows && told) {
       best = j;
     }

@@ -26,6 +26,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,6 +50,8 @@ struct ApiPorts {
   const LossCounter* losses = nullptr;
   const RefusalCounter* refusals = nullptr;
   std::function<absl::StatusOr<std::vector<Incident>>()> incidents;
+  // Workloads without a leak; may be empty.
+  std::function<std::map<WorkloadName, ShownVerdict>()> shown;
   std::function<EngineCounters()> engine_counters;
   std::function<std::vector<std::string>()> connected_agents;
   std::function<std::vector<TargetStatus>()> notifiers;
@@ -89,6 +92,9 @@ struct WorkloadRow {
   // Of those alive: in a cgroup, and no memory limit is set on the way up. What
   // dies by their growth is the node.
   int64_t no_limit = 0;
+  // Of its incident that fires, else of the last full judgement.
+  Verdict verdict = Verdict::kUnknown;
+  std::string verdict_why;
 };
 
 // Steepest first.

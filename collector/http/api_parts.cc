@@ -60,7 +60,9 @@ void WriteWorkloadRow(const WorkloadRow& row, JsonWriter* json) {
   WriteOptional("anon_bytes_per_s", row.anon_bytes_per_s, json);
   json->Field("slope_processes", row.slope_processes)
       .Field("slope_method", "least squares, 10 min, no interval")
-      .Field("no_limit", row.no_limit);
+      .Field("no_limit", row.no_limit)
+      .Field("verdict", ToString(row.verdict))
+      .Field("verdict_why", row.verdict_why);
 }
 
 void WriteOptional(const char* key, const std::optional<double>& value,

@@ -51,9 +51,10 @@ void WriteWorkloads(const std::vector<WorkloadRow>& rows, Html* html) {
   }
   html->Element("p",
                 "By growth of anonymous memory over the last ten minutes: a "
-                "plain slope for orientation, not a verdict.");
+                "plain slope for orientation. The verdict is of the full "
+                "judgement, each five minutes, or of the incident.");
   html->TableBegin({"Workload", "Regions", "Versions", ">Processes",
-                    ">Without a limit", ">RSS", ">Growth"});
+                    ">Without a limit", ">RSS", ">Growth", "Verdict"});
   for (const WorkloadRow& row : rows) {
     html->Raw("<tr>").Cell(WorkloadText(row.name));
     html->Cell(Join(row.regions, ", ")).Cell(Join(row.versions, ", "));
@@ -62,6 +63,8 @@ void WriteWorkloads(const std::vector<WorkloadRow>& rows, Html* html) {
     html->Number(FormatBytes(row.rss_bytes));
     html->Number(row.anon_bytes_per_s ? FormatRate(*row.anon_bytes_per_s)
                                       : "not known yet");
+    html->Cell(std::string(ToString(row.verdict)) +
+               (row.verdict_why.empty() ? "" : " (" + row.verdict_why + ")"));
     html->Raw("</tr>");
   }
   html->TableEnd();

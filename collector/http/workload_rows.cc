@@ -51,6 +51,29 @@ absl::StatusOr<bool> IsWithoutLimit(const FleetReader& reader, ProcessKey key,
   return known(metric::kCgroupCurrent);
 }
 
+absl::Status AddVerdicts(const ApiPorts& ports,
+                         std::map<WorkloadName, WorkloadRow>& rows) {
+  std::map<WorkloadName, ShownVerdict> shown;
+  if (ports.shown) shown = ports.shown();
+  for (auto& [name, row] : rows) {
+    const auto at = shown.find(name);
+    row.verdict_why = at == shown.end() ? "not judged yet" : at->second.why;
+    if (at != shown.end()) row.verdict = at->second.verdict;
+  }
+  PLIMSOLL_ASSIGN_OR_RETURN(const auto incidents, ports.incidents());
+  for (const Incident& incident : incidents) {
+    const auto at = rows.find(incident.workload);
+    if (at == rows.end() || incident.state == IncidentState::kResolved) {
+      continue;
+    }
+    const bool fires = incident.state == IncidentState::kFiring;
+    at->second.verdict = fires ? incident.cause : Verdict::kUnknown;
+    at->second.verdict_why =
+        "incident " + incident.id + (fires ? "" : ": not sure yet");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<WorkloadRow>> Workloads(const ApiPorts& ports) {
@@ -88,6 +111,7 @@ absl::StatusOr<std::vector<WorkloadRow>> Workloads(const ApiPorts& ports) {
       ++row.slope_processes;
     }
   }
+  PLIMSOLL_RETURN_IF_ERROR(AddVerdicts(ports, rows));
   std::vector<WorkloadRow> out;
   for (auto& [name, row] : rows) {
     row.regions.assign(regions[name].begin(), regions[name].end());

@@ -17,6 +17,7 @@
 #include "collector/core/cause.h"
 #include "collector/core/diagnosis_stored.h"
 #include "collector/core/judgement.h"
+#include "tests/bench/cause/healthy_cells.h"
 #include "tests/bench/cells.h"
 #include "tests/unit/collector/core/fakes.h"
 
@@ -232,6 +233,38 @@ collector::Incident Judge(const Cell& cell, const collector::FakeFleet& fleet) {
   return incident;
 }
 
+// What is shown of workloads without a leak.
+void RunHealthy(const CellArguments& a) {
+  std::printf("\n%-20s %8s %7s %8s  %s\n", "healthy", "hours", "right",
+              "claimed", "said instead");
+  for (const HealthyCell& cell : HealthyCells()) {
+    if (!a.only.empty() &&
+        std::string(cell.name).find(a.only) == std::string::npos) {
+      continue;
+    }
+    std::map<Verdict, int> said;
+    int right = 0, claimed = 0;
+    for (int run = 0; run < a.runs; ++run) {
+      const HealthyWord word =
+          JudgeHealthy(cell, a.seed + static_cast<uint64_t>(run));
+      claimed += word.claimed;
+      right += !word.claimed && word.verdict == cell.truth;
+      if (word.claimed || word.verdict != cell.truth) ++said[word.verdict];
+      if (a.verbose) {
+        std::printf("  %s: %s\n", std::string(ToString(word.verdict)).c_str(),
+                    word.claimed ? "claimed" : word.why.c_str());
+      }
+    }
+    std::string instead;
+    for (const auto& [verdict, n] : said) {
+      instead += std::string(ToString(verdict)) + " " + std::to_string(n) + " ";
+    }
+    std::printf("%-20s %8.0f %7.1f %8d  %s\n", cell.name, cell.hours,
+                Percent(right, a.runs), claimed, instead.c_str());
+    std::fflush(stdout);
+  }
+}
+
 int Run(const CellArguments& a) {
   std::printf("%-20s %8s %6s %7s %7s %7s %7s  %s\n", "cell", "window h", "%/h",
               "right", "off by", "held", "width", "said instead");
@@ -282,6 +315,7 @@ int Run(const CellArguments& a) {
     std::fflush(stdout);
   }
   std::printf("all: %d of %d, %.1f %%\n", right, all, Percent(right, all));
+  RunHealthy(a);
   return 0;
 }
 

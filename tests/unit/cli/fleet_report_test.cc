@@ -43,12 +43,12 @@ TEST(FleetReport, WorkloadsAreATable) {
       R"({"workloads": [{"namespace": "demo", "kind": "service",
           "name": "routing-api", "regions": ["eu-west-3", "ap-southeast-1"],
           "versions": ["1"], "processes": 4, "rss_bytes": 104857600,
-          "anon_bytes_per_s": null, "no_limit": 3}]})",
+          "anon_bytes_per_s": null, "no_limit": 3, "verdict": "warm-up"}]})",
       {});
   ASSERT_TRUE(text.ok());
   EXPECT_THAT(*text, HasSubstr("demo/service/routing-api"));
   EXPECT_THAT(*text, HasSubstr("NO LIMIT"));
-  EXPECT_THAT(*text, HasSubstr(" 3 of 4  demo/"));
+  EXPECT_THAT(*text, HasSubstr(" 3 of 4  warm-up  demo/"));
   EXPECT_THAT(*text, HasSubstr("100 MiB"));
   EXPECT_THAT(*text, HasSubstr("eu-west-3, ap-southeast-1"));
 }
@@ -78,7 +78,7 @@ TEST(FleetReport, NumbersThatNoIntegerHoldsAreLeftOut) {
       {});
   ASSERT_TRUE(workloads.ok());
   EXPECT_THAT(*workloads, HasSubstr("0 B"));
-  EXPECT_THAT(*workloads, HasSubstr("-  w"));
+  EXPECT_THAT(*workloads, HasSubstr("-  -        w"));
 }
 
 }  // namespace

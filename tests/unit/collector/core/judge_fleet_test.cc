@@ -100,6 +100,16 @@ TEST_F(FleetTest, AmongManyProcessesEachMustBeSurer) {
   EXPECT_TRUE(judged.standing.empty());
 }
 
+TEST_F(FleetTest, WhatDoesNotLeakIsShownWithAVerdict) {
+  Add("leaks", kLeakPerHour);
+  AddFlat(1);
+  const FleetJudgement judged = Judge([](double, JudgementThresholds&) {});
+  ASSERT_EQ(judged.found.size(), 1U);
+  ASSERT_EQ(judged.shown.size(), 1U);
+  EXPECT_EQ(judged.shown.begin()->first.name, "flat-0");
+  EXPECT_EQ(judged.shown.begin()->second.verdict, Verdict::kNone);
+}
+
 TEST_F(FleetTest, WhereManyLeakEachMayBeLessSure) {
   for (int i = 0; i < 6; ++i) Add("leaks-" + std::to_string(i), kLeakPerHour);
   AddFlat(30);  // ten times its chance, times 6 of 36, is more than its chance

@@ -142,6 +142,7 @@ class ApiTest : public ::testing::Test {
     ports.board = &board_;
     ports.losses = &losses_;
     ports.incidents = [this] { return incidents_; };
+    ports.shown = [this] { return shown_; };
     ports.engine_counters = [] { return EngineCounters(); };
     ports.connected_agents = [] { return std::vector<std::string>{"agent-1"}; };
     ports.notifiers = [this] { return notifiers_; };
@@ -170,6 +171,7 @@ class ApiTest : public ::testing::Test {
   FakeBoard board_;
   LossCounter losses_;
   std::vector<Incident> incidents_;
+  std::map<WorkloadName, ShownVerdict> shown_;
   std::vector<TargetStatus> notifiers_ = {{"slack /f", 1, 2, 0, "HTTP 500"}};
 };
 
@@ -379,6 +381,25 @@ TEST_F(ApiTest, TheBoardJoinsWorkloadsAndIncidents) {
   EXPECT_EQ(board["workloads"][0]["no_limit"], 0) << "in no cgroup: not known";
   fleet_.processes.clear();
   EXPECT_EQ(GetJson("/api/v1/board")["other_incidents"].size(), 1u);
+}
+
+TEST_F(ApiTest, AWorkloadHasTheVerdictOfItsIncidentOrOfTheJudgement) {
+  const WorkloadName name = fleet_.processes[1].workload;
+  const auto row = [this] {
+    const Json body = Json::parse(Get("/api/v1/workloads").body);
+    const Json& first = body["workloads"][0];
+    return first["verdict"].get<std::string>() + ": " +
+           first["verdict_why"].get<std::string>();
+  };
+  shown_[name] = {Verdict::kWarmUp, "it bends down"};
+  EXPECT_EQ(row(), "python-object: incident i1");
+  incidents_[0].state = IncidentState::kPending;
+  EXPECT_EQ(row(), "unknown: incident i1: not sure yet");
+  incidents_[0].state = IncidentState::kResolved;
+  EXPECT_EQ(row(), "warm-up: it bends down");
+  EXPECT_THAT(Get("/").body, HasSubstr("warm-up (it bends down)"));
+  shown_.clear();
+  EXPECT_EQ(row(), "unknown: not judged yet");
 }
 
 }  // namespace
