@@ -33,6 +33,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from prometheus_client import Counter, Gauge, make_wsgi_app
 requests = Counter("app_requests", "Help.", ["city", "user"])
 Gauge("inflight_requests", "Help.").set(7)
+vehicles = Gauge("vehicles", "Help.", ["city", "plate"])
 class Quiet(WSGIRequestHandler):
     def log_message(self, *words): pass
 def listen(host="127.0.0.1", port=0):
@@ -71,6 +72,9 @@ TEST_F(RequestAskerTest, TheRealLibrary) {
   PythonTarget target(kPython, std::string(kServe) + R"(
 for i in range(666): requests.labels("sf", str(i % 3)).inc()
 for i in range(334): requests.labels("nyc", "x").inc()
+vehicles.labels("sf", "a").set(500)
+vehicles.labels("sf", "b").set(300)
+vehicles.labels("sf", "b").dec(20)
 s = listen()
 print(s.getsockname()[1], flush=True)
 serve(s)
@@ -86,12 +90,14 @@ serve(s)
     const auto answer = Ask(with_port);
     ASSERT_TRUE(answer.ok()) << answer.status();
     EXPECT_EQ(answer->counts.source, "metrics");
-    std::map<std::string, double> by_city;
+    std::map<std::string, double> by_city, vehicles;
     for (const core::RequestCount& count : answer->counts.counts) {
-      EXPECT_EQ(count.metric, "app_requests_total");
+      EXPECT_EQ(count.metric, count.gauge ? "vehicles" : "app_requests_total");
       ASSERT_EQ(count.attributes.size(), 1u) << "no user leaves the node";
-      by_city[count.attributes[0].second] += count.value;
+      (count.gauge ? vehicles : by_city)[count.attributes[0].second] +=
+          count.value;
     }
+    EXPECT_EQ(vehicles, (std::map<std::string, double>{{"sf", 780}}));
     EXPECT_EQ(by_city,
               (std::map<std::string, double>{{"sf", 666}, {"nyc", 334}}));
     EXPECT_EQ(answer->sharers, 0);
