@@ -1,7 +1,10 @@
 // Prints what the full judgement costs: every process of a fleet that is a day
 // old, three ticks of five minutes, which are 15 minutes. Each process has one
-// judged series (anonymous memory) at 15 s and its limit.
+// judged series (anonymous memory) at 15 s and its limit; with --all also the
+// free bytes of Python and of malloc at a census each two minutes and requests
+// of two kinds at 15 s.
 //   judge_cost_bench [--processes N] [--pods N of a workload] [--leaking SHARE]
+//                    [--all]
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -22,6 +25,7 @@ namespace {
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kScrapeNs = 15 * kSecond;
 constexpr int64_t kTickNs = 300 * kSecond;
+constexpr int64_t kCensusNs = 120 * kSecond;
 constexpr int64_t kDayNs = 86400 * kSecond;
 constexpr int64_t kStart = 1'700'000'000 * kSecond;
 constexpr double kLimit = 1e9;
@@ -44,8 +48,8 @@ double Hash(uint64_t x) {
 // keep; the time that takes is told apart.
 class MadeFleet : public collector::FleetReader {
  public:
-  MadeFleet(int64_t processes, int64_t pods, double leaking)
-      : processes_(processes), pods_(pods), leaking_(leaking) {}
+  MadeFleet(int64_t processes, int64_t pods, double leaking, bool all)
+      : processes_(processes), pods_(pods), leaking_(leaking), all_(all) {}
 
   absl::StatusOr<std::vector<collector::ProcessInfo>> Processes(
       int64_t) const override {
@@ -67,23 +71,26 @@ class MadeFleet : public collector::FleetReader {
   }
 
   absl::StatusOr<std::vector<collector::SeriesName>> Series(
-      collector::ProcessKey, const std::string&) const override {
-    return std::vector<collector::SeriesName>();
+      collector::ProcessKey, const std::string& metric) const override {
+    std::vector<collector::SeriesName> names;
+    if (all_ && metric == collector::metric::kRequests) {
+      for (const char* city : {"city=oslo", "city=lima"}) {
+        names.push_back({metric, city});
+      }
+    }
+    return names;
   }
 
   absl::StatusOr<std::vector<collector::Sample>> Read(
       collector::ProcessKey process, const collector::SeriesName& series,
       int64_t from_ns, int64_t to_ns) const override {
     const double before = CpuSeconds();
-    const bool anon = series.metric == collector::metric::kAnon;
-    const bool limit = series.metric == collector::metric::kCgroupLimit;
     std::vector<collector::Sample> out;
-    if (anon || limit) {
-      const int64_t every = anon ? kScrapeNs : kTickNs;
+    if (const int64_t every = EveryNs(series.metric); every > 0) {
       int64_t at = std::max(from_ns, StartOf(process));
       at += (every - at % every) % every;
       for (; at < to_ns && at <= now_ns; at += every) {
-        out.push_back({at, anon ? BytesAt(process, at) : kLimit});
+        out.push_back({at, ValueAt(series.metric, process, at)});
       }
     }
     made_s += CpuSeconds() - before;
@@ -120,6 +127,30 @@ class MadeFleet : public collector::FleetReader {
     return kStart - static_cast<int64_t>(hours * 3600e9);
   }
 
+  // 0: there is no such series.
+  int64_t EveryNs(const std::string& metric) const {
+    namespace metric_of = collector::metric;
+    if (metric == metric_of::kAnon) return kScrapeNs;
+    if (metric == metric_of::kCgroupLimit) return kTickNs;
+    if (!all_) return 0;
+    if (metric == metric_of::kRequests) return kScrapeNs;
+    const bool census =
+        metric == metric_of::kFreeBytes || metric == metric_of::kMallocFree;
+    return census ? kCensusNs : 0;
+  }
+
+  double ValueAt(const std::string& metric, collector::ProcessKey process,
+                 int64_t at_ns) const {
+    if (metric == collector::metric::kAnon) return BytesAt(process, at_ns);
+    if (metric == collector::metric::kCgroupLimit) return kLimit;
+    const uint64_t noise =
+        static_cast<uint64_t>(process) * 7 ^ static_cast<uint64_t>(at_ns);
+    if (metric == collector::metric::kRequests) {  // five a second, a total
+      return 5 * static_cast<double>(at_ns - kStart + 4 * kDayNs) / 1e9;
+    }
+    return (0.02 + 0.005 * Hash(noise)) * kLimit;
+  }
+
   // A level, noise, a saw of a third of them, and a leak of some workloads.
   double BytesAt(collector::ProcessKey key, int64_t at_ns) const {
     const uint64_t k = static_cast<uint64_t>(key) * 1'000'003;
@@ -139,6 +170,7 @@ class MadeFleet : public collector::FleetReader {
 
   const int64_t processes_, pods_;
   const double leaking_;
+  const bool all_;
 };
 
 double ResidentBytes() {
@@ -148,8 +180,8 @@ double ResidentBytes() {
   return resident * 4096;
 }
 
-int Run(int64_t processes, int64_t pods, double leaking) {
-  MadeFleet fleet(processes, pods, leaking);
+int Run(int64_t processes, int64_t pods, double leaking, bool all) {
+  MadeFleet fleet(processes, pods, leaking, all);
   const collector::Thresholds thresholds;
   collector::FleetState state(thresholds.judgement);
   const auto tick = [&](const char* name) {
@@ -175,8 +207,8 @@ int Run(int64_t processes, int64_t pods, double leaking) {
   rusage use{};
   getrusage(RUSAGE_SELF, &use);
   std::printf(
-      "15 minutes of %lld series: %.1f CPU s, %.2f %% of a core; %.0f us a "
-      "series and tick; peak RSS %.0f MB\n",
+      "15 minutes of %lld processes: %.1f CPU s, %.2f %% of a core; %.0f us a "
+      "process and tick; peak RSS %.0f MB\n",
       static_cast<long long>(processes), cpu, cpu / 900 * 100,
       cpu / 3 / static_cast<double>(processes) * 1e6,
       static_cast<double>(use.ru_maxrss) / 1e3);
@@ -189,6 +221,7 @@ int Run(int64_t processes, int64_t pods, double leaking) {
 int main(int argc, char** argv) {
   int64_t processes = 100'000, pods = 5;
   double leaking = 0.02;
+  bool all = false;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     const char* value = i + 1 < argc ? argv[i + 1] : "";
@@ -198,10 +231,12 @@ int main(int argc, char** argv) {
       pods = std::max(1LL, std::atoll(value)), ++i;
     } else if (flag == "--leaking") {
       leaking = std::atof(value), ++i;
+    } else if (flag == "--all") {
+      all = true;
     } else {
       std::fprintf(stderr, "unknown flag %s\n", flag.c_str());
       return 2;
     }
   }
-  return plimsoll::bench::Run(processes, pods, leaking);
+  return plimsoll::bench::Run(processes, pods, leaking, all);
 }
