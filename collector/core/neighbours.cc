@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "collector/core/format.h"
-#include "collector/core/instances.h"
+#include "collector/core/random_effects.h"
 #include "collector/core/robust_slope.h"
 #include "plimsoll/base/status_macros.h"
 
