@@ -1,10 +1,9 @@
 #include "agent/command_runner.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
+#include "agent/command_window.h"
 #include "agent/core/window_balance.h"
 
 namespace plimsoll::agent {
@@ -18,11 +17,6 @@ constexpr int64_t kDefaultWindowNs = 10 * kNsPerSecond;
 constexpr int64_t kMaxWindowNs = 300 * kNsPerSecond;
 constexpr size_t kMaxRunning = 64;
 constexpr size_t kMaxRemembered = 256;
-// Long enough for some ten births amid heavy churn within the bound on cost.
-constexpr int64_t kShortestBirthsNs = 20 * kNsPerSecond;
-constexpr int64_t kLongestBirthsNs = 120 * kNsPerSecond;
-// Of malloc in a window; less comes and goes.
-constexpr int64_t kLeastNativeGain = 64 << 10;
 
 const char* NameOf(CommandKind kind) {
   switch (kind) {
@@ -44,78 +38,7 @@ const char* NameOf(CommandKind kind) {
   return "a command that is newer than this agent";
 }
 
-// What malloc gained that is no Python object, nor owned by one.
-int64_t NativeGain(const core::HeapCensus& before,
-                   const core::HeapCensus& after) {
-  const auto bytes = [](const core::MallocUse& malloc) {
-    return malloc.live_bytes - malloc.object_bytes - malloc.buffer_bytes;
-  };
-  return bytes(after.malloc) - bytes(before.malloc);
-}
-
-// What all types gained that grew.
-int64_t PythonGain(const core::HeapCensus& before,
-                   const core::HeapCensus& after) {
-  absl::flat_hash_map<std::string, int64_t> bytes;
-  for (const core::TypeCount& row : before.types) bytes[row.type] = row.bytes;
-  int64_t gained = 0;
-  for (const core::TypeCount& row : after.types) {
-    gained += std::max<int64_t>(0, row.bytes - bytes[row.type]);
-  }
-  return gained;
-}
-
-bool FollowsMalloc(const core::Command& command, const core::HeapCensus& before,
-                   const core::HeapCensus& after) {
-  if (command.kind == CommandKind::kSampleNative) return true;
-  if (command.kind != CommandKind::kOpenWindow || after.types.empty()) {
-    return false;
-  }
-  const int64_t native = NativeGain(before, after);
-  return native >= kLeastNativeGain && native > PythonGain(before, after);
-}
-
-// Those of `types` that are alive, in their order; without types the one that
-// grew most.
-std::vector<const core::TypeCount*> TypesToFollow(
-    const core::HeapCensus& before, const core::HeapCensus& after,
-    const std::vector<std::string>& types) {
-  const core::HeapCensus& now = after.types.empty() ? before : after;
-  std::vector<const core::TypeCount*> found;
-  for (const std::string& type : types) {
-    for (const core::TypeCount& row : now.types) {
-      if (row.type == type) found.push_back(&row);
-    }
-  }
-  if (!types.empty()) return found;
-  absl::flat_hash_map<std::string, int64_t> bytes;
-  for (const core::TypeCount& row : before.types) bytes[row.type] = row.bytes;
-  const core::TypeCount* most = nullptr;
-  int64_t grown = 0;
-  for (const core::TypeCount& row : after.types) {
-    const int64_t gain = row.bytes - bytes[row.type];
-    if (gain <= grown) continue;
-    grown = gain;
-    most = &row;
-  }
-  if (most != nullptr) found.push_back(most);
-  return found;
-}
-
 }  // namespace
-
-struct CommandRunner::Window {
-  core::Command command;
-  bool frees_probed = false;
-  core::HeapCensus before;
-  core::HeapCensus after;  // empty: none was taken
-  absl::Status window_refusal;
-  bool ended = false;  // the command is answered
-  size_t births_tried = 0;
-  bool malloc_tried = false;
-  core::RawProfile raw;
-  std::map<std::string, int64_t> losses;
-};
 
 CommandRunner::CommandRunner(ProcessTable* table, CensusRunner* census,
                              core::Inspector* inspector,
@@ -240,6 +163,11 @@ void CommandRunner::HandleBefore(const std::shared_ptr<Window>& window,
   const core::Command& command = window->command;
   if (!census.ok()) return EndWith(command.id, census.status());
   window->before = *std::move(census);
+  OpenWindow(window);
+}
+
+void CommandRunner::OpenWindow(const std::shared_ptr<Window>& window) {
+  const core::Command& command = window->command;
   WatchedProcess* process = table_->Find(command.process);
   if (process == nullptr || !process->python) {
     return EndWith(command.id, absl::NotFoundError("the process has ended"));
@@ -307,94 +235,13 @@ void CommandRunner::HandleAfter(const std::shared_ptr<Window>& window,
 void CommandRunner::Deliver(const std::shared_ptr<Window>& window,
                             core::StackProfile profile) {
   if (!running_.contains(window->command.id)) return;  // answered already
-  core::Snapshot snapshot;
-  snapshot.process = window->command.process;
-  snapshot.boottime_ns = clock_->BoottimeNs();
-  snapshot.losses = std::move(window->losses);
-  snapshot.stack_profiles.push_back(std::move(profile));
-  events_.on_evidence(std::move(snapshot));
+  const std::string why = WhyInstead(*window);
+  std::vector<core::StackProfile> profiles;
+  profiles.push_back(std::move(profile));
+  SendEvidence(window, std::move(profiles));
   window->ended = true;
-  End(window->command.id, CommandOutcome::kDone, "");
-  FollowBirths(window);
-}
-
-void CommandRunner::RunBirths(const core::Command& command) {
-  if (probes_ == nullptr) {
-    WatchedProcess& process = *table_->Find(command.process);
-    return Refuse(command, process.tiers[core::Tier::kStacks].reason);
-  }
-  auto window = std::make_shared<Window>();
-  window->command = command;
-  window->window_refusal =
-      absl::FailedPreconditionError("none of the types is alive");
-  census_->TakeNow(
-      command.process,
-      [this, alive = alive_, window](absl::StatusOr<core::HeapCensus> census) {
-        if (!*alive) return;
-        if (!census.ok()) return EndWith(window->command.id, census.status());
-        window->before = *std::move(census);
-        FollowBirths(window);
-      });
-}
-
-void CommandRunner::FollowBirths(const std::shared_ptr<Window>& window) {
-  const core::Command& command = window->command;
-  const std::vector<const core::TypeCount*> types =
-      TypesToFollow(window->before, window->after, command.types);
-  const WatchedProcess* process = table_->Find(command.process);
-  const bool native = !window->malloc_tried &&
-                      FollowsMalloc(command, window->before, window->after);
-  if ((window->births_tried >= types.size() && !native) || process == nullptr ||
-      !process->python) {
-    return HandleBirths(window, window->window_refusal.ok()
-                                    ? absl::NotFoundError("nothing grew")
-                                    : window->window_refusal);
-  }
-  core::BirthRequest request;
-  request.duration_ns =
-      std::clamp(command.duration_ns, kShortestBirthsNs, kLongestBirthsNs);
-  if (native) {
-    window->malloc_tried = true;
-  } else {
-    const core::TypeCount& type = *types[window->births_tried++];
-    request.type = type.type;
-    request.type_address = type.type_address;
-  }
-  const bool last = window->births_tried >= types.size();
-  probes_->WatchBirths(command.process, *process->python, request,
-                       // Not all can be followed: large ones, free lists.
-                       [this, alive = alive_, window, last](auto raw) {
-                         if (*alive && !raw.ok() && !last)
-                           return FollowBirths(window);
-                         if (*alive) HandleBirths(window, std::move(raw));
-                       });
-}
-
-void CommandRunner::HandleBirths(const std::shared_ptr<Window>& window,
-                                 absl::StatusOr<core::RawProfile> raw) {
-  if (!raw.ok()) {
-    // A window that was refused says more than births that could not follow.
-    if (!window->ended) {
-      EndWith(window->command.id, window->window_refusal.ok()
-                                      ? raw.status()
-                                      : window->window_refusal);
-    }
-    return;
-  }
-  window->losses = raw->losses;
-  raw->profile.command_id = window->command.id;
-  namer_.Name(window->command.process, *std::move(raw),
-              [this, window](core::StackProfile named) {
-                if (over_) return;
-                core::Snapshot snapshot;
-                snapshot.process = window->command.process;
-                snapshot.boottime_ns = clock_->BoottimeNs();
-                snapshot.losses = std::move(window->losses);
-                snapshot.stack_profiles.push_back(std::move(named));
-                events_.on_evidence(std::move(snapshot));
-                if (window->ended) return;
-                End(window->command.id, CommandOutcome::kDone, "");
-              });
+  End(window->command.id, CommandOutcome::kDone, why);
+  if (!window->instead_of_births) FollowBirths(window);
 }
 
 }  // namespace plimsoll::agent

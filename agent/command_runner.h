@@ -2,8 +2,10 @@
 // census on both sides of it and a birth watch of the type that grows behind
 // it. The evidence is a snapshot that carries the command's id; the result says
 // done, refused, failed or gone, and why. Births come in a snapshot of their
-// own, after the result where the window itself was taken. Loop thread only;
-// owned by Agent.
+// own, after the result where the window itself was taken; births that were
+// refused come as a profile without rows that says why. A command for births
+// that are refused takes a window in their place. Loop thread only; owned by
+// Agent.
 #ifndef PLIMSOLL_AGENT_COMMAND_RUNNER_H_
 #define PLIMSOLL_AGENT_COMMAND_RUNNER_H_
 
@@ -53,11 +55,16 @@ class CommandRunner {
     int64_t refused = 0;
     int64_t failed = 0;
     int64_t gone = 0;
+    // Looks for what stays, of a type or of malloc: those that found it, that
+    // found nothing that rests, and that could not be taken.
+    int64_t births_followed = 0;
+    int64_t births_none = 0;
+    int64_t births_refused = 0;
   };
   const Statistics& statistics() const { return statistics_; }
 
  private:
-  struct Window;  // one OpenWindow under way
+  struct Window;  // one look under way: command_window.h
   void Refuse(const core::Command& command, std::string reason);
   void End(uint64_t command_id, core::CommandOutcome outcome,
            std::string reason);
@@ -65,6 +72,7 @@ class CommandRunner {
   void RunCensus(const core::Command& command);
   void RunWindow(const core::Command& command);
   void RunBirths(const core::Command& command);
+  void OpenWindow(const std::shared_ptr<Window>& window);
   void HandleBefore(const std::shared_ptr<Window>& window,
                     absl::StatusOr<core::HeapCensus> census);
   void HandleCounts(const std::shared_ptr<Window>& window,
@@ -77,7 +85,14 @@ class CommandRunner {
   // what stays of the type that grows or, where that is more, of malloc.
   void FollowBirths(const std::shared_ptr<Window>& window);
   void HandleBirths(const std::shared_ptr<Window>& window,
-                    absl::StatusOr<core::RawProfile> raw);
+                    core::RawProfile raw);
+  void RememberRefusal(const std::shared_ptr<Window>& window,
+                       const std::string& type, const absl::Status& why);
+  void EndBirths(const std::shared_ptr<Window>& window);
+  static std::string WhyInstead(const Window& window);
+  // `profiles`, and what was refused on the way to them.
+  void SendEvidence(const std::shared_ptr<Window>& window,
+                    std::vector<core::StackProfile> profiles);
 
   ProcessTable* const table_;
   CensusRunner* const census_;

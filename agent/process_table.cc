@@ -140,10 +140,17 @@ void ProcessTable::SetProbedTiers(WatchedProcess& process) {
     process.SetTier(Tier::kStacks, false, NativeStacksOnly(process.refusal),
                     kPageFaults);
   } else {
-    process.SetTier(Tier::kStacks, stacks.empty(), NotProbed(stacks),
+    // Windows may work where births cannot be followed: that is said, too.
+    std::string births = stacks.empty() ? process.births_refusal : "";
+    if (stacks.empty() && births.empty() && !probes_->watch_refusal().empty()) {
+      births = "births are not followed: " + probes_->watch_refusal();
+    }
+    process.SetTier(Tier::kStacks, stacks.empty(),
+                    stacks.empty() ? births : NotProbed(stacks),
                     stacks.empty() ? probes_->rung() : "");
   }
-  process.SetTier(Tier::kNative, native.empty(), NotProbed(native),
+  process.SetTier(Tier::kNative, native.empty(),
+                  native.empty() ? process.native_refusal : NotProbed(native),
                   native.empty() ? "watchpoints" : "");
 }
 

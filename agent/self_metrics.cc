@@ -193,6 +193,11 @@ void AddWork(const Agent::Status& agent, Exposition& out) {
   out.Add({{"outcome", "refused"}}, Real(agent.commands.refused));
   out.Add({{"outcome", "failed"}}, Real(agent.commands.failed));
   out.Add({{"outcome", "process_gone"}}, Real(agent.commands.gone));
+  out.Declare("plimsoll_agent_births_total", MetricType::Counter,
+              "Looks by watchpoints for the code that makes what stays.");
+  out.Add({{"outcome", "followed"}}, Real(agent.commands.births_followed));
+  out.Add({{"outcome", "none"}}, Real(agent.commands.births_none));
+  out.Add({{"outcome", "refused"}}, Real(agent.commands.births_refused));
   out.Counter("plimsoll_agent_probe_hits_total",
               "Hits of probes in all targets.", Real(agent.probes.hits));
   out.Counter("plimsoll_agent_probe_cost_seconds_total",

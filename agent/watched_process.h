@@ -54,6 +54,10 @@ struct WatchedProcess {
   bool gc_state_seen = false;
   std::string gc_rung;  // "" where the collector cannot be probed at all
   std::string growth_rung;
+  // Why births, or the growth of malloc, were not followed when they were
+  // last asked for; "" when they were, or nobody asked.
+  std::string births_refusal;
+  std::string native_refusal;
   std::map<core::Tier, core::TierStatus> tiers;
   bool tiers_changed = true;
   bool described = false;  // the collector was told who it is

@@ -68,7 +68,7 @@ enum class Tier : uint8_t {
 };
 
 // Whether a tier works for a process, and how; `reason` is a sentence for
-// people when it does not.
+// people when it does not, or when a part of it does not.
 struct TierStatus {
   Tier tier = Tier::kMemory;
   bool ok = false;

@@ -75,6 +75,22 @@ std::string FollowedInstead(const Incident& incident,
   return best;
 }
 
+bool IsFollowed(const StackEvidence& row) {
+  return row.kind == "birth" || row.kind == "native";
+}
+
+// The newest reason, where none of the rows was followed to what stays.
+std::string FollowProblem(const std::vector<StackEvidence>& refused,
+                          const std::vector<StackEvidence>& found) {
+  if (std::any_of(found.begin(), found.end(), IsFollowed)) return "";
+  const StackEvidence* newest = nullptr;
+  for (const StackEvidence& row : refused) {
+    if (!IsFollowed(row)) continue;
+    if (newest == nullptr || row.time_ns > newest->time_ns) newest = &row;
+  }
+  return newest == nullptr ? "" : newest->refusal;
+}
+
 // Why a window that is over brought nothing; "" when it is done.
 std::string ProblemOf(const CommandState& command) {
   if (command.outcome == "done") return "";
@@ -236,19 +252,22 @@ absl::Status ReadRequests(const FleetReader& reader, Incident& incident) {
 
 absl::Status ReadStacks(const FleetReader& reader, int64_t now_ns,
                         Incident& incident) {
-  std::vector<StackEvidence> found;
+  std::vector<StackEvidence> found, refused;
   const int64_t from = incident.opened_ns - kEvidenceBeforeNs;
   for (const AffectedProcess& p : incident.processes) {
     if (!p.leaking) continue;
     PLIMSOLL_ASSIGN_OR_RETURN(auto stacks,
                               reader.Stacks(p.process, from, now_ns + 1));
     for (StackEvidence& s : stacks) {
-      if (TypeRank(incident, s.type) >= 0 && KindRank(s.kind) >= 0 &&
-          !s.frames.empty()) {
+      if (!s.refusal.empty()) {
+        refused.push_back(std::move(s));
+      } else if (TypeRank(incident, s.type) >= 0 && KindRank(s.kind) >= 0 &&
+                 !s.frames.empty()) {
         found.push_back(std::move(s));
       }
     }
   }
+  incident.follow_problem = FollowProblem(refused, found);
   found = PoolFollowed(std::move(found));
   const std::string followed = FollowedInstead(incident, found);
   const auto rank = [&](const StackEvidence& s) {

@@ -110,7 +110,7 @@ struct Frame {
 
 // Evidence: one ranked row "this code made (or keeps) that much of this type".
 struct StackEvidence {
-  std::string kind;  // "window", "birth", "page", "store"
+  std::string kind;  // "window", "birth", "native", "page", "store"
   std::string type;  // "" when not known at that probe
   int64_t objects = 0;
   int64_t bytes = 0;
@@ -124,6 +124,9 @@ struct StackEvidence {
   int64_t window_ns = 0;
   bool net_counts_refused = false;
   std::string note;  // what the figure is and is not, in words
+  // Why there is nothing: a look that was asked for and could not be, or found
+  // nothing that rests. Such a row has no frames and no figures.
+  std::string refusal;
   friend bool operator==(const StackEvidence&, const StackEvidence&) = default;
 };
 

@@ -116,7 +116,9 @@ struct Incident {
   int64_t resolved_ns = 0;  // 0: not yet
   int64_t updated_ns = 0;
   int64_t evidence_requested_ns = 0;
-  std::string evidence_problem;    // why there is none, in words; or empty
+  std::string evidence_problem;  // why there is none, in words; or empty
+  // Why what stays could not be followed, where no line of `stacks` was.
+  std::string follow_problem;
   std::string owner;               // who is to act; settled when it fires
   std::optional<Silence> silence;  // of Alertmanager, while it holds
   std::vector<Told> told;          // by target: the newest that it accepted

@@ -131,6 +131,10 @@ std::string What(const Incident& incident) {
   return others.empty() ? line : line + "; also " + Join(others, ", ");
 }
 
+std::string FollowWords(const Incident& incident) {
+  return incident.follow_problem.empty() ? "" : "; " + incident.follow_problem;
+}
+
 std::string NoStacks(const Incident& incident) {
   const std::string& problem = incident.evidence_problem;
   // It is over; another window is asked for in five minutes.
@@ -143,7 +147,8 @@ std::string NoStacks(const Incident& incident) {
       std::any_of(incident.requests.begin(), incident.requests.end(),
                   [](const EvidenceRequest& r) { return r.outcome == "done"; });
   return done ? "not known: a window was taken and no growing type was "
-                "allocated in it"
+                "allocated in it" +
+                    FollowWords(incident)
               : "not known yet: a window was asked for, its stacks have not "
                 "come so far";
 }
@@ -192,7 +197,8 @@ std::string MadeAt(const Incident& incident) {
   if (best.kind == "window") {
     line += "; " + FormatShare(best.share) + of_all + " allocations in a " +
             FormatDuration(static_cast<double>(best.window_ns) / 1e9) +
-            " window (not followed to what survives)";
+            " window (not followed to what survives" + FollowWords(incident) +
+            ")";
   } else if (best.kind == "birth") {
     line += "; " + FormatShare(best.share) + of_all + " births that stayed" +
             Sampled(best);

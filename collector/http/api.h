@@ -7,7 +7,7 @@
 //   GET /api/v1/workloads                    workloads[], steepest first
 //   GET /api/v1/workload?workload=W          its members[] and incidents[]
 //   GET /api/v1/types?workload=W|process=K   types[], and what changed
-//   GET /api/v1/stacks?workload=W|process=K  stacks[], newest first
+//   GET /api/v1/stacks?workload=W|process=K  stacks[], newest first; refusals[]
 //   GET /api/v1/attributes?workload=W|process=K  requests by attributes
 //   GET /api/v1/compare?workload=W&a=A&b=B   two times, regions or versions
 //   GET /api/v1/coverage                     tiers, losses, notifiers

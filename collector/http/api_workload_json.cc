@@ -263,7 +263,19 @@ absl::StatusOr<std::string> WorkloadStacksJson(const ApiPorts& ports,
   json.BeginObject();
   Head(asked, from, to, &json);
   json.Key("stacks").BeginArray();
-  for (const auto& [key, stack] : found) WriteStack(key, stack, &json);
+  for (const auto& [key, stack] : found) {
+    if (stack.refusal.empty()) WriteStack(key, stack, &json);
+  }
+  json.EndArray().Key("refusals").BeginArray();
+  for (const auto& [key, stack] : found) {
+    if (stack.refusal.empty()) continue;
+    json.BeginObject()
+        .Field("process", key)
+        .Field("kind", stack.kind)
+        .Field("time_unix_s", UnixSeconds(stack.time_ns))
+        .Field("reason", stack.refusal)
+        .EndObject();
+  }
   return json.EndArray().EndObject().Take();
 }
 

@@ -35,6 +35,10 @@ void WriteStacks(const std::vector<StackEvidence>& stacks, Html* html) {
   if (stacks.empty()) html->Element("p", "No stacks were taken yet.");
   for (size_t i = 0; i < stacks.size() && i < kMaxStacks; ++i) {
     const StackEvidence& stack = stacks[i];
+    if (!stack.refusal.empty()) {
+      html->Element("p", stack.kind + ": " + stack.refusal);
+      continue;
+    }
     html->Raw("<div class=\"card\">");
     html->Element("strong", stack.type.empty() ? "type not known" : stack.type);
     html->Text(" " + HowMany(stack) + ", " +
@@ -282,6 +286,9 @@ absl::StatusOr<std::string> IncidentPage(const ApiPorts& ports,
   WriteWhen(incident, now_ns, &html);
   WriteAffected(incident, &html);
   WriteStacks(incident.stacks, &html);
+  if (!incident.follow_problem.empty()) {
+    html.Element("p", incident.follow_problem);
+  }
   WriteRequests(incident, now_ns, &html);
   WriteTold(incident, now_ns, &html);
   return html.Take();

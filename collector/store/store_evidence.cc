@@ -95,6 +95,15 @@ std::vector<StackEvidence> Parse(const Json& profile,
     all_of_type[row.type] += weight(row);
     rows.push_back(std::move(row));
   }
+  if (std::string why = profile.value("refusal", "");
+      rows.empty() && !why.empty()) {
+    StackEvidence none;
+    none.kind = profile.value("kind", "");
+    none.time_ns = document.time_ns;
+    none.window_ns = document.window_ns;
+    none.refusal = std::move(why);
+    return {std::move(none)};
+  }
   for (StackEvidence& row : rows) {
     const double all = all_of_type[row.type];
     row.share = row.share_low = row.share_high =

@@ -93,11 +93,14 @@ class FakeProbes final : public core::ProbePort {
   std::vector<WindowDone> held;
   absl::StatusOr<core::RawProfile> births =
       absl::FailedPreconditionError("no debug register is free");
+  std::map<std::string, absl::StatusOr<core::RawProfile>> births_of;
   std::vector<core::BirthRequest> birth_requests;
-  std::string refused;  // why no uprobe is set any more
+  std::string refused;   // why no uprobe is set any more
+  std::string no_watch;  // why births cannot be followed on this machine
   std::vector<core::ProcessId> native_growth;
   std::string no_native_growth;
 
+  std::string watch_refusal() const override { return no_watch; }
   std::string rung() const override { return "uprobe_multi"; }
   std::string refusal() const override { return refused; }
   absl::StatusOr<std::string> AttachGc(const core::ProcessId& id,
@@ -136,7 +139,8 @@ class FakeProbes final : public core::ProbePort {
                    const core::BirthRequest& request,
                    WindowDone done) override {
     birth_requests.push_back(request);
-    done(births);
+    const auto of = births_of.find(request.type);
+    done(of == births_of.end() ? births : of->second);
   }
   core::ProbeUsage usage() const override { return {}; }
 };

@@ -125,6 +125,32 @@ TEST_F(BpfProbesTest, AGcProbePastItsBudgetIsDetachedAndComesBack) {
   EXPECT_EQ(OpenLinks(), before);
 }
 
+// A debugger, or another agent, holds them.
+TEST_F(BpfProbesTest, BirthsAreRefusedInWordsWhereNoDebugRegisterIsFree) {
+  BpfTarget target(StrippedPythons()[0], kScript);
+  auto first = bpf::BirthProbe::Create(kernel_);
+  auto second = bpf::BirthProbe::Create(kernel_);
+  ASSERT_TRUE(first.ok() && second.ok()) << first.status();
+  auto three = first->Watch(target.process());
+  auto one = second->Watch(target.process());
+  ASSERT_TRUE(three.ok() && one.ok()) << three.status() << one.status();
+  ASSERT_EQ((*three)->Slots(true).value_or(0), 1) << "of three words";
+  ASSERT_EQ((*one)->Slots(false).value_or(0), 1);
+  BpfProbes probes = Make();
+  testing::FakeInspector looker;
+  probes.LookWith(kernel_, &looker, &time_);
+  ASSERT_EQ(probes.watch_refusal(), "") << "the machine has them";
+  core::BirthRequest request;
+  request.duration_ns = 20 * kSecond;
+  request.type = "m.T";
+  request.type_address = target.process().type_type_address;
+  absl::Status answer;
+  probes.WatchBirths(IdOf(target), target.process(), request,
+                     [&](const auto& raw) { answer = raw.status(); });
+  EXPECT_TRUE(absl::IsFailedPrecondition(answer)) << answer;
+  EXPECT_THAT(answer.message(), HasSubstr("debug register"));
+}
+
 // A process that SIGTRAP ends after it was probed may have been ended by a
 // probe: no other is risked.
 TEST_F(BpfProbesTest, ATrappedTargetEndsProbingOnTheNode) {

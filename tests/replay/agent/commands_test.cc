@@ -240,6 +240,114 @@ TEST_F(AgentTest, BirthsStandInForAWindowThatWasRefused) {
   EXPECT_EQ(probes.birth_requests.size(), 1u);
 }
 
+// The window had answered the command: the refusal went nowhere.
+TEST_F(AgentTest, BirthsRefusedBehindAWindowAreTold) {
+  AddPython(42);
+  FakeProbes probes;
+  probes.births = absl::FailedPreconditionError("no debug register is free");
+  probes.during_window = [this] {
+    inspector_.censuses.at(42)->types[0].bytes += 1'000'000;
+  };
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  agent_->HandleCommand(CommandFor(42, core::CommandKind::kOpenWindow));
+  ASSERT_EQ(results_.size(), 1u);
+  EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kDone);
+  const core::StackProfile& profile =
+      reports_.back().snapshots.at(0).stack_profiles.at(0);
+  EXPECT_EQ(profile.kind, core::ProfileKind::kBirth);
+  EXPECT_EQ(profile.command_id, 7u);
+  EXPECT_TRUE(profile.counts.empty());
+  EXPECT_EQ(profile.refusal,
+            "births of orders.Order were not followed: no debug register is "
+            "free");
+  EXPECT_EQ(agent_->status().commands.births_refused, 1);
+  time_.Advance(10 * kSecond);
+  const auto stacks = [this] {
+    for (const core::TierStatus& tier : Last(42)->tiers) {
+      if (tier.tier == core::Tier::kStacks) return tier;
+    }
+    return core::TierStatus();
+  };
+  EXPECT_TRUE(stacks().ok) << "windows work";
+  EXPECT_THAT(stacks().reason, HasSubstr("no debug register is free"));
+
+  // They can be followed again.
+  probes.births = BirthsAt(5);
+  agent_->HandleCommand(CommandFor(42, core::CommandKind::kOpenWindow));
+  time_.Advance(10 * kSecond);
+  EXPECT_EQ(stacks().reason, "");
+  EXPECT_EQ(agent_->status().commands.births_followed, 1);
+}
+
+TEST_F(AgentTest, BirthsThatWereRefusedAreToldBesideThoseThatWereFollowed) {
+  AddPython(42);
+  inspector_.censuses.at(42)->types.push_back({"orders.Line", 0x2000, 5, 500});
+  FakeProbes probes;
+  probes.births_of["orders.Order"] =
+      absl::UnimplementedError("its objects are large");
+  probes.births = BirthsAt(5);
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  core::Command command = CommandFor(42, core::CommandKind::kOpenWindow);
+  command.types = {"orders.Order", "orders.Line"};
+  agent_->HandleCommand(command);
+  const auto& profiles = reports_.back().snapshots.at(0).stack_profiles;
+  ASSERT_EQ(profiles.size(), 2u);
+  EXPECT_FALSE(profiles[0].counts.empty());
+  EXPECT_THAT(profiles[1].refusal, HasSubstr("orders.Order were not followed"));
+}
+
+TEST_F(AgentTest, WhereWindowAndBirthsAreRefusedBothReasonsAreTold) {
+  AddPython(42);
+  FakeProbes probes;
+  probes.window = absl::ResourceExhaustedError("31 % of a core");
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  core::Command command = CommandFor(42, core::CommandKind::kOpenWindow);
+  command.types = {"orders.Order"};
+  agent_->HandleCommand(command);
+  ASSERT_EQ(results_.size(), 1u);
+  EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kRefused);
+  EXPECT_EQ(results_[0].reason,
+            "31 % of a core; births of orders.Order were not followed: no "
+            "debug register is free");
+}
+
+TEST_F(AgentTest, AWindowStandsInForBirthsThatWereRefused) {
+  AddPython(42);
+  FakeProbes probes;
+  core::RawProfile raw;
+  raw.stacks.resize(1);
+  raw.profile.counts.resize(1);
+  raw.profile.counts[0].allocations = 500;
+  probes.window = raw;
+  Start(&probes);
+  time_.Advance(10 * kSecond);
+  core::Command command = CommandFor(42, core::CommandKind::kWatchBirths);
+  command.types = {"orders.Order"};
+  agent_->HandleCommand(command);
+  ASSERT_EQ(results_.size(), 1u);
+  EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kDone);
+  EXPECT_EQ(results_[0].reason,
+            "births of orders.Order were not followed: no debug register is "
+            "free; a window was taken in their place");
+  EXPECT_EQ(probes.birth_requests.size(), 1u) << "not asked for again";
+  const auto& profiles = reports_.back().snapshots.at(0).stack_profiles;
+  ASSERT_EQ(profiles.size(), 2u);
+  EXPECT_EQ(profiles[0].kind, core::ProfileKind::kWindow);
+  EXPECT_EQ(profiles[0].counts.at(0).allocations, 500);
+  EXPECT_THAT(profiles[1].refusal, HasSubstr("no debug register"));
+
+  ++command.id;
+  probes.window = absl::ResourceExhaustedError("31 % of a core");
+  agent_->HandleCommand(command);
+  ASSERT_EQ(results_.size(), 2u);
+  EXPECT_EQ(results_[1].outcome, core::CommandOutcome::kRefused);
+  EXPECT_THAT(results_[1].reason, HasSubstr("no debug register is free; no "
+                                            "window in their place: 31 %"));
+}
+
 TEST_F(AgentTest, ABirthCommandNamesItsType) {
   AddPython(42);
   FakeProbes probes;

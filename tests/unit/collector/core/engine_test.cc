@@ -99,6 +99,31 @@ TEST_F(EngineTest, FewBirthsThatLeaveTheLineOpenAskForMore) {
   }
 }
 
+// They were refused behind a window that was delivered: nothing said so.
+TEST_F(EngineTest, WhyBirthsWereNotFollowedIsToldUntilTheyAre) {
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(15));
+  AddStack(1, 1);
+  StackEvidence refused;
+  refused.kind = "birth";
+  refused.time_ns = kStartNs + kSecond;
+  refused.refusal =
+      "births of m.T were not followed: no debug register is free";
+  fleet_.stacks[1].push_back(refused);
+  while (engine_->Incidents().empty()) {
+    ASSERT_LT(now_, kStartNs + 600 * kSecond);
+    ASSERT_TRUE(PlayOne().ok());
+  }
+  EXPECT_EQ(engine_->Incidents()[0].follow_problem, refused.refusal);
+  EXPECT_THAT(engine_->Incidents()[0].text.made_at,
+              HasSubstr("no debug register is free"));
+  ASSERT_EQ(engine_->Incidents()[0].stacks.size(), 1u);
+  AddStack(1, (now_ - kStartNs) / kSecond);
+  fleet_.stacks[1].back().kind = "birth";
+  fleet_.stacks[1].back().samples = 90;
+  PlayUntil((now_ - kStartNs) / kSecond + 400);
+  EXPECT_EQ(engine_->Incidents()[0].follow_problem, "");
+}
+
 TEST_F(EngineTest, EvidenceOfATypeBesideTheLeakIsAskedForAgainSoon) {
   AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(15));
   double cells = 1000;

@@ -103,6 +103,20 @@ Incident Full() {
   return i;
 }
 
+TEST(PageText, WhyNothingWasFollowedIsSaid) {
+  Incident i = Full();
+  i.follow_problem =
+      "births of m.T were not followed: no debug register is free";
+  EXPECT_THAT(WritePage(i, "").made_at,
+              HasSubstr("(not followed to what survives; births of m.T were "
+                        "not followed: no debug register is free)"));
+  i.stacks.clear();
+  i.evidence_requested_ns = 1;
+  i.requests = {{1, "open_window", "done", "", 1, 2}};
+  EXPECT_THAT(WritePage(i, "").made_at,
+              HasSubstr("allocated in it; births of m.T were not followed"));
+}
+
 TEST(PageText, AShareOfAllocationsSaysOfWhatAlsoWithoutAType) {
   Incident i = Full();
   i.stacks[0].type = "";

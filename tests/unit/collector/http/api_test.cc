@@ -102,7 +102,11 @@ class ApiTest : public ::testing::Test {
                  {"eu", "prod-eu", 2, 0, {}, {}}};
     incidents_ = {i};
     stack.time_ns = kNow - kSecond;
-    fleet_.stacks[1] = {stack};
+    StackEvidence refused;
+    refused.kind = "birth";
+    refused.time_ns = stack.time_ns;
+    refused.refusal = "births of m.T were not followed: <no register>";
+    fleet_.stacks[1] = {stack, refused};
   }
 
   void Add(ProcessKey key, const std::string& region, double mib_per_min,
@@ -261,6 +265,17 @@ TEST_F(ApiTest, PeopleAreShownPidsAndNamesNotKeys) {
               HasSubstr("<a href=\"/processes/1\">101</a></td><td>window"));
   EXPECT_THAT(Get("/processes/1").body,
               HasSubstr("routing-api (prod/routing/Deployment)"));
+}
+
+TEST_F(ApiTest, WhatWasNotFollowedIsToldWithItsReason) {
+  const Json answer = GetJson("/api/v1/stacks?process=1");
+  EXPECT_EQ(answer["stacks"].size(), 1u);
+  ASSERT_EQ(answer["refusals"].size(), 1u);
+  EXPECT_EQ(answer["refusals"][0]["kind"], "birth");
+  EXPECT_EQ(answer["refusals"][0]["reason"],
+            "births of m.T were not followed: <no register>");
+  EXPECT_THAT(Get("/processes/1").body,
+              HasSubstr("birth: births of m.T were not followed: &lt;no"));
 }
 
 TEST_F(ApiTest, RegionsThatDifferByTrafficAreNotCalledWorse) {

@@ -49,6 +49,16 @@ TEST(StoreEvidence, SharesOfFollowedBirthsHaveAnInterval) {
   EXPECT_NEAR(rows[0].share_high, 0.8112, 1e-3);
 }
 
+TEST(StoreEvidence, AProfileWithoutRowsTellsWhy) {
+  const auto rows = Parse(
+      R"({"kind":"birth","stacks":[],"refusal":"births of t were not followed"})");
+  ASSERT_THAT(rows, SizeIs(1));
+  EXPECT_EQ(rows[0].kind, "birth");
+  EXPECT_EQ(rows[0].refusal, "births of t were not followed");
+  EXPECT_THAT(rows[0].frames, IsEmpty());
+  EXPECT_THAT(Parse(R"({"kind":"birth","stacks":[],"refusal":""})"), IsEmpty());
+}
+
 TEST(StoreEvidence, WhatIsCountedHasNone) {
   const auto rows = Parse(R"({"kind":"window","stacks":[)"
                           R"({"type":"t","allocations":4,"frames":[]}]})");
