@@ -150,7 +150,7 @@ void AgentProgram::StartProbes() {
   probes_.emplace(
       kernel, costs, proc_, &clock_,
       [this](std::function<void()> work) { loop_->Post(std::move(work)); });
-  probes_->LookWith(kernel, inspector_.get(), &*timers_);
+  probes_->LookWith(kernel, inspector_.get(), inspector_.get(), &*timers_);
   auto lifecycle = bpf::LifecycleProbe::Create(kernel);
   if (!lifecycle.ok()) {
     spdlog::info("lifecycle by scan reason=\"{}\"",

@@ -131,13 +131,16 @@ absl::StatusOr<std::string> BpfProbes::AttachGrowth(
   Target& target = targets_[id];
   target.python = python;
   if (!growth_) return absl::UnavailableError(growth_refusal_);
+  if (fresh_ == nullptr) {
+    return absl::UnavailableError("no inspector lists the pages in memory");
+  }
   PLIMSOLL_RETURN_IF_ERROR(WatchGrowth(id, target));
   target.growth.wanted = true;
   return std::string("page-faults");
 }
 
 absl::Status BpfProbes::WatchGrowth(const core::ProcessId& id, Target& target) {
-  (void)id;
+  fresh_->ListPages(id, target.python);
   bpf::GrowthOptions options;
   options.sample_period = target.growth_period;
   PLIMSOLL_RETURN_IF_ERROR(growth_->Watch(target.python, options));
@@ -161,6 +164,7 @@ void BpfProbes::Detach(const core::ProcessId& id) {
   if (it->second.gc.attached) gc_->Unwatch(id.pid);
   if (it->second.growth.attached) growth_->Unwatch(id.pid);
   targets_.erase(it);
+  if (fresh_ != nullptr) fresh_->Forget(id);
   if (windows_) windows_->Close(id);
 }
 
@@ -242,12 +246,15 @@ void BpfProbes::CollectGrowth(const core::ProcessId& id, Target& target,
   if (!taken->samples.empty()) {
     auto maps = proc_.ReadMaps(id.pid);
     if (maps.ok()) {
-      auto is_growth = [&](uint64_t address) {
-        return core::IsGrowthAt(*maps, address);
+      const auto is_growth = [&](const bpf::GrowthSample& fault) {
+        return core::IsGrowable(*maps, fault.address) &&
+               fresh_->IsFresh(id, fault.address, fault.time_ns);
       };
       target.grown.Add(taken->stacks, bpf::CountGrowth(*taken, is_growth), now);
     }
+    fresh_->ListPages(id, target.python);
   }
+  probe.refusal = fresh_->refusal(id);
   sample.growth = target.grown.TakeIfDue(now, kGrowthProfileNs);
   double per_hit =
       growth_->fault_ns() > 0 ? growth_->fault_ns() : kAssumedFaultNs;
@@ -299,7 +306,9 @@ void BpfProbes::OpenWindow(const core::ProcessId& id,
 }
 
 void BpfProbes::LookWith(const bpf::KernelSupport& kernel,
-                         core::Inspector* inspector, core::Timers* timers) {
+                         core::Inspector* inspector,
+                         core::NativeInspector* native, core::Timers* timers) {
+  fresh_ = std::make_unique<FreshFaults>(native);
   auto made = BirthWatcher::Create(kernel, inspector, clock_, timers,
                                    &governor_, &usage_);
   if (made.ok()) {

@@ -20,8 +20,10 @@
 #include "agent/bpf/growth_probe.h"
 #include "agent/bpf/kernel_support.h"
 #include "agent/core/clock.h"
+#include "agent/core/native_inspector.h"
 #include "agent/core/overhead_governor.h"
 #include "agent/core/probe_port.h"
+#include "agent/fresh_faults.h"
 #include "agent/growth_accumulator.h"
 #include "agent/native_growth_watcher.h"
 #include "agent/procfs/proc_root.h"
@@ -60,9 +62,10 @@ class BpfProbes final : public core::ProbePort {
                   const core::WindowRequest& request, WindowDone done) override;
   void WatchBirths(const core::ProcessId& id, const core::PythonProcess& python,
                    const core::BirthRequest& request, WindowDone done) override;
-  // From here on births can be watched, where the machine has watchpoints.
+  // From here on growth can be told from other page faults, and births be
+  // watched where the machine has watchpoints.
   void LookWith(const bpf::KernelSupport& kernel, core::Inspector* inspector,
-                core::Timers* timers);
+                core::NativeInspector* native, core::Timers* timers);
   core::ProbeUsage usage() const override;
   // A process was ended by a signal. SIGTRAP is what a CPU sends for an
   // instruction of ours in its text or a debug register of ours that nobody
@@ -119,6 +122,7 @@ class BpfProbes final : public core::ProbePort {
   std::string tripped_;  // by HandleKilled; "": by none yet
   core::ProbeUsage usage_;
   NativeGrowthWatcher native_growth_;
+  std::unique_ptr<FreshFaults> fresh_;  // null: growth is not sampled
   std::unique_ptr<BirthWatcher> births_;
   std::string birth_refusal_ = "no inspector looks at births";
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

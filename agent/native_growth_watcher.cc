@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/core/fault_judge.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::agent {
@@ -84,7 +85,7 @@ void NativeGrowthWatcher::Look(const core::ProcessId& id, Target& target,
   const auto samples = static_cast<double>(growth.size());
   if (auto maps = proc_.ReadMaps(id.pid); maps.ok() && !growth.empty()) {
     std::erase_if(growth, [&](const core::NativeSnapshot& snapshot) {
-      return !core::IsGrowthAt(*maps, snapshot.address);
+      return !core::IsGrowable(*maps, snapshot.address);
     });
     // What was turned away is stood for by what was taken.
     target.grown.Add(

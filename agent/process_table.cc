@@ -300,8 +300,11 @@ void ProcessTable::TellTier1(const core::Tier1Sample& sample,
   if (!process.growth_rung.empty() && sample.growth_refusal.empty()) {
     rung += (rung.empty() ? "" : ", ") + process.growth_rung;
   }
-  process.SetTier(Tier::kGc, sample.gc_refusal.empty(),
-                  NotProbed(sample.gc_refusal), rung);
+  std::string reason = NotProbed(sample.gc_refusal);
+  if (reason.empty() && !sample.growth_refusal.empty()) {
+    reason = "growth is not sampled: " + sample.growth_refusal;
+  }
+  process.SetTier(Tier::kGc, sample.gc_refusal.empty(), reason, rung);
 }
 
 void ProcessTable::CollectTier1(const core::ProcessId& id,

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "agent/bpf/growth_probe.h"
 #include "agent/bpf/kernel_support.h"
+#include "agent/core/fresh_pages.h"
 #include "agent/core/stack_profile.h"
 #include "cli/target.h"
 
@@ -22,12 +23,15 @@ class PageWatch {
   bool watching() const { return status_.ok(); }
   // Why it does not watch.
   const absl::Status& status() const { return status_; }
-  // What was seen so far: faults in private anonymous memory, a page each.
+  // What was seen so far: faults that took a page of private anonymous memory
+  // which was not there at the beginning, nor since (a copy on write, and what
+  // was given back meanwhile and taken again, are no growth). Call once.
   absl::StatusOr<core::StackProfile> Finish();
 
  private:
   Target& target_;
   std::optional<bpf::GrowthProbe> probe_;
+  core::FreshPages pages_;
   absl::Status status_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/bpf/native_probe.h"
+#include "agent/core/fault_judge.h"
 #include "agent/core/native_growth.h"
 #include "agent/core/native_rows.h"
 #include "cli/duration.h"
@@ -61,7 +62,7 @@ class Sampler {
       if (drop != taken.drops.end()) gathered.dropped += drop->second;
     }
     std::erase_if(taken.samples, [&](const core::NativeSnapshot& sample) {
-      return !core::IsGrowthAt(mappings, sample.address);
+      return !core::IsGrowable(mappings, sample.address);
     });
     if (samples > 0) {
       // What was turned away is stood for by what was taken.

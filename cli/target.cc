@@ -101,6 +101,12 @@ absl::StatusOr<core::BirthFindings> Target::LookAtBirths(core::BirthLook look) {
   return found;
 }
 
+absl::StatusOr<std::vector<core::PageRange>> Target::ReadResidentPages() {
+  auto pages = inspector_->ReadResidentPages(python_);
+  if (!pages.ok()) return Explain(pages.status());
+  return pages;
+}
+
 absl::StatusOr<std::vector<core::NativeStack>> Target::UnwindStacks(
     const std::vector<core::NativeSnapshot>& snapshots) {
   auto stacks = inspector_->UnwindStacks(python_, snapshots);

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/core/birth_look.h"
+#include "agent/core/fresh_pages.h"
 #include "agent/core/heap_census.h"
 #include "agent/core/malloc_sites.h"
 #include "agent/core/memory_sample.h"
@@ -49,6 +50,8 @@ class Target {
   absl::StatusOr<core::BirthFindings> LookAtBirths(core::BirthLook look);
   absl::StatusOr<std::vector<core::NativeStack>> UnwindStacks(
       const std::vector<core::NativeSnapshot>& snapshots);
+  // The pages of private anonymous memory that are in memory now, by address.
+  absl::StatusOr<std::vector<core::PageRange>> ReadResidentPages();
   absl::StatusOr<core::MallocSites> FindMallocSites();
   // Whether each block is still in use (agent/heap/chunk_use.h).
   absl::StatusOr<std::vector<bool>> CheckChunks(

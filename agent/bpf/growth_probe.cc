@@ -62,10 +62,10 @@ int GrowthProbe::State::OnRecord(void* self, void* data, size_t size) {
 
 std::vector<core::StackCount> CountGrowth(
     const GrowthTaken& taken,
-    const std::function<bool(uint64_t address)>& is_growth) {
+    const std::function<bool(const GrowthSample&)>& is_growth) {
   absl::flat_hash_map<uint32_t, int64_t> faults;
   for (const GrowthSample& sample : taken.samples) {
-    if (is_growth(sample.address)) ++faults[sample.stack_index];
+    if (is_growth(sample)) ++faults[sample.stack_index];
   }
   std::vector<core::StackCount> counts;
   for (const auto& [stack, samples] : faults) {

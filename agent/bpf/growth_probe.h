@@ -3,8 +3,8 @@
 // inherit it; processes that are not watched pay nothing). No probe is placed.
 //
 // What a sample is not: a page fault need not be growth (copy-on-write, swap,
-// file pages, a page given back and taken again), so that the caller says by
-// address which ones count; and growth into holes of the heap faults nothing.
+// file pages, a page given back and taken again), so that the caller says which
+// ones count; and growth into holes of the heap faults nothing.
 // The stack is that of the code that touched the page first, which need not be
 // the code whose objects stay.
 //
@@ -50,11 +50,12 @@ struct GrowthTaken {
   std::map<std::string, int64_t> drops;  // since Watch
 };
 
-// Rows of a ProfileKind::kPage profile: for each stack the faults whose address
-// is growth, as allocations of one page each, weighted by the sample period.
+// Rows of a ProfileKind::kPage profile: for each stack the faults that are
+// growth (core/fault_judge.h; asked in order of time), as allocations of one
+// page each, weighted by the sample period.
 std::vector<core::StackCount> CountGrowth(
     const GrowthTaken& taken,
-    const std::function<bool(uint64_t address)>& is_growth);
+    const std::function<bool(const GrowthSample&)>& is_growth);
 
 class GrowthProbe {
  public:

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <utility>
 
 #include "agent/core/fresh_pages.h"
@@ -20,16 +19,6 @@ PythonProcess RefusedProcess(int32_t pid, uint64_t start_ticks) {
   process.pid = pid;
   process.start_ticks = start_ticks;
   return process;
-}
-
-bool IsGrowthAt(const std::vector<Mapping>& mappings, uint64_t address) {
-  const auto after = std::upper_bound(
-      mappings.begin(), mappings.end(), address,
-      [](uint64_t at, const Mapping& m) { return at < m.start; });
-  if (after == mappings.begin()) return false;
-  const Mapping& mapping = *std::prev(after);
-  return address < mapping.end && mapping.writable && !mapping.shared &&
-         mapping.inode == 0 && !mapping.path.starts_with("[stack");
 }
 
 void NativeGrowth::Add(std::vector<NativeSnapshot> samples, double faults_each,

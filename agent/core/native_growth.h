@@ -19,10 +19,6 @@ namespace plimsoll::core {
 // Enough to sample its page faults and to unwind native stacks.
 PythonProcess RefusedProcess(int32_t pid, uint64_t start_ticks);
 
-// Whether a page fault at `address` may be growth: private writable memory
-// without a file, and no stack. `mappings` by address.
-bool IsGrowthAt(const std::vector<Mapping>& mappings, uint64_t address);
-
 class NativeGrowth {
  public:
   // Samples of growth that stand for `faults_each` faults of a page each.

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -16,6 +17,7 @@
 
 #include "agent/bpf/hit_cost.h"
 #include "agent/event_loop.h"
+#include "agent/inspector/blocking_inspector.h"
 #include "tests/bpf/agent/bpf/bpf_target.h"
 #include "tests/support/bpf_requirement.h"
 #include "tests/support/fake_agent_world.h"
@@ -31,25 +33,58 @@ using testing::StrippedPythons;
 
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr char kScript[] = R"(
-import sys, ctypes, gc, mmap
+import sys, ctypes, gc, mmap, os, time
 gc.disable()
 def collect(n):
     for i in range(n): gc.collect()
-kept = []
 libc = ctypes.CDLL(None)
-def grow(n):  # pages, none of them huge
+def take(n):  # room for pages, none of them huge
     memory = mmap.mmap(-1, n * 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
     libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(n * 4096), 15)
+    return memory
+PAGES, kept = 2000, []
+def touch(memory, n):
     for i in range(n): memory[i * 4096] = 1
-    kept.append(memory)
-jobs = dict(collect=collect, grow=grow)
+shared = take(PAGES)
+touch(shared, PAGES)
+def fork(seconds):  # a worker, which shares all pages
+    if os.fork() == 0:
+        time.sleep(seconds)
+        os._exit(0)
+def again(n): touch(shared, PAGES)
+def grow(n):
+    kept.append(take(n))
+    touch(kept[-1], n)
+jobs = dict(collect=collect, fork=fork, again=again, grow=grow)
 sys.stdout.write('done\n'); sys.stdout.flush()
 while True:
     words = sys.stdin.readline().split()
     for i in range(0, len(words), 2): jobs[words[i]](int(words[i + 1]))
     sys.stdout.write('done\n'); sys.stdout.flush()
 )";
+
+// The inspector's child, asked at once.
+class Pages final : public core::NativeInspector {
+ public:
+  Pages() {
+    inspector::InspectorOptions options;
+    options.program =
+        std::string(::getenv("PLIMSOLL_BIN_DIR")) + "/plimsoll-inspector";
+    auto made = inspector::BlockingInspector::Make(options);
+    if (made.ok()) inspector_ = *std::move(made);
+  }
+  bool ok() const { return inspector_ != nullptr; }
+  void UnwindStacks(const core::PythonProcess&,
+                    std::vector<core::NativeSnapshot>, UnwindDone) override {}
+  void ReadResidentPages(const core::PythonProcess& python,
+                         PagesDone done) override {
+    done(inspector_->ReadResidentPages(python));
+  }
+
+ private:
+  std::unique_ptr<inspector::BlockingInspector> inspector_;
+};
 
 int OpenLinks() {
   int links = 0;
@@ -138,7 +173,7 @@ TEST_F(BpfProbesTest, BirthsAreRefusedInWordsWhereNoDebugRegisterIsFree) {
   ASSERT_EQ((*one)->Slots(false).value_or(0), 1);
   BpfProbes probes = Make();
   testing::FakeInspector looker;
-  probes.LookWith(kernel_, &looker, &time_);
+  probes.LookWith(kernel_, &looker, nullptr, &time_);
   ASSERT_EQ(probes.watch_refusal(), "") << "the machine has them";
   core::BirthRequest request;
   request.duration_ns = 20 * kSecond;
@@ -149,6 +184,41 @@ TEST_F(BpfProbesTest, BirthsAreRefusedInWordsWhereNoDebugRegisterIsFree) {
                      [&](const auto& raw) { answer = raw.status(); });
   EXPECT_TRUE(absl::IsFailedPrecondition(answer)) << answer;
   EXPECT_THAT(answer.message(), HasSubstr("debug register"));
+}
+
+// Workers that only touch what they inherited copied every page of it, and each
+// copy was a row of growth.
+TEST_F(BpfProbesTest, PagesCopiedAfterAForkAreNotGrowth) {
+  BpfTarget target(StrippedPythons()[0], kScript);
+  Pages pages;
+  ASSERT_TRUE(pages.ok());
+  BpfProbes probes = Make();
+  testing::FakeInspector looker;
+  probes.LookWith(kernel_, &looker, &pages, &time_);
+  const core::ProcessId id = IdOf(target);
+  ASSERT_TRUE(probes.AttachGrowth(id, target.process()).ok());
+  const auto pages_grown = [&] {
+    time_.Advance(61 * kSecond);
+    const core::Tier1Sample sample = probes.Collect(id);
+    EXPECT_EQ(sample.growth_refusal, "");
+    int64_t rows = 0;
+    if (!sample.growth) return rows;
+    for (const core::StackCount& count : sample.growth->profile.counts) {
+      rows += count.allocations;
+    }
+    return rows;
+  };
+  (void)pages_grown();  // what starting took
+  for (int i = 0; i < 2; ++i) {
+    const int64_t hits = probes.usage().hits;
+    target.Command("fork 60 again 1");
+    // Some pages of Python's own for a process to be forked by.
+    EXPECT_LT(pages_grown(), 200);
+    EXPECT_GT(probes.usage().hits - hits, 2000) << "nothing was copied";
+  }
+  target.Command("grow 1000");
+  EXPECT_NEAR(static_cast<double>(pages_grown()), 1000, 100);
+  probes.Detach(id);
 }
 
 // A process that SIGTRAP ends after it was probed may have been ended by a

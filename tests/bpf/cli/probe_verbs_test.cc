@@ -179,6 +179,38 @@ TEST_P(ProbeVerbs, StacksNamesTheLineThatLeaks) {
   EXPECT_LT(document["window_seconds"], document["seconds"]);
 }
 
+// A server that forks workers for ever and writes to what it shares with them:
+// every page of it is copied, none is new.
+constexpr char kPreforkScript[] = R"(import mmap, os, sys, time
+PAGES = 2000
+memory = mmap.mmap(-1, PAGES * 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+if hasattr(memory, 'madvise'): memory.madvise(15)
+def touch():
+    for i in range(PAGES): memory[i * 4096] = 1
+touch()
+print('ready'); sys.stdout.flush()
+while True:
+    worker = os.fork()
+    if worker == 0:
+        time.sleep(60); os._exit(0)
+    touch()
+    os.kill(worker, 9); os.waitpid(worker, 0)
+    time.sleep(0.1)
+)";
+
+TEST_P(ProbeVerbs, PagesCopiedAfterAForkAreNoGrowth) {
+  PythonTarget target(GetParam(), kPreforkScript);
+  ASSERT_EQ(target.ReadLine(), "ready");
+  const json document =
+      AskJson({"stacks", std::to_string(target.pid()), "--for", "2s"});
+  int64_t bytes = 0;
+  for (const json& row : document["stacks"]) {
+    if (row["kind"] == "page") bytes += row["bytes"].get<int64_t>();
+  }
+  // Of 8 MB each time: what Python itself takes to fork and wait.
+  EXPECT_LT(bytes, 1 << 20) << document["stacks"];
+}
+
 // Where hits are stepped and not emulated this script's windows may rightly
 // cost too much: then none is listed, and the note has the sum.
 bool IsRightlyRefused(const json& document) {

@@ -89,9 +89,9 @@ class GrowthProbeTest : public ::testing::TestWithParam<std::string> {
       return faults;
     }
     for (const core::StackCount& row :
-         CountGrowth(*taken, [&target](uint64_t address) {
-           return address >= target.Number("start") &&
-                  address < target.Number("end");
+         CountGrowth(*taken, [&target](const GrowthSample& sample) {
+           return sample.address >= target.Number("start") &&
+                  sample.address < target.Number("end");
          })) {
       const auto& frames = taken->stacks.at(row.stack_index).frames;
       const bool in_touch = !frames.empty() && frames.front().code_address ==

@@ -45,24 +45,6 @@ TEST(NativeGrowth, IsTakenWhenFullAndTellsWhatFoundNoRoom) {
   EXPECT_TRUE(raw->profile.coverage.sampled);
 }
 
-TEST(NativeGrowth, OnlyPrivateAnonymousMemoryGrows) {
-  std::vector<Mapping> mappings(4);
-  for (size_t i = 0; i < mappings.size(); ++i) {
-    mappings[i].start = 0x1000 * (2 * i + 1);
-    mappings[i].end = mappings[i].start + 0x1000;
-    mappings[i].writable = true;
-  }
-  mappings[1].inode = 7;
-  mappings[2].shared = true;
-  mappings[3].path = "[stack]";
-  EXPECT_FALSE(IsGrowthAt(mappings, 0xfff));
-  EXPECT_TRUE(IsGrowthAt(mappings, 0x1fff));
-  for (const uint64_t address : {0x2000, 0x3000, 0x5000, 0x7000, 0x8000}) {
-    EXPECT_FALSE(IsGrowthAt(mappings, address)) << address;
-  }
-  EXPECT_FALSE(IsGrowthAt({}, 0x1000));
-}
-
 TEST(NativeGrowth, ThePeriodFollowsTheRate) {
   EXPECT_EQ(NextSamplePeriod(1, 40, 40), 1u);
   EXPECT_EQ(NextSamplePeriod(1, 4000, 40), 100u);
