@@ -215,11 +215,7 @@ void Engine::Impl::Renew(Incident& incident, const std::string& rule,
   memory_.Grew(incident.id, now_ns);
   Diagnose(incident, trends, now_ns);
   incident.cause = RefinedCause(incident, thresholds().cause);
-  // "leak" was no cause, but that none could be told.
-  if (incident.fired_ns > 0 && incident.cause != told &&
-      told != Verdict::kLeak) {
-    incident.cause_before = told;
-  }
+  NoteFormerCause(told, incident);
   incident.text = WritePage(incident, options_.external_url);
   RequestEvidence(incident, now_ns);
   // A silence may have been of tickets, or of that cause, only.
@@ -373,15 +369,13 @@ absl::Status Engine::Impl::Tick(int64_t now_ns) {
 }
 
 EngineCounters Engine::Impl::counters() const {
-  EngineCounters c;
-  c.observations = table_.observations();
-  c.judgements = judgements_;
-  c.incidents_fired = fired_;
-  c.incidents_resolved = resolved_;
-  c.suspicions_dropped = dropped_;
-  c.port_errors = errors_;
-  c.clock_jumps = clock_jumps_;
-  return c;
+  return {.observations = table_.observations(),
+          .judgements = judgements_,
+          .incidents_fired = fired_,
+          .incidents_resolved = resolved_,
+          .suspicions_dropped = dropped_,
+          .port_errors = errors_,
+          .clock_jumps = clock_jumps_};
 }
 
 Engine::Engine(EnginePorts ports, EngineOptions options)

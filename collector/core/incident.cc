@@ -14,6 +14,13 @@ bool IsJudged(const Incident& incident) {
   return incident.rule == "judgement" || incident.raised_ns > 0;
 }
 
+void NoteFormerCause(Verdict told, Incident& incident) {
+  if (incident.fired_ns > 0 && incident.cause != told &&
+      told != Verdict::kLeak) {
+    incident.cause_before = told;
+  }
+}
+
 std::string PageText::ToString() const {
   std::string out = title + "\n";
   const auto line = [&](std::string caption, const std::string& text) {

@@ -164,6 +164,8 @@ struct Incident {
 // The full judgement found it, whichever rule raised it since: what it finds
 // comes and goes over hours.
 bool IsJudged(const Incident& incident);
+// People were told another cause. "leak" was none, but that none could be told.
+void NoteFormerCause(Verdict told, Incident& incident);
 
 }  // namespace plimsoll::collector
 

@@ -2,135 +2,22 @@
 // budget, and that windows leave the loop alone.
 #include "agent/bpf_probes.h"
 
-#include <dirent.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 
-#include "agent/bpf/hit_cost.h"
-#include "agent/event_loop.h"
-#include "agent/inspector/blocking_inspector.h"
-#include "tests/bpf/agent/bpf/bpf_target.h"
-#include "tests/support/bpf_requirement.h"
-#include "tests/support/fake_agent_world.h"
+#include "tests/bpf/agent/bpf_probes_fixture.h"
 
 namespace plimsoll::agent {
 namespace {
 
-using testing::BpfTarget;
-using testing::FakeTime;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::StrippedPythons;
-
-constexpr int64_t kSecond = 1'000'000'000;
-constexpr char kScript[] = R"(
-import sys, ctypes, gc, mmap, os, time
-gc.disable()
-def collect(n):
-    for i in range(n): gc.collect()
-libc = ctypes.CDLL(None)
-def take(n):  # room for pages, none of them huge
-    memory = mmap.mmap(-1, n * 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(n * 4096), 15)
-    return memory
-PAGES, kept = 2000, []
-def touch(memory, n):
-    for i in range(n): memory[i * 4096] = 1
-shared = take(PAGES)
-touch(shared, PAGES)
-def fork(seconds):  # a worker, which shares all pages
-    if os.fork() == 0:
-        time.sleep(seconds)
-        os._exit(0)
-def again(n): touch(shared, PAGES)
-def grow(n):
-    kept.append(take(n))
-    touch(kept[-1], n)
-jobs = dict(collect=collect, fork=fork, again=again, grow=grow)
-sys.stdout.write('done\n'); sys.stdout.flush()
-while True:
-    words = sys.stdin.readline().split()
-    for i in range(0, len(words), 2): jobs[words[i]](int(words[i + 1]))
-    sys.stdout.write('done\n'); sys.stdout.flush()
-)";
-
-// The inspector's child, asked at once.
-class Pages final : public core::NativeInspector {
- public:
-  Pages() {
-    inspector::InspectorOptions options;
-    options.program =
-        std::string(::getenv("PLIMSOLL_BIN_DIR")) + "/plimsoll-inspector";
-    auto made = inspector::BlockingInspector::Make(options);
-    if (made.ok()) inspector_ = *std::move(made);
-  }
-  bool ok() const { return inspector_ != nullptr; }
-  void UnwindStacks(const core::PythonProcess&,
-                    std::vector<core::NativeSnapshot>, UnwindDone) override {}
-  void ReadResidentPages(const core::PythonProcess& python,
-                         PagesDone done) override {
-    done(inspector_->ReadResidentPages(python));
-  }
-
- private:
-  std::unique_ptr<inspector::BlockingInspector> inspector_;
-};
-
-int OpenLinks() {
-  int links = 0;
-  DIR* directory = ::opendir("/proc/self/fd");
-  while (const dirent* entry = ::readdir(directory)) {
-    char target[64] = {};
-    std::string path = std::string("/proc/self/fd/") + entry->d_name;
-    ssize_t length = ::readlink(path.c_str(), target, sizeof(target) - 1);
-    links +=
-        length > 0 && std::string(target).find("bpf_link") != std::string::npos;
-  }
-  ::closedir(directory);
-  return links;
-}
-
-class BpfProbesTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    PLIMSOLL_NEEDS_BPF();
-    if (StrippedPythons().empty()) GTEST_SKIP() << "no /usr/bin/python3.11";
-    kernel_ = bpf::KernelSupport::Detect();
-    auto costs = bpf::CalibrateHitCosts(kernel_);
-    ASSERT_TRUE(costs.ok()) << costs.status();
-    costs_ = *costs;
-    auto loop = EventLoop::Create();
-    ASSERT_TRUE(loop.ok());
-    loop_ = *std::move(loop);
-  }
-  BpfProbes Make(core::GovernorOptions options = {}) {
-    return {
-        kernel_,
-        costs_,
-        procfs::ProcRoot(),
-        &time_,
-        [this](std::function<void()> work) { loop_->Post(std::move(work)); },
-        options};
-  }
-  static core::ProcessId IdOf(const BpfTarget& target) {
-    return {target.pid(), target.process().start_ticks, 0};
-  }
-
-  bpf::KernelSupport kernel_;
-  core::HitCosts costs_;
-  FakeTime time_;
-  std::unique_ptr<EventLoop> loop_;
-};
 
 TEST_F(BpfProbesTest, AGcProbePastItsBudgetIsDetachedAndComesBack) {
   BpfTarget target(StrippedPythons()[0], kScript);
@@ -184,41 +71,6 @@ TEST_F(BpfProbesTest, BirthsAreRefusedInWordsWhereNoDebugRegisterIsFree) {
                      [&](const auto& raw) { answer = raw.status(); });
   EXPECT_TRUE(absl::IsFailedPrecondition(answer)) << answer;
   EXPECT_THAT(answer.message(), HasSubstr("debug register"));
-}
-
-// Workers that only touch what they inherited copied every page of it, and each
-// copy was a row of growth.
-TEST_F(BpfProbesTest, PagesCopiedAfterAForkAreNotGrowth) {
-  BpfTarget target(StrippedPythons()[0], kScript);
-  Pages pages;
-  ASSERT_TRUE(pages.ok());
-  BpfProbes probes = Make();
-  testing::FakeInspector looker;
-  probes.LookWith(kernel_, &looker, &pages, &time_);
-  const core::ProcessId id = IdOf(target);
-  ASSERT_TRUE(probes.AttachGrowth(id, target.process()).ok());
-  const auto pages_grown = [&] {
-    time_.Advance(61 * kSecond);
-    const core::Tier1Sample sample = probes.Collect(id);
-    EXPECT_EQ(sample.growth_refusal, "");
-    int64_t rows = 0;
-    if (!sample.growth) return rows;
-    for (const core::StackCount& count : sample.growth->profile.counts) {
-      rows += count.allocations;
-    }
-    return rows;
-  };
-  (void)pages_grown();  // what starting took
-  for (int i = 0; i < 2; ++i) {
-    const int64_t hits = probes.usage().hits;
-    target.Command("fork 60 again 1");
-    // Some pages of Python's own for a process to be forked by.
-    EXPECT_LT(pages_grown(), 200);
-    EXPECT_GT(probes.usage().hits - hits, 2000) << "nothing was copied";
-  }
-  target.Command("grow 1000");
-  EXPECT_NEAR(static_cast<double>(pages_grown()), 1000, 100);
-  probes.Detach(id);
 }
 
 // A process that SIGTRAP ends after it was probed may have been ended by a
@@ -279,74 +131,6 @@ TEST_F(BpfProbesTest, GcHitsAreChargedByTheirKindOfInstruction) {
   EXPECT_NEAR(
       static_cast<double>(usage.cost_ns) / static_cast<double>(usage.hits),
       costs_.PerHit(core::ProbeCost::kEmulated), 1);
-}
-
-// 3 us were assumed for the event and its program until the program had been
-// timed, and from then on the event cost nothing.
-TEST_F(BpfProbesTest, SampledFaultsAreChargedTheirEventToo) {
-  BpfTarget target(StrippedPythons()[0], kScript);
-  BpfProbes probes = Make();
-  const core::ProcessId id = IdOf(target);
-  ASSERT_TRUE(probes.AttachGrowth(id, target.process()).ok());
-  target.Command("grow 2000");
-  probes.Collect(id);
-  const core::ProbeUsage usage = probes.usage();
-  EXPECT_GT(usage.page_fault_hit_ns, 0);
-  ASSERT_GE(usage.hits, 2000);
-  EXPECT_GT(
-      static_cast<double>(usage.cost_ns) / static_cast<double>(usage.hits),
-      usage.page_fault_hit_ns);
-}
-
-// What cannot be read has its growth sampled all the same.
-TEST_F(BpfProbesTest, ARefusedPythonsGrowthIsSampledByNativeStacks) {
-  BpfTarget target(StrippedPythons()[0], kScript);
-  BpfProbes probes = Make();
-  const core::ProcessId id = IdOf(target);
-  const int before = OpenLinks();
-  const auto rung = probes.AttachNativeGrowth(id);
-  ASSERT_TRUE(rung.ok()) << rung.status();
-  EXPECT_EQ(*rung, "page-faults");
-  EXPECT_GT(OpenLinks(), before);
-  target.Command("grow 2000");
-  EXPECT_FALSE(probes.Collect(id).growth.has_value());  // once a minute
-  target.Command("grow 4000");
-  time_.Advance(61 * kSecond);
-  const core::Tier1Sample sample = probes.Collect(id);
-  EXPECT_EQ(sample.growth_refusal, "");
-  EXPECT_THAT(sample.losses, IsEmpty());
-  ASSERT_TRUE(sample.growth.has_value());
-  const core::RawProfile& raw = *sample.growth;
-  ASSERT_FALSE(raw.snapshots.empty());
-  ASSERT_EQ(raw.profile.counts.size(), raw.snapshots.size());
-  int64_t bytes = 0;
-  for (const core::StackCount& count : raw.profile.counts) {
-    bytes += count.allocated_bytes;
-  }
-  // Of 6,000 pages few are sampled, and stand for the rest; the first ones may
-  // all be of code that was not touched before, which is no growth.
-  EXPECT_GT(bytes, 12'000'000);
-  EXPECT_LT(bytes, 30'000'000);
-  EXPECT_GT(probes.usage().cost_ns, 0);
-  probes.Detach(id);
-  EXPECT_EQ(OpenLinks(), before);
-}
-
-TEST_F(BpfProbesTest, NativeStacksPastTheirBudgetEndAndComeBack) {
-  BpfTarget target(StrippedPythons()[0], kScript);
-  core::GovernorOptions options;
-  options.tier1_average_share = 1e-7;  // 30 us in five minutes
-  BpfProbes probes = Make(options);
-  const core::ProcessId id = IdOf(target);
-  ASSERT_TRUE(probes.AttachNativeGrowth(id).ok());
-  target.Command("grow 2000");
-  core::Tier1Sample sample = probes.Collect(id);
-  EXPECT_EQ(sample.losses["probe_budget"], 1);
-  EXPECT_THAT(sample.growth_refusal, HasSubstr("budget"));
-  EXPECT_EQ(probes.usage().revoked, 1);
-  time_.Advance(1'000'000 * kSecond);
-  EXPECT_EQ(probes.Collect(id).growth_refusal, "");
-  EXPECT_EQ(probes.usage().revoked, 0);
 }
 
 TEST_F(BpfProbesTest, TheLoopKeepsItsTimersWhileAWindowOpens) {
