@@ -56,7 +56,11 @@ TEST_F(BpfProbesTest, PagesCopiedAfterAForkAreNotGrowth) {
 // timed, and from then on the event cost nothing.
 TEST_F(BpfProbesTest, SampledFaultsAreChargedTheirEventToo) {
   BpfTarget target(StrippedPythons()[0], kScript);
+  Pages pages;
+  ASSERT_TRUE(pages.ok());
   BpfProbes probes = Make();
+  testing::FakeInspector looker;
+  probes.LookWith(kernel_, &looker, &pages, &time_);
   const core::ProcessId id = IdOf(target);
   ASSERT_TRUE(probes.AttachGrowth(id, target.process()).ok());
   target.Command("grow 2000");
