@@ -17,7 +17,6 @@ namespace plimsoll::agent {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 TEST_F(BpfProbesTest, AGcProbePastItsBudgetIsDetachedAndComesBack) {
   BpfTarget target(StrippedPythons()[0], kScript);
