@@ -51,7 +51,8 @@ absl::StatusOr<InterpreterBinary> AnalyzeInterpreter(const OpenedFile& file,
 
 // Answers by file identity, good and bad ones alike (most files of a node are
 // not interpreters). Not by build-id: that is what a file says of itself, and
-// one container's file must not answer for another's. Holds at most `capacity` answers, the oldest go first.
+// one container's file must not answer for another's. Holds at most `capacity`
+// answers, the oldest go first.
 class BuildCache {
  public:
   using Answer = absl::StatusOr<std::shared_ptr<const InterpreterBinary>>;

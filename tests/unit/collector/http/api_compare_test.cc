@@ -8,7 +8,6 @@ namespace plimsoll::collector::http {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 TEST_F(ApiTest, RegionsThatDifferByTrafficAreNotCalledWorse) {
   const Json c = GetJson(std::string("/api/v1/compare?a=ap&b=eu&") + kW);
