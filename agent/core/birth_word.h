@@ -7,11 +7,11 @@
 //   tuple, list, dict, float, method, slice, and from 3.14 on int: their free
 //     lists keep ob_type, so that a reborn object does not write it. Watched is
 //     a payload word: the second item of a tuple (the first, where there may
-//     be one alone: the free list writes it too), ob_item, ma_keys, ob_fval, ...
-//     (Objects/{tuple,list,dict,float,long,class}object.c, 3.7-3.15). ob_item
-//     and ma_keys are written again when the container grows; the collector
-//     does not know an object that is being born yet (_gc_next is NULL, 3.8 and
-//     later), which tells the two apart.
+//     be one alone: the free list writes it too), ob_item, ma_keys, ob_fval,
+//     ... (Objects/{tuple,list,dict,float,long,class}object.c, 3.7-3.15).
+//     ob_item and ma_keys are written again when the container grows; the
+//     collector does not know an object that is being born yet (_gc_next is
+//     NULL, 3.8 and later), which tells the two apart.
 //   iterators, ranges, contexts, ...: free lists as well; refused.
 #ifndef PLIMSOLL_AGENT_CORE_BIRTH_WORD_H_
 #define PLIMSOLL_AGENT_CORE_BIRTH_WORD_H_
