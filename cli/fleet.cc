@@ -69,17 +69,21 @@ Verb IncidentsVerb() {
 }
 
 Verb WorkloadsVerb() {
-  return {.name = "workloads",
-          .summary = "services that the collector hears of",
-          .help =
-              "WORKLOAD is cluster/namespace/kind/name. GROWTH is a plain "
-              "slope of anonymous\nmemory over ten minutes, over all of its "
-              "processes: for orientation, no verdict.\nNO LIMIT: how many of "
-              "its processes have no memory limit. If one of them leaks,\nits "
-              "node is what dies.\n\n"
-              "Example:  plimsoll workloads --json",
-          .flags = {Flag::kCollector},
-          .run = &RunWorkloads};
+  return {
+      .name = "workloads",
+      .summary = "services that the collector hears of",
+      .help =
+          "WORKLOAD is cluster/namespace/kind/name. GROWTH is a plain "
+          "slope of anonymous\nmemory over ten minutes, over all of its "
+          "processes: for orientation.\nNO LIMIT: how many of its processes "
+          "have no memory limit. If one of them leaks,\nits node is what "
+          "dies. VERDICT: the cause of its incident, or what the last full\n"
+          "judgement says of its memory: none, warm-up, load, high-water, "
+          "fragmentation,\nor unknown while it is too early to say (hours "
+          "after a start).\n\n"
+          "Example:  plimsoll workloads --json",
+      .flags = {Flag::kCollector},
+      .run = &RunWorkloads};
 }
 
 Verb CompareVerb() {
