@@ -17,17 +17,26 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+class GrowthSamplesTest : public BpfProbesTest {
+ protected:
+  bool Sample(const BpfTarget& target, BpfProbes& probes) {
+    if (!pages_.ok()) return false;
+    probes.LookWith(kernel_, &looker_, &pages_, &time_);
+    return probes.AttachGrowth(IdOf(target), target.process()).ok();
+  }
+
+ private:
+  Pages pages_;
+  testing::FakeInspector looker_;
+};
+
 // Workers that only touch what they inherited copied every page of it, and each
 // copy was a row of growth.
-TEST_F(BpfProbesTest, PagesCopiedAfterAForkAreNotGrowth) {
+TEST_F(GrowthSamplesTest, PagesCopiedAfterAForkAreNotGrowth) {
   BpfTarget target(StrippedPythons()[0], kScript);
-  Pages pages;
-  ASSERT_TRUE(pages.ok());
   BpfProbes probes = Make();
-  testing::FakeInspector looker;
-  probes.LookWith(kernel_, &looker, &pages, &time_);
   const core::ProcessId id = IdOf(target);
-  ASSERT_TRUE(probes.AttachGrowth(id, target.process()).ok());
+  ASSERT_TRUE(Sample(target, probes));
   const auto pages_grown = [&] {
     time_.Advance(61 * kSecond);
     const core::Tier1Sample sample = probes.Collect(id);
@@ -54,15 +63,11 @@ TEST_F(BpfProbesTest, PagesCopiedAfterAForkAreNotGrowth) {
 
 // 3 us were assumed for the event and its program until the program had been
 // timed, and from then on the event cost nothing.
-TEST_F(BpfProbesTest, SampledFaultsAreChargedTheirEventToo) {
+TEST_F(GrowthSamplesTest, SampledFaultsAreChargedTheirEventToo) {
   BpfTarget target(StrippedPythons()[0], kScript);
-  Pages pages;
-  ASSERT_TRUE(pages.ok());
   BpfProbes probes = Make();
-  testing::FakeInspector looker;
-  probes.LookWith(kernel_, &looker, &pages, &time_);
   const core::ProcessId id = IdOf(target);
-  ASSERT_TRUE(probes.AttachGrowth(id, target.process()).ok());
+  ASSERT_TRUE(Sample(target, probes));
   target.Command("grow 2000");
   probes.Collect(id);
   const core::ProbeUsage usage = probes.usage();
@@ -74,7 +79,7 @@ TEST_F(BpfProbesTest, SampledFaultsAreChargedTheirEventToo) {
 }
 
 // What cannot be read has its growth sampled all the same.
-TEST_F(BpfProbesTest, ARefusedPythonsGrowthIsSampledByNativeStacks) {
+TEST_F(GrowthSamplesTest, ARefusedPythonsGrowthIsSampledByNativeStacks) {
   BpfTarget target(StrippedPythons()[0], kScript);
   BpfProbes probes = Make();
   const core::ProcessId id = IdOf(target);
@@ -107,7 +112,7 @@ TEST_F(BpfProbesTest, ARefusedPythonsGrowthIsSampledByNativeStacks) {
   EXPECT_EQ(OpenLinks(), before);
 }
 
-TEST_F(BpfProbesTest, NativeStacksPastTheirBudgetEndAndComeBack) {
+TEST_F(GrowthSamplesTest, NativeStacksPastTheirBudgetEndAndComeBack) {
   BpfTarget target(StrippedPythons()[0], kScript);
   core::GovernorOptions options;
   options.tier1_average_share = 1e-7;  // 30 us in five minutes

@@ -105,6 +105,16 @@ class AgentTest : public ::testing::Test {
     command.process = {pid, 1000 + static_cast<uint64_t>(pid), 0};
     return command;
   }
+  // Starts with these probes and has the command run about process 42.
+  core::Command AskOf(core::ProbePort& probes, core::CommandKind kind,
+                      std::vector<std::string> types) {
+    Start(&probes);
+    time_.Advance(10 * kSecond);
+    core::Command command = CommandFor(42, kind);
+    command.types = std::move(types);
+    agent_->HandleCommand(command);
+    return command;
+  }
 
   uint64_t next_command_id_ = 7;
   Config config_;

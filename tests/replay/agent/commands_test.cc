@@ -230,11 +230,7 @@ TEST_F(AgentTest, BirthsStandInForAWindowThatWasRefused) {
   FakeProbes probes;
   probes.window = absl::ResourceExhaustedError("31 % of a core");
   probes.births = BirthsAt(5);
-  Start(&probes);
-  time_.Advance(10 * kSecond);
-  core::Command command = CommandFor(42, core::CommandKind::kOpenWindow);
-  command.types = {"orders.Order"};
-  agent_->HandleCommand(command);
+  AskOf(probes, core::CommandKind::kOpenWindow, {"orders.Order"});
   ASSERT_EQ(results_.size(), 1u);
   EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kDone);
   EXPECT_EQ(probes.birth_requests.size(), 1u);
@@ -287,11 +283,8 @@ TEST_F(AgentTest, BirthsThatWereRefusedAreToldBesideThoseThatWereFollowed) {
   probes.births_of["orders.Order"] =
       absl::UnimplementedError("its objects are large");
   probes.births = BirthsAt(5);
-  Start(&probes);
-  time_.Advance(10 * kSecond);
-  core::Command command = CommandFor(42, core::CommandKind::kOpenWindow);
-  command.types = {"orders.Order", "orders.Line"};
-  agent_->HandleCommand(command);
+  AskOf(probes, core::CommandKind::kOpenWindow,
+        {"orders.Order", "orders.Line"});
   const auto& profiles = reports_.back().snapshots.at(0).stack_profiles;
   ASSERT_EQ(profiles.size(), 2u);
   EXPECT_FALSE(profiles[0].counts.empty());
@@ -302,11 +295,7 @@ TEST_F(AgentTest, WhereWindowAndBirthsAreRefusedBothReasonsAreTold) {
   AddPython(42);
   FakeProbes probes;
   probes.window = absl::ResourceExhaustedError("31 % of a core");
-  Start(&probes);
-  time_.Advance(10 * kSecond);
-  core::Command command = CommandFor(42, core::CommandKind::kOpenWindow);
-  command.types = {"orders.Order"};
-  agent_->HandleCommand(command);
+  AskOf(probes, core::CommandKind::kOpenWindow, {"orders.Order"});
   ASSERT_EQ(results_.size(), 1u);
   EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kRefused);
   EXPECT_EQ(results_[0].reason,
@@ -322,11 +311,8 @@ TEST_F(AgentTest, AWindowStandsInForBirthsThatWereRefused) {
   raw.profile.counts.resize(1);
   raw.profile.counts[0].allocations = 500;
   probes.window = raw;
-  Start(&probes);
-  time_.Advance(10 * kSecond);
-  core::Command command = CommandFor(42, core::CommandKind::kWatchBirths);
-  command.types = {"orders.Order"};
-  agent_->HandleCommand(command);
+  core::Command command =
+      AskOf(probes, core::CommandKind::kWatchBirths, {"orders.Order"});
   ASSERT_EQ(results_.size(), 1u);
   EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kDone);
   EXPECT_EQ(results_[0].reason,
@@ -352,11 +338,8 @@ TEST_F(AgentTest, ABirthCommandNamesItsType) {
   AddPython(42);
   FakeProbes probes;
   probes.births = BirthsAt(5);
-  Start(&probes);
-  time_.Advance(10 * kSecond);
-  core::Command command = CommandFor(42, core::CommandKind::kWatchBirths);
-  command.types = {"orders.Order"};
-  agent_->HandleCommand(command);
+  core::Command command =
+      AskOf(probes, core::CommandKind::kWatchBirths, {"orders.Order"});
   ASSERT_EQ(results_.size(), 1u);
   EXPECT_EQ(results_[0].outcome, core::CommandOutcome::kDone);
   ++command.id;
