@@ -9,8 +9,8 @@
 #include "absl/time/time.h"
 #include "cli/duration.h"
 #include "cli/text.h"
-#include "collector/core/robust_slope.h"
-#include "collector/core/type_names.h"
+#include "collector/core/stats/robust_slope.h"
+#include "collector/core/types/type_names.h"
 
 namespace plimsoll::cli {
 namespace {

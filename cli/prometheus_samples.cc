@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "collector/core/prometheus_answer.h"
+#include "collector/core/ingest/prometheus_answer.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::cli {

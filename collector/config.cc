@@ -10,7 +10,7 @@
 #include <sstream>
 #include <utility>
 
-#include "collector/core/duration.h"
+#include "collector/core/text/duration.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "collector/core/node_batch.h"
+#include "collector/core/ingest/node_batch.h"
 #include "collector/core/observation.h"
 
 namespace plimsoll::collector {

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "collector/core/pod_counts.h"
-#include "collector/core/request_source_status.h"
-#include "collector/core/token_bucket.h"
+#include "collector/core/history/pod_counts.h"
+#include "collector/core/ingest/request_source_status.h"
+#include "collector/core/ingest/token_bucket.h"
 #include "collector/request_feed.h"
 #include "collector/rpc/otlp_decoder.h"
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "collector/core/pod_counts.h"
+#include "collector/core/history/pod_counts.h"
 #include "collector/store/store.h"
 
 namespace plimsoll::collector {

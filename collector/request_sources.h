@@ -11,8 +11,8 @@
 
 #include "absl/status/statusor.h"
 #include "collector/config.h"
-#include "collector/core/refusal_counter.h"
-#include "collector/core/request_source_status.h"
+#include "collector/core/ingest/refusal_counter.h"
+#include "collector/core/ingest/request_source_status.h"
 #include "collector/store/store.h"
 
 namespace plimsoll::collector {

@@ -4,7 +4,7 @@
 #ifndef PLIMSOLL_COLLECTOR_AUTH_AUTHENTICATOR_H_
 #define PLIMSOLL_COLLECTOR_AUTH_AUTHENTICATOR_H_
 
-#include "collector/core/peer_identity.h"
+#include "collector/core/ingest/peer_identity.h"
 
 namespace plimsoll::collector::auth {
 

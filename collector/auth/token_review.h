@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "collector/core/peer_identity.h"
+#include "collector/core/ingest/peer_identity.h"
 
 namespace plimsoll::collector::auth {
 

@@ -16,7 +16,7 @@
 #include <string>
 
 #include "collector/auth/token_review.h"
-#include "collector/core/peer_identity.h"
+#include "collector/core/ingest/peer_identity.h"
 
 namespace plimsoll::collector::auth {
 

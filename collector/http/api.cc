@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "collector/core/json_writer.h"
+#include "collector/core/text/json_writer.h"
 #include "collector/http/html.h"
 #include "plimsoll/base/status_macros.h"
 

@@ -33,12 +33,12 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "collector/core/engine.h"
-#include "collector/core/fleet_board.h"
-#include "collector/core/loss_counter.h"
+#include "collector/core/engine/engine.h"
+#include "collector/core/ingest/fleet_board.h"
+#include "collector/core/ingest/loss_counter.h"
+#include "collector/core/ingest/refusal_counter.h"
+#include "collector/core/ingest/request_source_status.h"
 #include "collector/core/ports.h"
-#include "collector/core/refusal_counter.h"
-#include "collector/core/request_source_status.h"
 #include "collector/http/http_server.h"
 
 namespace plimsoll::collector::http {

@@ -3,7 +3,7 @@
 #include <map>
 #include <set>
 
-#include "collector/core/json_writer.h"
+#include "collector/core/text/json_writer.h"
 #include "collector/http/api.h"
 #include "collector/http/api_parts.h"
 #include "plimsoll/base/status_macros.h"

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <limits>
 
-#include "collector/core/incident_json.h"
-#include "collector/core/json_writer.h"
+#include "collector/core/incident/incident_json.h"
+#include "collector/core/text/json_writer.h"
 #include "collector/http/api.h"
 #include "collector/http/api_parts.h"
 #include "plimsoll/base/status_macros.h"

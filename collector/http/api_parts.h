@@ -8,8 +8,8 @@
 
 #include "collector/core/estimate.h"
 #include "collector/core/fleet.h"
-#include "collector/core/incident.h"
-#include "collector/core/json_writer.h"
+#include "collector/core/incident/incident.h"
+#include "collector/core/text/json_writer.h"
 #include "collector/http/api.h"
 
 namespace plimsoll::collector::http {

@@ -5,11 +5,11 @@
 #include <map>
 #include <set>
 
-#include "collector/core/comparison.h"
-#include "collector/core/duration.h"
-#include "collector/core/json_writer.h"
-#include "collector/core/request_counts.h"
-#include "collector/core/type_table.h"
+#include "collector/core/diagnosis/comparison.h"
+#include "collector/core/history/request_counts.h"
+#include "collector/core/text/duration.h"
+#include "collector/core/text/json_writer.h"
+#include "collector/core/types/type_table.h"
 #include "collector/http/api.h"
 #include "collector/http/api_parts.h"
 #include "plimsoll/base/status_macros.h"

@@ -3,7 +3,7 @@
 #include <limits>
 #include <utility>
 
-#include "collector/core/format.h"
+#include "collector/core/text/format.h"
 #include "collector/http/api.h"
 #include "collector/http/html.h"
 #include "plimsoll/base/status_macros.h"

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <map>
 
-#include "collector/core/format.h"
+#include "collector/core/text/format.h"
 #include "collector/http/api.h"
 #include "collector/http/html.h"
 #include "plimsoll/base/status_macros.h"

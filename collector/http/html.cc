@@ -6,7 +6,7 @@
 #include <ctime>
 #include <utility>
 
-#include "collector/core/format.h"
+#include "collector/core/text/format.h"
 
 namespace plimsoll::collector::http {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "collector/core/refusal_counter.h"
-#include "collector/core/token_bucket.h"
+#include "collector/core/ingest/refusal_counter.h"
+#include "collector/core/ingest/token_bucket.h"
 #include "collector/http/http_server.h"
 
 namespace plimsoll::collector::http {

@@ -15,7 +15,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "collector/core/refusal_counter.h"
+#include "collector/core/ingest/refusal_counter.h"
 
 namespace plimsoll::collector::http {
 

@@ -4,7 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "collector/core/gunzip.h"
+#include "collector/core/ingest/gunzip.h"
 
 namespace plimsoll::collector::http {
 namespace {

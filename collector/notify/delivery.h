@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "collector/core/incident_ports.h"
+#include "collector/core/incident/incident_ports.h"
 #include "collector/notify/notifiers.h"
 
 namespace plimsoll::collector::notify {

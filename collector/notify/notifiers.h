@@ -34,8 +34,8 @@
 #include <string>
 #include <vector>
 
-#include "collector/core/incident_ports.h"
-#include "collector/core/loss_counter.h"
+#include "collector/core/incident/incident_ports.h"
+#include "collector/core/ingest/loss_counter.h"
 
 namespace plimsoll::collector::notify {
 

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <string_view>
 
-#include "collector/core/json_writer.h"
+#include "collector/core/text/json_writer.h"
 
 namespace plimsoll::collector::notify {
 namespace {

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "collector/core/incident_ports.h"
+#include "collector/core/incident/incident_ports.h"
 #include "collector/notify/silences.h"
 
 namespace plimsoll::collector::net {

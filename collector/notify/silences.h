@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "collector/core/incident.h"
+#include "collector/core/incident/incident.h"
 
 namespace re2 {
 class RE2;

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "collector/core/json_writer.h"
+#include "collector/core/text/json_writer.h"
 #include "collector/notify/payload.h"
 #include "collector/notify/text_bounds.h"
 

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "collector/core/incident_ports.h"
+#include "collector/core/incident/incident_ports.h"
 
 namespace plimsoll::collector::notify {
 

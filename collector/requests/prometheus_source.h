@@ -20,8 +20,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "collector/core/pod_counts.h"
-#include "collector/core/request_source_status.h"
+#include "collector/core/history/pod_counts.h"
+#include "collector/core/ingest/request_source_status.h"
 #include "collector/requests/prometheus_vector.h"
 
 namespace plimsoll::collector::net {

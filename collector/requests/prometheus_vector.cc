@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "collector/core/prometheus_answer.h"
+#include "collector/core/ingest/prometheus_answer.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector::requests {

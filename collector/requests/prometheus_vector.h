@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "collector/core/pod_counts.h"
+#include "collector/core/history/pod_counts.h"
 
 namespace plimsoll::collector::requests {
 

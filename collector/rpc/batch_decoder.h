@@ -19,7 +19,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "collector/core/node_batch.h"
+#include "collector/core/ingest/node_batch.h"
 
 namespace plimsoll::collector::rpc {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 
-#include "collector/core/json_writer.h"
+#include "collector/core/text/json_writer.h"
 #include "collector/rpc/profile_names.h"
 #include "plimsoll/base/status_macros.h"
 

@@ -26,12 +26,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "collector/core/ingest_port.h"
-#include "collector/core/loss_counter.h"
-#include "collector/core/peer_identity.h"
+#include "collector/core/ingest/ingest_port.h"
+#include "collector/core/ingest/loss_counter.h"
+#include "collector/core/ingest/peer_identity.h"
+#include "collector/core/ingest/refusal_counter.h"
+#include "collector/core/ingest/token_bucket.h"
 #include "collector/core/ports.h"
-#include "collector/core/refusal_counter.h"
-#include "collector/core/token_bucket.h"
 #include "collector/rpc/ingest_queue.h"
 
 namespace plimsoll::collector::rpc {

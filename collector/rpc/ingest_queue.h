@@ -28,9 +28,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "collector/core/ingest_port.h"
-#include "collector/core/loss_counter.h"
-#include "collector/core/refusal_counter.h"
+#include "collector/core/ingest/ingest_port.h"
+#include "collector/core/ingest/loss_counter.h"
+#include "collector/core/ingest/refusal_counter.h"
 
 namespace plimsoll::collector::rpc {
 

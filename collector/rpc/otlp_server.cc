@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "collector/core/gunzip.h"
+#include "collector/core/ingest/gunzip.h"
 #include "collector/rpc/otlp_decoder.h"
 #include "collector/rpc/server_credentials.h"
 #include "collector/rpc/wire_bytes.h"

@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "collector/core/refusal_counter.h"
+#include "collector/core/ingest/refusal_counter.h"
 #include "collector/rpc/fleet_service.h"
 
 namespace plimsoll::collector::rpc {

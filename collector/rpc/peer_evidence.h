@@ -6,7 +6,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "absl/status/status.h"
-#include "collector/core/peer_identity.h"
+#include "collector/core/ingest/peer_identity.h"
 
 namespace plimsoll::collector::rpc {
 

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <string>
 
-#include "collector/core/token_bucket.h"
+#include "collector/core/ingest/token_bucket.h"
 
 namespace plimsoll::collector::rpc {
 

@@ -10,7 +10,7 @@
 #include <optional>
 #include <utility>
 
-#include "collector/core/token_bucket.h"
+#include "collector/core/ingest/token_bucket.h"
 
 namespace plimsoll::collector::rpc {
 

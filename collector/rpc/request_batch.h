@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "collector/core/pod_counts.h"
+#include "collector/core/history/pod_counts.h"
 
 namespace plimsoll::collector::rpc {
 

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "collector/core/gauges.h"
+#include "collector/core/history/gauges.h"
 #include "collector/rpc/documents.h"
 #include "collector/rpc/snapshot_decoder.h"
 #include "plimsoll/base/status_macros.h"

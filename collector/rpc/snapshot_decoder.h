@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "collector/core/node_batch.h"
+#include "collector/core/ingest/node_batch.h"
 #include "plimsoll/v1/snapshot.pb.h"
 
 namespace plimsoll::collector::rpc {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "collector/core/ingest_port.h"
+#include "collector/core/ingest/ingest_port.h"
 #include "plimsoll/v1/command.pb.h"
 
 namespace plimsoll::collector::rpc {

@@ -18,7 +18,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "collector/core/fleet_board.h"
+#include "collector/core/ingest/fleet_board.h"
 #include "collector/store/chunk_codec.h"
 
 namespace plimsoll::collector::store {

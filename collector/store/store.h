@@ -28,10 +28,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "collector/core/fleet_board.h"
-#include "collector/core/incident_ports.h"
-#include "collector/core/ingest_port.h"
-#include "collector/core/loss_counter.h"
+#include "collector/core/incident/incident_ports.h"
+#include "collector/core/ingest/fleet_board.h"
+#include "collector/core/ingest/ingest_port.h"
+#include "collector/core/ingest/loss_counter.h"
 #include "collector/core/ports.h"
 
 namespace plimsoll::collector::store {

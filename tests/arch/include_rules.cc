@@ -65,6 +65,36 @@ bool IsKernelAbi(std::string_view target) {
          target == "plimsoll/bpf_native.h" || target == "plimsoll/bpf_watch.h";
 }
 
+// The folders of collector/core, from the ground up: each may include itself,
+// those before it, and the words they all share (its top).
+constexpr std::array<std::string_view, 12> kLayers = {
+    "text",   "stats",   "ingest",    "history", "incident", "types",
+    "growth", "traffic", "diagnosis", "page",    "engine",   "backtest"};
+
+// Of "collector/core/FOLDER/FILE": FOLDER's place, -1 for what is at the top.
+// A folder that is not in the list comes after all.
+int LayerOf(std::string_view path) {
+  constexpr std::string_view kCore = "collector/core/";
+  const std::string_view rest = path.substr(kCore.size());
+  const size_t slash = rest.find('/');
+  if (slash == std::string_view::npos) return -1;
+  return static_cast<int>(
+      std::find(kLayers.begin(), kLayers.end(), rest.substr(0, slash)) -
+      kLayers.begin());
+}
+
+std::string WhyNotOfLayers(std::string_view path, std::string_view target) {
+  constexpr std::string_view kCore = "collector/core/";
+  if (!path.starts_with(kCore) || !target.starts_with(kCore)) return "";
+  const int layer = LayerOf(path);
+  if (layer == static_cast<int>(kLayers.size())) {
+    return "the folder has no place in kLayers (tests/arch)";
+  }
+  return LayerOf(target) > layer
+             ? "collector/core is in layers: lower ones know nothing of higher"
+             : "";
+}
+
 // The rules of one side: "agent" or "collector".
 std::string WhyNotOfSide(std::string_view side, std::string_view path,
                          std::string_view target) {
@@ -149,7 +179,8 @@ std::string WhyNotAllowed(std::string_view path, const Include& include) {
     return "core has no clock";
   }
   for (std::string why :
-       {WhyNotOfProto(path, target), WhyNotOfKernel(path, target)}) {
+       {WhyNotOfProto(path, target), WhyNotOfKernel(path, target),
+        WhyNotOfLayers(path, target)}) {
     if (!why.empty()) return why;
   }
   if (!include.quoted) return "";

@@ -2,7 +2,8 @@
 //
 //   main.cc, agent.cc, cli/   ->  everything of their side
 //   adapters                  ->  their own directory, their core, include/
-//   core                      ->  itself, include/plimsoll/base, absl, std
+//   core                      ->  itself, include/plimsoll/base, absl, std;
+//                                 the collector's in layers, downwards only
 //   include/                  ->  itself
 //   agent/ and collector/     ->  never each other; they meet in proto/
 #ifndef PLIMSOLL_TESTS_ARCH_INCLUDE_RULES_H_

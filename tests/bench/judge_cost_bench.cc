@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "collector/core/judge_fleet.h"
+#include "collector/core/engine/judge_fleet.h"
 
 namespace plimsoll::bench {
 namespace {

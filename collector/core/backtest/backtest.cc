@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "collector/core/engine.h"
+#include "collector/core/engine/engine.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector {

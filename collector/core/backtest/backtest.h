@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "collector/core/backtest/recording.h"
-#include "collector/core/incident.h"
+#include "collector/core/incident/incident.h"
 #include "collector/core/thresholds.h"
 
 namespace plimsoll::collector {

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "collector/core/request_counts.h"
-#include "collector/core/traffic.h"
+#include "collector/core/history/request_counts.h"
+#include "collector/core/traffic/traffic.h"
 #include "tests/bench/attribution/oracle.h"
 #include "tests/bench/attribution/traffic_maker.h"
 #include "tests/bench/cells.h"

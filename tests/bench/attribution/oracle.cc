@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "collector/core/request_counts.h"
+#include "collector/core/history/request_counts.h"
 #include "collector/core/thresholds.h"
-#include "collector/core/traffic_checks.h"
-#include "collector/core/traffic_estimate.h"
+#include "collector/core/traffic/traffic_checks.h"
+#include "collector/core/traffic/traffic_estimate.h"
 
 namespace plimsoll::bench {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "collector/core/traffic.h"
+#include "collector/core/traffic/traffic.h"
 
 namespace plimsoll::bench {
 

@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "collector/core/cause.h"
-#include "collector/core/diagnosis_stored.h"
-#include "collector/core/judgement.h"
+#include "collector/core/diagnosis/cause.h"
+#include "collector/core/diagnosis/diagnosis_stored.h"
+#include "collector/core/growth/judgement.h"
 #include "tests/bench/cause/healthy_cells.h"
 #include "tests/bench/cells.h"
 #include "tests/unit/collector/core/fakes.h"

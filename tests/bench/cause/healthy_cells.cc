@@ -4,7 +4,7 @@
 #include <cmath>
 #include <random>
 
-#include "collector/core/judge_fleet.h"
+#include "collector/core/engine/judge_fleet.h"
 #include "tests/unit/collector/core/fakes.h"
 
 namespace plimsoll::bench {

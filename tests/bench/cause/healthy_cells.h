@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "collector/core/verdict.h"
+#include "collector/core/incident/verdict.h"
 
 namespace plimsoll::bench {
 

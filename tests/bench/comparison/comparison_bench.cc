@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "collector/core/comparison.h"
-#include "collector/core/traffic_compare.h"
+#include "collector/core/diagnosis/comparison.h"
+#include "collector/core/traffic/traffic_compare.h"
 #include "tests/bench/attribution/traffic_maker.h"
 #include "tests/bench/cells.h"
 #include "tests/unit/collector/core/fakes.h"

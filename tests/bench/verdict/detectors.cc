@@ -7,8 +7,8 @@
 #include <set>
 
 #include "collector/core/backtest/backtest.h"
-#include "collector/core/judge_used.h"
-#include "collector/core/life_book.h"
+#include "collector/core/growth/judge_used.h"
+#include "collector/core/history/life_book.h"
 
 namespace plimsoll::bench {
 namespace {

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "collector/core/robust_slope.h"
+#include "collector/core/stats/robust_slope.h"
 #include "tests/bench/verdict/detectors.h"
 
 namespace plimsoll::bench {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "collector/core/engine.h"
+#include "collector/core/engine/engine.h"
 #include "tests/bench/cells.h"
 #include "tests/bench/versions/version_maker.h"
 #include "tests/unit/collector/core/fakes.h"

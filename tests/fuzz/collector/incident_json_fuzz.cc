@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "collector/core/incident_json.h"
+#include "collector/core/incident/incident_json.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using plimsoll::collector::DecodeIncident;

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "collector/core/gunzip.h"
+#include "collector/core/ingest/gunzip.h"
 #include "collector/rpc/otlp_decoder.h"
 #include "collector/rpc/otlp_json.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "collector/core/engine.h"
+#include "collector/core/engine/engine.h"
 #include "gtest/gtest.h"
 #include "tests/unit/collector/core/fakes.h"
 #include "tests/unit/collector/core/memory_shapes.h"

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "collector/core/incident_ports.h"
+#include "collector/core/incident/incident_ports.h"
 #include "collector/core/observation.h"
 #include "collector/core/ports.h"
 

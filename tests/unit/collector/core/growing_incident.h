@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "collector/core/incident.h"
+#include "collector/core/incident/incident.h"
 
 namespace plimsoll::collector {
 

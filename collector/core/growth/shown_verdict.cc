@@ -1,0 +1,60 @@
+#include "collector/core/growth/shown_verdict.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string_view>
+#include <utility>
+
+namespace plimsoll::collector {
+namespace {
+
+// By the words of judgement.cc. What is not here is not known yet: growth that
+// has to be seen for longer, or a history that is too short.
+constexpr std::array<std::pair<std::string_view, Verdict>, 10> kByReason = {
+    {{"no significant trend", Verdict::kNone},
+     {"the slope's interval holds zero", Verdict::kNone},
+     {"under the effect floor", Verdict::kNone},
+     {"not past an earlier peak", Verdict::kNone},
+     {"it came in one step", Verdict::kNone},
+     {"flat in the last third", Verdict::kWarmUp},
+     {"it bends down", Verdict::kWarmUp},
+     {"older siblings stopped growing", Verdict::kWarmUp},
+     {"young: it may be filling", Verdict::kWarmUp},
+     {"it may follow the load", Verdict::kLoad}}};
+
+}  // namespace
+
+Verdict ShownOf(const ProcessJudgement& j) {
+  if (j.no_leak != Verdict::kUnknown) return j.no_leak;
+  for (const auto& [why, verdict] : kByReason) {
+    if (j.why_not != why) continue;
+    // Of what may not grow at all the shape says nothing.
+    return j.bytes_per_s.lo > 0 ? verdict : Verdict::kNone;
+  }
+  return Verdict::kUnknown;
+}
+
+ShownVerdict ShownOfAll(const std::vector<const ProcessJudgement*>& processes) {
+  std::map<Verdict, size_t> count;
+  std::map<Verdict, std::string> why;
+  for (const ProcessJudgement* j : processes) {
+    const Verdict verdict = ShownOf(*j);
+    ++count[verdict];
+    why.try_emplace(verdict, j->why_not);
+  }
+  ShownVerdict shown;
+  size_t most = 0;
+  for (const auto& [verdict, n] : count) {
+    if (verdict == Verdict::kNone || verdict == Verdict::kUnknown) continue;
+    if (n > most) shown.verdict = verdict, most = n;
+  }
+  if (most == 0 && 2 * count[Verdict::kNone] >= processes.size() &&
+      !processes.empty()) {
+    shown.verdict = Verdict::kNone;
+  }
+  shown.why = why[shown.verdict];
+  return shown;
+}
+
+}  // namespace plimsoll::collector

@@ -1,0 +1,375 @@
+#include "collector/core/page/page_text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "collector/core/diagnosis/cause.h"
+#include "collector/core/page/evidence_request.h"
+#include "collector/core/page/page_actions.h"
+#include "collector/core/page/page_lines.h"
+#include "collector/core/text/format.h"
+#include "collector/core/types/type_names.h"
+
+namespace plimsoll::collector {
+namespace {
+
+constexpr size_t kMostFrames = 5;
+constexpr size_t kMostTypes = 3;
+// Of the growth: said of a type that is not the first.
+constexpr double kLeastOther = 0.1;
+
+std::string FrameText(const Frame& frame) {
+  std::string where = frame.file.empty() ? frame.module : ShortPath(frame.file);
+  if (frame.line > 0) where += ":" + std::to_string(frame.line);
+  return where + " " + frame.function;
+}
+
+// "50 % (CI 44-56)".
+std::string ShareWords(double share,
+                       const std::optional<GrowthShares::Interval>& ci) {
+  const auto percent = [](double x) {
+    return std::to_string(std::lround(100 * std::clamp(x, 0., 1.)));
+  };
+  std::string words = FormatShare(std::clamp(share, 0., 1.));
+  if (ci) words += " (CI " + percent((*ci)[0]) + "-" + percent((*ci)[1]) + ")";
+  return words;
+}
+
+// "live Python objects (not native, not fragmentation)", or the shares.
+std::string CauseWords(const Incident& incident) {
+  const GrowthShares& s = incident.shares;
+  std::string words;
+  switch (incident.cause) {
+    case Verdict::kPythonObject:
+      words = "live Python objects";
+      if (s.native && s.free && *s.native < 0.3 && *s.free < 0.3) {
+        return words + " (not native, not fragmentation)";
+      }
+      break;
+    case Verdict::kUnreachable:
+      words =
+          incident.collector_problem.empty()
+              ? "garbage that was not collected when this began (the "
+                "collector's figures do not say so any more)"
+              : "garbage that is not collected: " + incident.collector_problem +
+                    ", so cycles of it stay (whether something else holds "
+                    "it was not followed)";
+      break;
+    case Verdict::kMixed:
+      words = "cause: mixed";
+      if (const std::string c = ExtensionModule(incident); !c.empty()) {
+        words = "Python objects made in C by " + c +
+                ", whether anything refers to them was not followed (a "
+                "reference lost in it looks the same)";
+      }
+      break;
+    case Verdict::kNative:
+      words = "memory outside Python's allocator";
+      break;
+    case Verdict::kFragmentation:
+      words =
+          "free memory between what is in use, which the allocators cannot "
+          "give back (no leak: the bytes in use do not grow with it)";
+      break;
+    case Verdict::kHighWater:
+      words =
+          "memory that was needed once and that the allocators keep (no leak: "
+          "the bytes in use do not grow with it)";
+      break;
+    default:
+      words = "cause: " + std::string(ToString(incident.cause));
+  }
+  if (s.python && !s.native) {
+    return words +
+           " (of the growth: " + FormatShare(std::clamp(*s.python, 0., 1.)) +
+           " live Python in blocks of up to 512 bytes; the rest may be larger "
+           "ones or native: its malloc is not one that is read)";
+  }
+  if (!s.python || !s.native) {
+    return words +
+           " (how much is native is not known yet: no totals of "
+           "Python's allocator)";
+  }
+  words += " (of the growth: " + ShareWords(*s.python, s.python_ci) +
+           " live Python, " + ShareWords(*s.native, s.native_ci) +
+           " outside its allocator";
+  if (s.free) words += ", " + ShareWords(*s.free, s.free_ci) + " free in it";
+  return words + ")";
+}
+
+// "shop.Order +1,200/min", or by how much the existing ones grow where they do
+// not become more.
+std::string TypeRate(const GrowingType& t) {
+  const double per_minute = t.objects_per_s.value * 60;
+  if (t.objects_per_s.lo <= 0 && per_minute < 0.5 && t.bytes_per_s.value > 0) {
+    return "existing " + t.type + " objects grow by " +
+           FormatBytes(t.bytes_per_s.value * 60) + "/min";
+  }
+  return t.type + " +" + FormatCount(per_minute) + "/min";
+}
+
+std::string What(const Incident& incident) {
+  if (incident.types.empty()) {
+    return "not known yet: no type's objects rise in the censuses so far; " +
+           CauseWords(incident);
+  }
+  const GrowingType& top = incident.types.front();
+  std::string line =
+      TypeRate(top) + ", " + FormatShare(top.share) + " of growth";
+  if (!top.rolled_up.empty()) {
+    line += " with " + Join(top.rolled_up, ", ") + " each";
+  }
+  line += ": " + CauseWords(incident);
+  std::vector<std::string> others;
+  for (size_t i = 1; i < std::min(incident.types.size(), kMostTypes); ++i) {
+    const GrowingType& t = incident.types[i];
+    others.push_back(TypeRate(t) + (t.share < kLeastOther
+                                        ? ""
+                                        : " (" + FormatShare(t.share) + ")"));
+  }
+  return others.empty() ? line : line + "; also " + Join(others, ", ");
+}
+
+std::string FollowWords(const Incident& incident) {
+  return incident.follow_problem.empty() ? "" : "; " + incident.follow_problem;
+}
+
+std::string NoStacks(const Incident& incident) {
+  const std::string& problem = incident.evidence_problem;
+  // It is over; another window is asked for in five minutes.
+  if (problem.starts_with("the window ")) return "not known: " + problem;
+  if (!problem.empty()) return "not known yet: " + problem;
+  if (incident.evidence_requested_ns == 0) {
+    return "not known yet: no window was asked for";
+  }
+  const bool done =
+      std::any_of(incident.requests.begin(), incident.requests.end(),
+                  [](const EvidenceRequest& r) { return r.outcome == "done"; });
+  return done ? "not known: a window was taken and no growing type was "
+                "allocated in it" +
+                    FollowWords(incident)
+              : "not known yet: a window was asked for, its stacks have not "
+                "come so far";
+}
+
+// The native code that asked, then the Python code that called it.
+std::string NativeChain(const std::vector<Frame>& frames) {
+  size_t native = 0;
+  while (native < frames.size() && frames[native].native) ++native;
+  const std::vector<Frame> python(
+      frames.begin() + static_cast<std::ptrdiff_t>(native), frames.end());
+  if (native == 0) return FrameChain(frames);
+  const Frame& first = frames.front();
+  std::string text = FrameText(first);
+  if (first.line == 0) {
+    // "near NAME": no symbol covers the address.
+    text += first.function.empty() || first.function.starts_with("near ")
+                ? " (known to the module only)"
+                : " (its file has no line table)";
+  }
+  return python.empty() ? text : text + " <- " + FrameChain(python);
+}
+
+// " (CI 92-100 %, 96 samples)"
+std::string Sampled(const StackEvidence& row) {
+  if (row.samples == 0) return "";
+  return " (CI " + std::to_string(std::llround(100 * row.share_low)) + "-" +
+         std::to_string(std::llround(100 * row.share_high)) + " %, " +
+         std::to_string(row.samples) + " sample" +
+         (row.samples == 1 ? ")" : "s)");
+}
+
+std::string MadeAt(const Incident& incident) {
+  if (incident.stacks.empty()) return NoStacks(incident);
+  const StackEvidence& best = incident.stacks.front();
+  if (best.kind == "native") {
+    return NativeChain(best.frames) + "; " + FormatShare(best.share) +
+           " of the bytes of malloc that stayed" + Sampled(best);
+  }
+  std::string line = FrameChain(best.frames);
+  if (IsBesideTheLeak(incident)) {
+    line = "not known yet for " + incident.types.front().type + "; of " +
+           best.type + ", which grows too: " + line;
+  }
+  const std::string of = best.type.empty() ? "" : " of " + best.type;
+  const std::string of_all = best.type.empty() ? " of all" : of;
+  if (best.kind == "window") {
+    line += "; " + FormatShare(best.share) + of_all + " allocations in a " +
+            FormatDuration(static_cast<double>(best.window_ns) / 1e9) +
+            " window (not followed to what survives" + FollowWords(incident) +
+            ")";
+  } else if (best.kind == "birth") {
+    line += "; " + FormatShare(best.share) + of_all + " births that stayed" +
+            Sampled(best);
+  } else {
+    line += "; " + FormatShare(best.share) + of + ", seen by " + best.kind;
+  }
+  return line;
+}
+
+std::string HowMany(const Incident& incident) {
+  const auto of = [](int32_t leaking, int32_t all, const std::string& what) {
+    all = std::max(leaking, all);
+    return std::to_string(leaking) + " of " + std::to_string(all) + " " + what +
+           (all == 1            ? ""
+            : what == "process" ? "es"
+                                : "s");
+  };
+  const std::string kind =
+      incident.instance_kind.empty() ? "process" : incident.instance_kind;
+  std::string text =
+      of(incident.leaking_instances, incident.workload_instances, kind);
+  // Several workers under one limit: how many of them is said too.
+  if (kind != "process" &&
+      incident.workload_processes > incident.workload_instances) {
+    text +=
+        " (" +
+        of(incident.leaking_processes, incident.workload_processes, "process") +
+        ")";
+  }
+  return text;
+}
+
+std::string TimeLeft(const Incident& incident) {
+  if (!incident.time_to_limit) {
+    return "no memory limit is set, so time to OOM is not known, on ";
+  }
+  const std::string time = FormatTimeToLimit(*incident.time_to_limit);
+  if (!incident.limit_of_node) return "OOM in " + time + " on ";
+  const std::string swap = incident.time_to_swap
+                               ? "the node swaps in " +
+                                     FormatTimeToLimit(*incident.time_to_swap) +
+                                     ", "
+                               : "";
+  return "no limit is set: " + swap + "OOM of the node in " + time + ", on ";
+}
+
+std::string Title(const Incident& incident) {
+  std::set<std::string> regions;
+  for (const AffectedProcess& p : incident.processes) {
+    if (p.leaking && !p.region.empty()) regions.insert(p.region);
+  }
+  const std::string where =
+      regions.empty() ? ""
+                      : " in " + Join({regions.begin(), regions.end()}, ", ");
+  // All rates of a page are of one of them: said once, where it is not plain.
+  const std::string each =
+      incident.leaking_instances > 1 ? " per " + incident.instance_kind : "";
+  std::string title =
+      incident.workload.name + " leaks " +
+      FormatRateWithInterval(incident.bytes_per_s, each + where) + "; ";
+  return title + TimeLeft(incident) + HowMany(incident);
+}
+
+// Cause, type and line: not the numbers, which change at each look.
+std::string Gist(const Incident& incident) {
+  std::string gist(ToString(incident.cause));
+  if (!incident.types.empty()) gist += " " + incident.types.front().type;
+  if (!incident.stacks.empty()) {
+    gist += " " + FrameChain(incident.stacks.front().frames);
+  }
+  return gist;
+}
+
+// The pod, or the node, of the one that dies first.
+std::string WorstPlace(const Incident& incident) {
+  for (const AffectedProcess& p : incident.processes) {
+    if (p.leaking) return p.pod.empty() ? p.node : p.pod;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string FrameChain(const std::vector<Frame>& frames) {
+  if (frames.empty()) return "not known: the stack is empty";
+  size_t first = 0;
+  while (first < frames.size() &&
+         FrameOrigin(frames[first]) != Origin::kApplication) {
+    ++first;
+  }
+  const bool none = first == frames.size();
+  if (none) first = 0;
+  std::vector<std::string> chain;
+  bool in_library = false;
+  for (size_t i = first; i < frames.size() && chain.size() < kMostFrames; ++i) {
+    const bool library = FrameOrigin(frames[i]) != Origin::kApplication;
+    // Of a run of library frames the first tells how they were entered.
+    if (!library || !in_library || none) chain.push_back(FrameText(frames[i]));
+    in_library = library;
+  }
+  std::string text = Join(chain, " <- ");
+  if (first > 0) text += " (inside it: " + FrameText(frames.front()) + ")";
+  return text;
+}
+
+PageText WritePage(const Incident& incident, const std::string& external_url) {
+  const std::string url = external_url + "/incidents/" + incident.id;
+  PageText text;
+  text.title = Title(incident);
+  text.what = What(incident);
+  text.held_by =
+      "not known yet: references were not followed (no heap graph taken)";
+  text.made_at = MadeAt(incident);
+  text.kept_at =
+      "not known yet: the growing container was not watched for stores";
+  text.traffic = TrafficLine(incident);
+  if (const std::string latent = LatentWords(incident); !latent.empty()) {
+    text.traffic += "; " + latent;
+  }
+  text.where = WhereLine(incident);
+  text.do_now = DoNow(incident, url);
+  text.trust = TrustLine(incident);
+  return text;
+}
+
+Notification NotificationOf(const Incident& incident, const PageLinks& links) {
+  Notification n;
+  n.incident_id = incident.id;
+  n.resolved = incident.state == IncidentState::kResolved;
+  n.silenced = incident.silence.has_value();
+  n.told = incident.told;
+  n.starts_at_ns = incident.fired_ns;
+  n.ends_at_ns = incident.resolved_ns;
+  n.generator_url = links.external_url + "/incidents/" + incident.id;
+  n.labels = {{"alertname", "PlimsollMemoryLeak"},
+              {"severity", incident.page ? "page" : "ticket"},
+              {"workload", incident.workload.name},
+              {"kind", incident.workload.kind},
+              {"namespace", incident.workload.ns},
+              {"cluster", incident.workload.cluster},
+              {"cause", std::string(ToString(incident.cause))}};
+  // Who is woken: Alertmanager routes by it.
+  n.labels["owner"] = incident.owner;
+  // Alertmanager takes an empty label for an absent one.
+  std::erase_if(n.labels, [](const auto& l) { return l.second.empty(); });
+  std::set<std::string> regions, versions;
+  for (const AffectedProcess& p : incident.processes) {
+    if (p.leaking && !p.region.empty()) regions.insert(p.region);
+    if (p.leaking && !p.version.empty()) versions.insert(p.version);
+  }
+  const PageText& t = incident.text;
+  n.annotations = {
+      {"summary", t.title},
+      {"what", t.what},
+      {"held_by", t.held_by},
+      {"made_at", t.made_at},
+      {"kept_at", t.kept_at},
+      {"traffic", t.traffic},
+      {"where", t.where},
+      {"do_now", t.do_now},
+      {"trust", t.trust},
+      {"region", Join({regions.begin(), regions.end()}, ", ")},
+      {"regions", Join({regions.begin(), regions.end()}, ", ")},
+      {"version", Join({versions.begin(), versions.end()}, ", ")},
+      {"worst", WorstPlace(incident)},
+      {"incident", incident.id},
+      {"bytes_per_s", std::to_string(std::llround(incident.bytes_per_s.value))},
+      {"runbook_url", RunbookUrl(incident, links)}};
+  if (n.resolved) n.annotations["resolved"] = incident.resolve_reason;
+  n.gist = Gist(incident);
+  return n;
+}
+
+}  // namespace plimsoll::collector

@@ -1,0 +1,85 @@
+#include "collector/core/growth/shown_verdict.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "tests/unit/collector/core/memory_shapes.h"
+
+namespace plimsoll::collector {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+constexpr double kLimit = 1024 * kMiB;
+
+ProcessJudgement Because(const std::string& why) {
+  ProcessJudgement j;
+  j.why_not = why;
+  j.bytes_per_s = {2, 1, 3};
+  return j;
+}
+
+// By the judgement itself, so that its words are those that are known here.
+ProcessJudgement OfMemory(double (*share_at)(double hours)) {
+  std::mt19937_64 random(1);
+  std::normal_distribution<double> normal;
+  std::vector<Sample> samples;
+  for (int i = 0; i < 3 * 120; ++i) {
+    samples.push_back({kStartNs + i * 30 * kSecond,
+                       share_at(i / 120.0) * kLimit + kMiB * normal(random)});
+  }
+  return JudgeProcess(samples, {{}, kLimit, {}}, JudgementThresholds{},
+                      samples.back().time_ns);
+}
+
+TEST(ShownVerdict, FlatMemoryIsNone) {
+  const auto j = OfMemory([](double) { return 0.3; });
+  EXPECT_EQ(ShownOf(j), Verdict::kNone) << j.why_not;
+}
+
+TEST(ShownVerdict, AFillThatEndsIsWarmUp) {
+  const auto j = OfMemory([](double h) { return 0.5 - 0.2 * std::exp(-h); });
+  EXPECT_EQ(ShownOf(j), Verdict::kWarmUp) << j.why_not;
+}
+
+TEST(ShownVerdict, ALeakIsNoneOfThem) {
+  const auto j = OfMemory([](double h) { return 0.3 + 0.2 * h; });
+  EXPECT_TRUE(j.ticket) << j.why_not;
+  EXPECT_EQ(ShownOf(j), Verdict::kUnknown);
+}
+
+TEST(ShownVerdict, WhatAllocatorsKeepIsSaid) {
+  ProcessJudgement j = Because("the bytes in use do not grow with it");
+  j.no_leak = Verdict::kHighWater;
+  EXPECT_EQ(ShownOf(j), Verdict::kHighWater);
+}
+
+TEST(ShownVerdict, WhatHasToBeSeenForLongerIsUnknown) {
+  EXPECT_EQ(ShownOf(Because("too short a history")), Verdict::kUnknown);
+  EXPECT_EQ(ShownOf(Because("it does not go with age")), Verdict::kUnknown);
+  EXPECT_EQ(ShownOf(Because("it may follow the load")), Verdict::kLoad);
+}
+
+TEST(ShownVerdict, OfAWorkloadMostOfThoseThatGrowSpeak) {
+  const auto none = Because("no significant trend");
+  const auto load = Because("it may follow the load");
+  const auto fill = Because("it bends down");
+  const auto fresh = Because("too short a history");
+  EXPECT_EQ(ShownOfAll({&none, &none, &load, &load, &fill}),
+            (ShownVerdict{Verdict::kLoad, "it may follow the load"}));
+  EXPECT_EQ(ShownOfAll({&none, &fresh}),
+            (ShownVerdict{Verdict::kNone, "no significant trend"}));
+  EXPECT_EQ(ShownOfAll({&none, &fresh, &fresh}),
+            (ShownVerdict{Verdict::kUnknown, "too short a history"}));
+  EXPECT_EQ(ShownOfAll({}), ShownVerdict());
+}
+
+TEST(ShownVerdict, NoneOfThemPages) {
+  for (const Verdict v : {Verdict::kNone, Verdict::kWarmUp, Verdict::kLoad}) {
+    EXPECT_FALSE(MayTicket(v));
+  }
+}
+
+}  // namespace
+}  // namespace plimsoll::collector
