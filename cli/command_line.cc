@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "cli/byte_size.h"
-#include "cli/duration.h"
+#include "cli/report/byte_size.h"
+#include "cli/report/duration.h"
 
 namespace plimsoll::cli {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "cli/options.h"
-#include "cli/verb.h"
+#include "cli/verbs/verb.h"
 
 namespace plimsoll::cli {
 

@@ -4,7 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "cli/text.h"
+#include "cli/report/text.h"
 
 namespace plimsoll::cli {
 namespace {

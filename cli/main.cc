@@ -11,10 +11,10 @@
 
 #include "cli/command_line.h"
 #include "cli/exit_code.h"
-#include "cli/interrupt.h"
-#include "cli/session.h"
-#include "cli/terminal.h"
-#include "cli/verb.h"
+#include "cli/session/interrupt.h"
+#include "cli/session/session.h"
+#include "cli/session/terminal.h"
+#include "cli/verbs/verb.h"
 
 namespace plimsoll::cli {
 namespace {

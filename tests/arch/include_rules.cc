@@ -192,6 +192,10 @@ std::string WhyNotAllowed(std::string_view path, const Include& include) {
       !target.starts_with("collector/core/")) {
     return "the command links the collector's core, not its adapters";
   }
+  if (path.starts_with("cli/report/") && target.starts_with("cli/") &&
+      !target.starts_with("cli/report/") && target != "cli/options.h") {
+    return "a report is made of data alone: it knows no terminal and no verb";
+  }
   return "";
 }
 

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "cli/comparison_report.h"
-#include "cli/fleet_report.h"
+#include "cli/report/comparison_report.h"
+#include "cli/report/fleet_report.h"
 
 namespace {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "cli/growth_report.h"
-#include "cli/mark_text.h"
+#include "cli/report/growth_report.h"
+#include "cli/report/mark_text.h"
 
 namespace {
 
