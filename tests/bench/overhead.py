@@ -11,6 +11,8 @@ each start, so that the luck of memory layout averages out.
                  time; the target leaks one object each ten requests in both halves
   tracemalloc, tracemalloc-25    started inside the target, 1 and 25 frames
   memray         a memray.Tracker inside the target (needs `pip install memray`)
+  objgraph       the target calls objgraph.show_growth() once in its half
+                 (Debian's python3-objgraph)
   uprobe         a uprobe on each PyObject_Malloc and PyObject_Free all the time,
                  counted by user stack (needs Debian's bpftrace)
 
@@ -30,89 +32,22 @@ import argparse
 import json
 import os
 import random
-import re
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
+from bench_agent import Agent
 from bench_target import Target
-
-METRICS_PORT = 17072
-
-
-def pythons():
-    """How many processes here run an executable named python."""
-    count = 0
-    for entry in os.listdir("/proc"):
-        try:
-            if entry.isdigit():
-                exe = os.readlink("/proc/%s/exe" % entry)
-                count += os.path.basename(exe).startswith("python")
-        except OSError:
-            pass
-    return count
-
-
-class Agent:
-    """An agent at its defaults but for its port and state directory."""
-
-    def __init__(self, bin_dir, state_dir, pid):
-        environment = dict(
-            os.environ,
-            PLIMSOLL_AGENT_LISTEN="127.0.0.1:%d" % METRICS_PORT,
-            PLIMSOLL_AGENT_STATE_DIR=state_dir,
-            PLIMSOLL_AGENT_COLLECTOR="")
-        self.log = open(os.path.join(state_dir, "agent.log"), "a")
-        self.process = subprocess.Popen(
-            [os.path.join(bin_dir, "plimsoll-agent")], env=environment,
-            stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + 30
-        while not self._watching():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.process.kill()
-                raise RuntimeError("the agent did not come up, see %s" % self.log.name)
-            time.sleep(0.05)
-
-    def _watching(self):
-        """All Pythons of the machine are watched and the collector is probed.
-
-        Censuses come later, spread over time, and read only: what they cost the
-        target is in no half but by chance."""
-        watched = self.metric("plimsoll_agent_processes") or 0
-        probed = self.metric("plimsoll_agent_tier_processes",
-                             'tier="gc",ok="true"') or 0
-        return min(watched, probed) >= pythons()
-
-    def metric(self, name, labels=None):
-        try:
-            with urllib.request.urlopen(
-                    "http://127.0.0.1:%d/metrics" % METRICS_PORT, timeout=2) as r:
-                text = r.read().decode()
-        except OSError:
-            return None
-        labels = re.escape("{%s}" % labels) if labels else r"(?:\{[^}]*\})?"
-        values = re.findall(r"^%s%s (\S+)$" % (re.escape(name), labels), text, re.M)
-        return sum(map(float, values)) if values else None
-
-    def probe_cost_ns(self):
-        return (self.metric("plimsoll_agent_probe_cost_seconds_total") or 0) * 1e9
-
-    def close(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=30)
-        self.log.close()
 
 
 class Investigation:
     """An agent, and `plimsoll stacks` for as long as the half lasts."""
 
     def __init__(self, args, state_dir, pid):
-        self.agent = Agent(args.bin, state_dir, pid)
+        self.agent = Agent(args.bin, state_dir)
         self.stacks = subprocess.Popen(
             [os.path.join(args.bin, "plimsoll"), "stacks", str(pid), "--for",
              "%gs" % args.seconds, "--json", "--quiet"],
@@ -178,16 +113,17 @@ ROWS = {
     "tracemalloc": "tracemalloc, 1 frame",
     "tracemalloc-25": "tracemalloc, 25 frames",
     "memray": "memray",
+    "objgraph": "objgraph.show_growth(), once in each half",
     "uprobe": "uprobes on PyObject_Malloc and PyObject_Free",
 }
 
 
 def begin(args, row, state_dir, target):
     """What a half has beside it; None for a bare one."""
-    if row == "null":
+    if row in ("null", "objgraph"):
         return None
     if row == "agent":
-        return Agent(args.bin, state_dir, target.process.pid)
+        return Agent(args.bin, state_dir)
     if row == "investigate":
         return Investigation(args, state_dir, target.process.pid)
     if row == "uprobe":
@@ -239,7 +175,8 @@ class Row:
 def half(args, row, state_dir, target, on, into):
     beside = begin(args, row, state_dir, target) if on else None
     try:
-        answer = target.run(args.seconds)
+        look = ["objgraph"] if on and row == "objgraph" else []
+        answer = target.run(args.seconds, "run", *look)
         if row == "agent" and on:
             into.probe_cost_ns += beside.probe_cost_ns()
             into.cpu_ns += answer["cpu_ns"]

@@ -9,6 +9,8 @@ alternates:
   stacks       `plimsoll stacks PID` investigates the whole time: windows on the
                allocators with Python stacks, page faults, a census before and after
   types        `plimsoll types PID`, one census of the heap
+  all          both, and an agent at its defaults that has the target under its
+               probes: every tier at once
   gc.collect   the target collects, as every service does now and then by itself
   objgraph     the target calls objgraph.show_growth() (Debian's python3-objgraph)
 
@@ -19,26 +21,47 @@ that was refused says so, and measures the refusal.
   tests/bench/pauses.py --bin build/release/bin [--pairs 20] [--objects 200000]
 """
 import argparse
+import contextlib
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
+from bench_agent import Agent
 from bench_target import Target
 
 INSIDE = ("gc.collect", "objgraph")
 
 
 def look(args, row, pid):
-    """What looks from outside, started; None where nothing does."""
-    if row not in ("stacks", "types"):
-        return None
-    command = [os.path.join(args.bin, "plimsoll"), row, str(pid), "--json", "--quiet"]
-    if row == "stacks":
-        command += ["--for", "%gs" % args.seconds]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.PIPE, text=True)
+    """What looks from outside, started."""
+    children = []
+    for verb in ("stacks", "types"):
+        if row not in (verb, "all"):
+            continue
+        command = [os.path.join(args.bin, "plimsoll"), verb, str(pid), "--json",
+                   "--quiet"]
+        if verb == "stacks":
+            command += ["--for", "%gs" % args.seconds]
+        children.append(subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+    return children
+
+
+@contextlib.contextmanager
+def agent_beside(args, row):
+    """An agent for as long as the block lasts, where the row has one."""
+    if row != "all":
+        yield
+        return
+    with tempfile.TemporaryDirectory() as state_dir:
+        agent = Agent(args.bin, state_dir)
+        try:
+            yield
+        finally:
+            agent.close()
 
 
 def measure(args, script, rows):
@@ -48,14 +71,15 @@ def measure(args, script, rows):
     target.ask("fill", args.objects)
     for pair in range(args.pairs):
         for row in rows if pair % 2 == 0 else reversed(rows):
-            child = look(args, row, target.process.pid)
-            # A look, its censuses and its end are all inside the beat.
-            inside = [row] if row in INSIDE else []
-            answer = target.run(args.seconds + args.margin, "beat", *inside)
-            if child:
-                _, errors = child.communicate(timeout=60)
-                if child.returncode != 0:
-                    refused[row] = errors.strip().splitlines()[-1]
+            with agent_beside(args, row):
+                children = look(args, row, target.process.pid)
+                # A look, its censuses and its end are all inside the beat.
+                inside = [row] if row in INSIDE else []
+                answer = target.run(args.seconds + args.margin, "beat", *inside)
+                for child in children:
+                    _, errors = child.communicate(timeout=60)
+                    if child.returncode != 0:
+                        refused[row] = errors.strip().splitlines()[-1]
             gaps[row].append(answer["max_gap_ns"] / 1e6)
             time.sleep(0.05)
         print("\r%s: pair %d/%d   " % (script, pair + 1, args.pairs), end="",
@@ -75,7 +99,7 @@ def main():
     parser.add_argument("--margin", type=float, default=1.5)
     parser.add_argument("--objects", type=int, default=200000)
     parser.add_argument("--handlers", default="json,flask")
-    parser.add_argument("--rows", default="none,stacks,types,gc.collect,objgraph")
+    parser.add_argument("--rows", default="none,stacks,types,all,gc.collect,objgraph")
     args = parser.parse_args()
 
     print("| handler | row | beats | longest gap of a beat: median | worst |")

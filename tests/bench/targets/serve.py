@@ -2,11 +2,11 @@
 
 Reads one command a line on stdin and answers each with one line of JSON:
 
-  run SECONDS          requests done, CPU nanoseconds of all threads, and the
-                       99th percentile of a request's wall time
+  run SECONDS [CALL]   requests done, CPU nanoseconds of all threads, and the
+                       99th percentile of a request's wall time; CALL is one look
+                       of a rival (rivals.call), made in the middle
   beat SECONDS [CALL]  the same while a thread wakes every millisecond and keeps
-                       the longest gap between two wakes; CALL is one look of a
-                       rival (rivals.call), made in the middle
+                       the longest gap between two wakes
   start RIVAL, stop    switches a rival inside this process on, off
   fill OBJECTS         keeps that many objects more, as a service's state would be
   leak EVERY           keeps an object each EVERY requests from now on; 0: none
@@ -89,7 +89,7 @@ class Server:
 
     def obey(self, words):
         if words[0] == "run":
-            return self.run(float(words[1]))
+            return self.run(float(words[1]), *words[2:])
         if words[0] == "beat":
             return self.beat(float(words[1]), *words[2:])
         if words[0] == "fill":
