@@ -50,7 +50,7 @@ void BirthWatcher::Watch(const core::ProcessId& id,
                          const core::BirthRequest& request,
                          core::ProbePort::WindowDone done) {
   const int64_t now = clock_->BoottimeNs();
-  const double per_hit = probe_.trap_ns() + core::kAssumedProgramNs;
+  const double per_hit = probe_.ns_per_hit();
   auto grant = governor_->Request(id, Tier::kStacks, 0, per_hit,
                                   request.duration_ns, now);
   if (!grant.ok()) return done(grant.status());
@@ -58,10 +58,9 @@ void BirthWatcher::Watch(const core::ProcessId& id,
   if (!watch.ok()) return done(watch.status());
   core::BirthOptions options;
   options.duration_ns = request.duration_ns;
-  options.hit_budget = std::min(
-      grant->hit_budget,
-      static_cast<uint64_t>(
-          kMostShare * static_cast<double>(request.duration_ns) / per_hit));
+  options.budget_ns =
+      std::min(static_cast<double>(grant->hit_budget) * per_hit,
+               kMostShare * static_cast<double>(request.duration_ns));
   options.seed = static_cast<uint64_t>(now);
   auto running = std::make_shared<Running>();
   running->id = id;
@@ -90,16 +89,13 @@ void BirthWatcher::Tick(const std::shared_ptr<Running>& running) {
 
 void BirthWatcher::End(const std::shared_ptr<Running>& running) {
   const bpf::BirthWatchUse use = running->watch->Use();
-  const double per_hit =
-      probe_.trap_ns() + (use.program_ns_per_hit > 0 ? use.program_ns_per_hit
-                                                     : core::kAssumedProgramNs);
-  const double cost = static_cast<double>(use.hits) * per_hit;
+  const double cost = running->run->counts().cost_ns;
   usage_->hits += static_cast<int64_t>(use.hits);
   usage_->cost_ns += static_cast<int64_t>(cost);
   // An overdraft only keeps the next one away for longer.
   (void)governor_->Spend(running->id, Tier::kStacks, cost,
                          clock_->BoottimeNs());
-  core::RawProfile profile = running->run->Profile(per_hit);
+  core::RawProfile profile = running->run->Profile();
   profile.losses = use.drops;
   if (running->run->counts().budget_spent) ++profile.losses["probe_budget"];
   const absl::Status status =

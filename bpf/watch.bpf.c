@@ -22,6 +22,38 @@ struct {
   __type(value, struct plimsoll_watched);
 } watches SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, PLIMSOLL_MAX_TARGETS);
+  __type(key, u32);
+  __type(value, struct plimsoll_cpu_samples);
+} cpu_samples SEC(".maps");
+
+/* rep movs and rep stos of any width: F3, with or without REX, then A4, A5, AA
+ * or AB (AMD64 Architecture Programmer's Manual, volume 3). */
+static __always_inline bool is_string_instruction(const u8 code[4]) {
+  u8 opcode = (code[1] & 0xf0) == 0x40 ? code[2] : code[1];
+  return code[0] == 0xf3 && (opcode == 0xa4 || opcode == 0xa5 ||
+                             opcode == 0xaa || opcode == 0xab);
+}
+
+SEC("perf_event")
+int handle_cpu_time(struct bpf_perf_event_data *ctx) {
+  u32 tgid = bpf_get_current_pid_tgid() >> 32;
+  struct plimsoll_cpu_samples *samples =
+      bpf_map_lookup_elem(&cpu_samples, &tgid);
+  u64 ip = ctx->regs.ip;
+  u8 code[4] = {};
+  long unread;
+  if (!samples) return 0;
+  unread = (s64)ip < 0 ? bpf_probe_read_kernel(code, 4, (const void *)ip)
+                       : bpf_probe_read_user(code, 4, (const void *)ip);
+  __sync_fetch_and_add(&samples->taken, 1);
+  if (!unread && is_string_instruction(code))
+    __sync_fetch_and_add(&samples->in_string, 1);
+  return 0;
+}
+
 /* Whether this write makes the object that stands there. Growth of an object
  * that lives already, seen before, does not; a write that leaves another type
  * ends what stood there. */

@@ -12,6 +12,7 @@
 #include "agent/bpf/chunk_rows.h"
 #include "agent/bpf/handles.h"
 #include "agent/bpf/targets.h"
+#include "agent/bpf/thread_events.h"
 #include "agent/bpf/thread_watchpoints.h"
 #include "bpf/watch.skel.h"
 #include "plimsoll/base/status_macros.h"
@@ -19,6 +20,10 @@
 
 namespace plimsoll::bpf {
 namespace {
+
+// Of the program at a hit, until it was measured.
+constexpr double kAssumedProgramNs = 1'000;
+constexpr int64_t kSamplePeriodNs = 10'000'000;
 
 int64_t MonotonicNs() {
   timespec now{};
@@ -37,6 +42,7 @@ struct BirthProbe::Loaded {
     return bpf_program__fd(skeleton->progs.handle_write);
   }
   int watches_fd() const { return bpf_map__fd(skeleton->maps.watches); }
+  int samples_fd() const { return bpf_map__fd(skeleton->maps.cpu_samples); }
 };
 
 struct BirthWatch::State {
@@ -61,6 +67,7 @@ struct BirthWatch::State {
   std::vector<ThreadWatchpoints> watchpoints;
   std::vector<Slot> slots;        // beside the watchpoints; of pools
   std::optional<ChunkRow> chunk;  // instead, and all watchpoints are its
+  std::vector<BpfLink> sampling;  // of CPU time
   BirthWatchUse use;
 };
 
@@ -68,6 +75,8 @@ BirthWatch::State::~State() {
   for (ThreadWatchpoints& watchpoint : watchpoints) watchpoint.Disable();
   for (Slot& slot : slots) Forget(slot);
   chunk.reset();
+  sampling.clear();
+  bpf_map_delete_elem(loaded->samples_fd(), &pid);
   loaded->targets.Remove(pid);
 }
 
@@ -189,6 +198,18 @@ core::WriteReading BirthWatch::Read(int index) {
 
 int64_t BirthWatch::CpuNs() { return ProcessCpuNs(state_->pid); }
 
+core::CpuSamples BirthWatch::Samples() {
+  plimsoll_cpu_samples samples = {};
+  bpf_map_lookup_elem(state_->loaded->samples_fd(), &state_->pid, &samples);
+  return {.taken = samples.taken, .in_string = samples.in_string};
+}
+
+double BirthWatch::NsPerHit() {
+  const double measured = Use().program_ns_per_hit;
+  return state_->loaded->trap_ns +
+         (measured > 0 ? measured : kAssumedProgramNs);
+}
+
 absl::StatusOr<core::WriterStack> BirthWatch::ReadStack(int index) {
   if (state_->chunk.has_value()) {
     return state_->chunk->ReadStack(state_->watchpoints);
@@ -230,6 +251,10 @@ BirthProbe::~BirthProbe() = default;
 
 double BirthProbe::trap_ns() const { return loaded_->trap_ns; }
 
+double BirthProbe::ns_per_hit() const {
+  return loaded_->trap_ns + kAssumedProgramNs;
+}
+
 absl::StatusOr<BirthProbe> BirthProbe::Create(const KernelSupport& kernel) {
   if (!kernel.bpf()) {
     return absl::FailedPreconditionError(kernel.bpf_refusal);
@@ -255,6 +280,14 @@ absl::StatusOr<std::unique_ptr<BirthWatch>> BirthProbe::Watch(
   state->loaded = loaded_;
   state->pid = python.pid;  // from here its end takes the target out again
   PLIMSOLL_RETURN_IF_ERROR(state->Open(1));
+  const plimsoll_cpu_samples none = {};
+  if (bpf_map_update_elem(loaded_->samples_fd(), &state->pid, &none, BPF_ANY) !=
+      0) {
+    return absl::ErrnoToStatus(errno, "add a row of CPU samples");
+  }
+  PLIMSOLL_ASSIGN_OR_RETURN(
+      state->sampling, AttachToCpuTime(loaded_->skeleton->progs.handle_cpu_time,
+                                       state->pid, kSamplePeriodNs));
   return std::unique_ptr<BirthWatch>(new BirthWatch(std::move(state)));
 }
 

@@ -6,8 +6,10 @@
 //
 // A slot for blocks of pools is one of ThreadWatchpoints, one for chunks takes
 // three. x86 has four debug registers a thread: fewer slots are given where a
-// debugger, or another watch, holds some. Nothing is written to the target;
-// between hits it pays nothing.
+// debugger, or another watch, holds some. Nothing is written to the target.
+// Beside its hits it pays for string instructions while a watchpoint stands
+// (core/watch_slowdown.h), and for a look each 10 ms of CPU time, which says
+// how much that is.
 //
 // One BirthProbe per agent; all calls on one thread. A BirthWatch may outlive
 // the probe.
@@ -56,6 +58,8 @@ class BirthWatch final : public core::WritePort {
   void Disarm(int index) override;
   core::WriteReading Read(int index) override;
   int64_t CpuNs() override;
+  core::CpuSamples Samples() override;
+  double NsPerHit() override;
   absl::StatusOr<core::WriterStack> ReadStack(int index) override;
   BirthWatchUse Use() const;
 
@@ -81,8 +85,10 @@ class BirthProbe {
   absl::StatusOr<std::unique_ptr<BirthWatch>> Watch(
       const core::PythonProcess& python);
 
-  // Of the trap alone; the program's own time is in BirthWatchUse.
+  // Of the trap alone.
   double trap_ns() const;
+  // What a hit is taken to cost, until a watch has measured its own.
+  double ns_per_hit() const;
 
  private:
   struct Loaded;

@@ -12,8 +12,8 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
-#include "agent/bpf/page_fault_events.h"
 #include "agent/bpf/thread_clock.h"
+#include "agent/bpf/thread_events.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::bpf {
@@ -61,7 +61,7 @@ absl::StatusOr<double> MeasureFaultNs(const bpf_program* program) {
     return absl::ErrnoToStatus(errno, "map pages to measure page faults");
   }
   PLIMSOLL_ASSIGN_OR_RETURN(
-      const PageFaultEvent event,
+      const ThreadEvent event,
       AttachToThreadFaults(program, static_cast<int32_t>(::gettid()), 1));
   std::array<double, kPairs> extra = {};
   for (double& ns : extra) {

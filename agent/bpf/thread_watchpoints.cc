@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "agent/bpf/page_fault_events.h"
 #include "agent/bpf/thread_clock.h"
+#include "agent/bpf/thread_events.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::bpf {

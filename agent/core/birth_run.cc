@@ -176,11 +176,11 @@ std::string BirthRun::WhyNone() const {
       " were written too often, ", c.unreached, " were not reached, ", c.late,
       " were taken before, ", c.other, " became something else, ", c.died,
       " did not stay, ", c.starved, " rested while the process hardly ran");
-  if (c.budget_spent) absl::StrAppend(&why, "; the budget of hits was spent");
+  if (c.budget_spent) absl::StrAppend(&why, "; the budget was spent");
   return why;
 }
 
-RawProfile BirthRun::Profile(double ns_per_hit) const {
+RawProfile BirthRun::Profile() const {
   RawProfile raw;
   StackProfile& profile = raw.profile;
   profile.kind =
@@ -188,13 +188,13 @@ RawProfile BirthRun::Profile(double ns_per_hit) const {
   profile.begin_boottime_ns = begin_ns_;
   profile.end_boottime_ns = now_ns_;
   profile.coverage.method = "births followed to rest by watchpoints";
-  profile.cost_ns_per_hit = ns_per_hit;
+  profile.cost_ns_per_hit = writes_->NsPerHit();
   const BirthCounts seen = counts();
   const double ns = static_cast<double>(now_ns_ - begin_ns_);
   if (ns > 0) {
-    const auto hits = static_cast<double>(seen.hits);
-    profile.hits_per_second = hits * 1e9 / ns;
-    profile.target_cpu_share = hits * ns_per_hit / ns;
+    profile.hits_per_second = static_cast<double>(seen.hits) * 1e9 / ns;
+    profile.target_cpu_share = seen.cost_ns / ns;
+    profile.slowed_share = seen.slowed_share;
   }
   if (session_ == nullptr || session_->samples().empty()) {
     profile.refusal = WhyNone();

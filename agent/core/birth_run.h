@@ -22,9 +22,6 @@
 
 namespace plimsoll::core {
 
-// Of the BPF program at a hit, until it was measured.
-constexpr double kAssumedProgramNs = 1'000;
-
 class BirthRun {
  public:
   using LookFn = BirthSession::LookFn;
@@ -53,7 +50,7 @@ class BirthRun {
   // the objects that one stands for, surviving_objects their product. Coverage:
   // samples, of the births that could have been one. No rows: `refusal` says
   // what was met instead.
-  RawProfile Profile(double ns_per_hit) const;
+  RawProfile Profile() const;
 
  private:
   enum class Phase : uint8_t { kFirst, kSettle, kWatch, kLast, kDone };

@@ -23,7 +23,8 @@ constexpr int64_t kFirstLookStepNs = 20 * kNsPerMs;  // doubled each time
 constexpr int64_t kStillWrittenNs = kNsPerMs;
 // Giving up wastes what was spent: a block that is written a thousand times
 // before it is kept must be waited for.
-constexpr uint64_t kSamplesPerBudget = 4;
+constexpr double kSamplesPerBudget = 4;
+constexpr double kWaitsPerBudget = 16;
 constexpr size_t kMostClasses = 8;
 constexpr size_t kMostSamples = 4096;
 constexpr size_t kMostChunkSamples = 512;  // each with a copy of a stack
@@ -36,15 +37,16 @@ constexpr int32_t kLargestCachedChunk = 1040;
 constexpr int32_t kLargestPooledBytes = 512;
 constexpr uint64_t kUnsortedLink = 96;  // in struct malloc_state
 
-BirthOptions WithDefaults(BirthOptions options, bool chunks) {
+BirthOptions WithDefaults(BirthOptions options, bool chunks,
+                          double ns_per_hit) {
   if (options.rest_ns == 0) {
     options.rest_ns = chunks ? kShortestRestNs
                              : std::clamp(options.duration_ns / 20,
                                           kShortestRestNs, kLongestRestNs);
   }
   if (options.max_hits_per_sample == 0) {
-    options.max_hits_per_sample =
-        std::max<uint64_t>(1, options.hit_budget / kSamplesPerBudget);
+    options.max_hits_per_sample = static_cast<uint64_t>(
+        std::max(1.0, options.budget_ns / ns_per_hit / kSamplesPerBudget));
   }
   return options;
 }
@@ -64,7 +66,7 @@ bool PassesAFreeList(const BirthSurvey& survey, const BlockClass& blocks,
   return !word.ok() || !word->is_type();
 }
 
-int64_t PatienceNs(const BirthOptions& options, bool chunks) {
+int64_t FirstPatienceNs(const BirthOptions& options, bool chunks) {
   if (chunks && options.objects_per_s > 0) {
     return std::clamp(
         static_cast<int64_t>(kChunksOfPatience / options.objects_per_s * 1e9),
@@ -122,7 +124,7 @@ BirthSession::BirthSession(const BirthSurvey& survey,
                            std::vector<BlockClass> classes,
                            const BirthOptions& options, WritePort* writes,
                            LookFn look, int64_t now_ns)
-    : options_(WithDefaults(options, OfChunks(classes))),
+    : options_(WithDefaults(options, OfChunks(classes), writes->NsPerHit())),
       writes_(writes),
       look_(std::move(look)),
       type_(survey.type_address),
@@ -130,7 +132,7 @@ BirthSession::BirthSession(const BirthSurvey& survey,
       malloc_end_(survey.malloc_end),
       classes_(std::move(classes)),
       picker_(classes_, survey.sources, options.objects_per_s, options.seed),
-      patience_ns_(PatienceNs(options_, OfChunks(classes_))),
+      patience_ns_(FirstPatienceNs(options_, OfChunks(classes_))),
       now_ns_(now_ns),
       end_ns_(now_ns + options.duration_ns),
       allowance_(options.pace, now_ns) {}
@@ -138,13 +140,14 @@ BirthSession::BirthSession(const BirthSurvey& survey,
 void BirthSession::Tick(int64_t now_ns) {
   now_ns_ = std::max(now_ns_, now_ns);
   if (phase_ == Phase::kWatching) {
+    CountCost();
     for (size_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = slots_[i];
       if (slot.armed) Watch(slot, static_cast<int>(i));
       if (slot.resume_ns == 0 || now_ns_ < slot.resume_ns) continue;
       if (!Arm(slot, static_cast<int>(i))) return;
     }
-    counts_.budget_spent = counts_.hits >= options_.hit_budget;
+    counts_.budget_spent = counts_.cost_ns >= options_.budget_ns;
     const size_t most = OfChunks(classes_) ? kMostChunkSamples : kMostSamples;
     if (now_ns_ >= end_ns_ || counts_.budget_spent || samples_.size() >= most) {
       EndEarly();
@@ -208,17 +211,17 @@ void BirthSession::Watch(Slot& slot, int index) {
       now_ns_ - std::max(slot.armed_ns, slot.quiet_ns);
   if (slot.marks > 0) {
     // It serves what comes and goes, as some blocks of a free list do for good.
-    if (now_ns_ - slot.armed_ns > patience_ns_ + 2 * options_.rest_ns &&
-        left_alone_ns < options_.rest_ns) {
+    if (now_ns_ - slot.armed_ns > PatienceNs() + 2 * RestNs() &&
+        left_alone_ns < RestNs()) {
       picker_.Busy(slot.pick);
       return GiveUp(slot, index, counts_.hot);
     }
-    if (left_alone_ns <= 2 * options_.rest_ns + patience_ns_) return;
+    if (left_alone_ns <= 2 * RestNs() + PatienceNs()) return;
     // What rests and was not accepted is free.
     return GiveUp(slot, index,
                   Rests(slot) ? counts_.unreached : counts_.starved);
   }
-  if (left_alone_ns <= patience_ns_) return;
+  if (left_alone_ns <= PatienceNs()) return;
   picker_.NotReached(slot.pick);
   GiveUp(slot, index, counts_.unreached);
 }
@@ -234,8 +237,26 @@ void BirthSession::Pause(Slot& slot, int index) {
 }
 
 bool BirthSession::Rests(const Slot& slot) const {
-  return slot.marks > 0 && now_ns_ - slot.quiet_ns >= options_.rest_ns &&
+  return slot.marks > 0 && now_ns_ - slot.quiet_ns >= RestNs() &&
          writes_->CpuNs() - slot.quiet_cpu_ns >= kRestCpuNs;
+}
+
+void BirthSession::CountCost() {
+  const bool stood = std::any_of(slots_.begin(), slots_.end(),
+                                 [](const Slot& slot) { return slot.armed; });
+  slowdown_.Tick(stood, writes_->Samples(), writes_->CpuNs());
+  counts_.slowed_share = slowdown_.lost_share();
+  counts_.cost_ns = static_cast<double>(counts_.hits + slowdown_.samples()) *
+                        writes_->NsPerHit() +
+                    slowdown_.lost_ns();
+}
+
+// Of a wait, the part that costs the target little of the budget.
+int64_t BirthSession::Afforded(int64_t wanted_ns) const {
+  const double most_ns = options_.budget_ns / kWaitsPerBudget /
+                         std::max(counts_.slowed_share, 1e-3);
+  return std::clamp(static_cast<int64_t>(most_ns),
+                    std::min(kShortestRestNs, wanted_ns), wanted_ns);
 }
 
 // A sample's worth ahead of the even pace: a block amid heavy churn takes its
@@ -244,9 +265,10 @@ bool BirthSession::Affordable() const {
   const double elapsed =
       1 - static_cast<double>(end_ns_ - now_ns_) /
               static_cast<double>(std::max<int64_t>(options_.duration_ns, 1));
-  return static_cast<double>(counts_.hits) <=
-         elapsed * static_cast<double>(options_.hit_budget) +
-             static_cast<double>(options_.max_hits_per_sample);
+  return counts_.cost_ns <=
+         elapsed * options_.budget_ns +
+             static_cast<double>(options_.max_hits_per_sample) *
+                 writes_->NsPerHit();
 }
 
 WriteWatch BirthSession::WatchOf(const Slot& slot) const {

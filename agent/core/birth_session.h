@@ -18,9 +18,13 @@
 // To rest is to be left alone while the process runs: one that is stopped, or
 // starved of CPU, leaves everything alone, what it is about to drop as well.
 //
-// Bounds: hits of the target by hit_budget, which is spent evenly over the
-// duration (ahead of that nothing is armed), by max_hits_per_sample, and by
-// pace, beyond which a block is left alone for a while. All are checked at each
+// While it waits, a watchpoint stands, and may slow the process
+// (WatchSlowdown): then it waits for less, half a second at least.
+//
+// Bounds: what it costs the target (traps, and what watchpoints slow down while
+// they stand) by budget_ns, which is spent evenly over the duration (ahead of
+// that nothing is armed); hits by max_hits_per_sample, and by pace, beyond
+// which a block is left alone for a while. All are checked at each
 // Tick: call it every 10 ms.
 //
 // One owner, one thread. `look` may answer at once or later, but not after the
@@ -42,6 +46,7 @@
 #include "agent/core/hit_allowance.h"
 #include "agent/core/python_layout.h"
 #include "agent/core/spot_picker.h"
+#include "agent/core/watch_slowdown.h"
 #include "agent/core/write_port.h"
 
 namespace plimsoll::core {
@@ -51,8 +56,8 @@ struct BirthOptions {
   // How long an object must be left alone to count as staying. 0: a twentieth
   // of the duration, within [0.5, 3] s.
   int64_t rest_ns = 0;
-  uint64_t hit_budget = 50'000;
-  uint64_t max_hits_per_sample = 0;  // 0: a quarter of the budget
+  double budget_ns = 500e6;          // of the target's CPU time
+  uint64_t max_hits_per_sample = 0;  // 0: those of a quarter of the budget
   HitPace pace = {};
   double objects_per_s = 0;  // net growth where known
   uint64_t seed = 1;
@@ -80,6 +85,8 @@ struct BirthCounts {
   int64_t unread = 0;     // its stack could not be read
   int64_t starved = 0;    // left alone, but the process hardly ran meanwhile
   int64_t looks = 0;
+  double cost_ns = 0;       // of the target's CPU time, all in all
+  double slowed_share = 0;  // of that while a watchpoint stood: lost
   bool budget_spent = false;
 };
 
@@ -142,6 +149,10 @@ class BirthSession {
                   const BirthSpot& spot);
   void AnswerEnd(const BirthFindings& found);
   bool Rests(const Slot& slot) const;
+  void CountCost();
+  int64_t Afforded(int64_t wanted_ns) const;
+  int64_t RestNs() const { return Afforded(options_.rest_ns); }
+  int64_t PatienceNs() const { return Afforded(patience_ns_); }
   bool Affordable() const;
   bool MayTakeABurst() const;
   void KeptUnseen(Slot& slot, int index);
@@ -174,6 +185,7 @@ class BirthSession {
   const int64_t end_ns_;
   int64_t next_wish_ns_ = 0;
   HitAllowance allowance_;
+  WatchSlowdown slowdown_;
   size_t kept_unseen_ = 0;  // while their watch paused, since it was widened
   bool one_burst_each_ = false;
   uint64_t cache_mark_ = 0;  // of the process, as last seen

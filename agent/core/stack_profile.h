@@ -92,6 +92,7 @@ struct StackProfile {
   double hits_per_second = 0;
   double cost_ns_per_hit = 0;
   double target_cpu_share = 0;
+  double slowed_share = 0;  // of births: lost while a watchpoint stood
 };
 
 }  // namespace plimsoll::core

@@ -52,6 +52,13 @@ struct WriteReading {
   int64_t unwritten_ns = 0;  // since the last trap; 0: not known
 };
 
+// Looks at where the process is, one each so much of its CPU time.
+struct CpuSamples {
+  uint64_t taken = 0;
+  uint64_t in_string =
+      0;  // of them, at a string instruction (watch_slowdown.h)
+};
+
 struct WriterStack {
   RawStack python;
   std::optional<NativeSnapshot> native;  // of chunks
@@ -69,6 +76,10 @@ class WritePort {
   // CPU time that the process has taken so far, all threads. Negative: it
   // cannot be read (any more), and then nothing rests.
   virtual int64_t CpuNs() = 0;
+  // Since it is watched.
+  virtual CpuSamples Samples() = 0;
+  // What a trap costs the process, as measured so far; so does a sample.
+  virtual double NsPerHit() = 0;
   // An error where a write since Arm may not have been seen: the stack need not
   // be that of the last one.
   virtual absl::StatusOr<WriterStack> ReadStack(int slot) = 0;

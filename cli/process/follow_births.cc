@@ -31,8 +31,7 @@ absl::StatusOr<core::StackProfile> FollowBirths(
   const int64_t begin_ns = BoottimeNs();
   core::BirthOptions options;
   options.duration_ns = std::max<int64_t>(until_ns - begin_ns, 0);
-  options.hit_budget = static_cast<uint64_t>(
-      budget_ns / (probe.trap_ns() + core::kAssumedProgramNs));
+  options.budget_ns = budget_ns;
   options.seed = static_cast<uint64_t>(begin_ns);
   core::BirthRun run(
       target.python(), followed.type, followed.type_address, options,
@@ -52,10 +51,7 @@ absl::StatusOr<core::StackProfile> FollowBirths(
     run.Tick(BoottimeNs());
   }
   PLIMSOLL_RETURN_IF_ERROR(run.status());
-  const bpf::BirthWatchUse use = watch->Use();
-  core::RawProfile raw = run.Profile(
-      probe.trap_ns() + (use.program_ns_per_hit > 0 ? use.program_ns_per_hit
-                                                    : core::kAssumedProgramNs));
+  core::RawProfile raw = run.Profile();
   FrameNames names;
   PLIMSOLL_ASSIGN_OR_RETURN(raw.profile.stacks,
                             NameStacks(target, raw.stacks, names));

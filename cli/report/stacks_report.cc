@@ -204,6 +204,7 @@ nlohmann::ordered_json WatchJson(
       {"hits_per_s", profile->hits_per_second},
       {"ns_per_hit", profile->cost_ns_per_hit},
       {"target_core_share", profile->target_cpu_share},
+      {"slowed_share", profile->slowed_share},
       {"refusal", profile->refusal},
   };
 }

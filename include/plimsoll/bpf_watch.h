@@ -41,6 +41,13 @@ struct plimsoll_watched {
   struct plimsoll_walk walk; /* of the last birth; frame_count 0: no stack */
 };
 
+/* Looks at a process each so much of its CPU time: how many, and how many at a
+ * string instruction, which watchpoints slow down (core/watch_slowdown.h). */
+struct plimsoll_cpu_samples { /* by tgid */
+  __u64 taken;
+  __u64 in_string;
+};
+
 /* Of a chunk of malloc several words are watched, as many as tell each way in
  * which it is made or handed back (core::ChunkWords). */
 enum plimsoll_chunk_role {

@@ -135,7 +135,7 @@ class NativeWatchTest : public ::testing::Test {
         target.process(), native ? "" : "bytes",
         native ? 0 : target.Number("type"),
         {.duration_ns = static_cast<int64_t>(seconds * 1e9),
-         .hit_budget = 1'000'000,
+         .budget_ns = 10e9,
          .seed = 7},
         watch->get(),
         [&](core::BirthLook look, core::BirthSession::LookDone done) {
@@ -148,7 +148,7 @@ class NativeWatchTest : public ::testing::Test {
     }
     seen.status = run.status();
     seen.counts = run.counts();
-    Name(target, run.Profile(1'000), seen);
+    Name(target, run.Profile(), seen);
     Describe(**watch, named, seen);
     EXPECT_EQ(target.target().Ended(), "") << seen.text;
     return seen;

@@ -13,7 +13,7 @@ namespace {
 
 TEST_F(BirthSessionTest, AHotBlockIsGivenUp) {
   BirthSession& session = Make({.duration_ns = 2'000 * kMs,
-                                .hit_budget = 100'000,
+                                .budget_ns = 100'000 * kHitNs,
                                 .max_hits_per_sample = 500});
   Drive(world_, session, [this] {
     for (int i = 0; i < 600; ++i) {
@@ -27,7 +27,7 @@ TEST_F(BirthSessionTest, AHotBlockIsGivenUp) {
 // 60,000 writes a second and one in 20,000 kept: in bursts, not at a stretch.
 TEST_F(BirthSessionTest, AHotBlockIsLeftAloneBetweenBursts) {
   BirthSession& session =
-      Make({.duration_ns = 30'000 * kMs, .hit_budget = 2'000'000});
+      Make({.duration_ns = 30'000 * kMs, .budget_ns = 2'000'000 * kHitNs});
   uint64_t before = 0;
   int in_a_row = 0, most_in_a_row = 0;
   std::mt19937 random(1);
@@ -56,7 +56,7 @@ TEST_F(BirthSessionTest, ABlockKeptByTheLastWriteOfABurstIsNotLookedAwayFrom) {
   for (const bool over : {true, false}) {
     world_.unwritten_ns = over ? 5 * kMs : 0;
     BirthSession& session =
-        Make({.duration_ns = 20'000 * kMs, .hit_budget = 2'000'000});
+        Make({.duration_ns = 20'000 * kMs, .budget_ns = 2'000'000 * kHitNs});
     int tick = 0;
     Drive(world_, session, [&] {
       if (++tick % 100 != 0) return;
@@ -99,7 +99,7 @@ TEST_F(BirthSessionTest, ABlockThatNeverRestsIsGivenUp) {
 TEST_F(BirthSessionTest, ABurstLastsUntilOneIsKept) {
   for (const double widest : {2'000, 8'000}) {
     BirthSession& session = Make({.duration_ns = 4'000 * kMs,
-                                  .hit_budget = 1'000'000,
+                                  .budget_ns = 1'000'000 * kHitNs,
                                   .pace = {.widest_burst = widest}});
     int made = 0;
     Drive(world_, session, [&] {

@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 
 TEST_F(BirthSessionTest, OnlyTheLeakIsNamedAmidAHundredfoldChurn) {
   BirthSession& session =
-      Make({.duration_ns = 20'000 * kMs, .hit_budget = 1'000'000});
+      Make({.duration_ns = 20'000 * kMs, .budget_ns = 1'000'000 * kHitNs});
   Drive(world_, session, [this] {
     for (int i = 0; i < 100; ++i) {
       world_.Free(world_.Allocate(kType, kChurnCode));
@@ -87,7 +87,7 @@ TEST_F(BirthSessionTest, WhatIsGoneAtTheEndIsNoSample) {
 // A churn that is stopped for 2 s in every 3 holds its block all that time.
 TEST_F(BirthSessionTest, RestMeansThatTheProcessGotCpu) {
   BirthSession& session =
-      Make({.duration_ns = 30'000 * kMs, .hit_budget = 1'000'000});
+      Make({.duration_ns = 30'000 * kMs, .budget_ns = 1'000'000 * kHitNs});
   int tick = 0;
   uint64_t in_use = 0;
   Drive(world_, session, [&] {
@@ -108,7 +108,7 @@ TEST_F(BirthSessionTest, RestMeansThatTheProcessGotCpu) {
 
 TEST_F(BirthSessionTest, TheBudgetEndsItAndSaysSo) {
   BirthSession& session =
-      Make({.duration_ns = 60'000 * kMs, .hit_budget = 2'000});
+      Make({.duration_ns = 60'000 * kMs, .budget_ns = 2'000 * kHitNs});
   Drive(world_, session, [this] {
     for (int i = 0; i < 100; ++i) {
       world_.Free(world_.Allocate(kType, kChurnCode));
@@ -123,20 +123,42 @@ TEST_F(BirthSessionTest, TheBudgetEndsItAndSaysSo) {
 // Not all of it in the first second, when one site may happen to be at work.
 TEST_F(BirthSessionTest, TheBudgetIsSpentEvenly) {
   BirthSession& session = Make({.duration_ns = 20'000 * kMs,
-                                .hit_budget = 4'000,
+                                .budget_ns = 4'000 * kHitNs,
                                 .max_hits_per_sample = 400});
-  uint64_t at_half = 0;
+  double at_half = 0;
   int tick = 0;
   Drive(world_, session, [&] {
     for (int i = 0; i < 100; ++i) {
       world_.Free(world_.Allocate(kType, kChurnCode));
     }
     world_.Allocate(kType, kLeakCode);
-    if (++tick == 1'000) at_half = session.counts().hits;
+    if (++tick == 1'000) at_half = session.counts().cost_ns;
   });
-  EXPECT_GT(at_half, 1'500U);
-  EXPECT_LT(at_half, 3'000U);
-  EXPECT_GE(session.samples().back().born_ns, 15'000 * kMs);
+  EXPECT_GT(at_half, 1'500 * kHitNs);
+  EXPECT_LT(at_half, 3'000 * kHitNs);
+  EXPECT_GE(session.samples().back().born_ns, 14'000 * kMs);
+}
+
+// What stands slows a process that copies much, also where nothing writes to
+// it. Watchpoints stood all the time once, and that was in no figure.
+TEST_F(BirthSessionTest, WhatStandingWatchpointsSlowIsInTheBudget) {
+  world_.in_string = 0.3;
+  BirthSession& session = Make({.duration_ns = 60'000 * kMs,
+                                .budget_ns = 1e9,
+                                .max_hits_per_sample = 100});
+  int64_t stood_ms = 0;
+  Drive(world_, session, [&] {
+    for (int i = 0; i < 10; ++i) {
+      world_.Free(world_.Allocate(kOtherType, kChurnCode));
+    }
+    if (world_.armed() > 0) stood_ms += 10;
+  });
+  EXPECT_NEAR(session.counts().slowed_share, 0.3, 0.05);
+  EXPECT_LT(session.counts().hits * kHitNs, 0.3e9);
+  // Half of a core for so long, of which three tenths are lost.
+  EXPECT_GT(stood_ms, 4'000);
+  EXPECT_LT(stood_ms, 8'500);
+  EXPECT_LE(session.counts().cost_ns, 1.05e9);
 }
 
 // 100,000 a second: a spot right ahead is taken before it is watched.

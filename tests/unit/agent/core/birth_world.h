@@ -23,6 +23,7 @@ inline constexpr uint32_t kOffset = 16;
 inline constexpr uint64_t kChurnCode = 0xc0;
 inline constexpr uint64_t kLeakCode = 0x1e;
 inline constexpr int64_t kMs = 1'000'000;
+inline constexpr double kHitNs = 10'000;
 
 // An allocator of one size class with a last-in-first-out free list, and debug
 // registers on it. Blocks are at multiples of kBlock.
@@ -69,6 +70,15 @@ class World final : public WritePort {
     return stack;
   }
   int64_t CpuNs() override { return cpu_ns; }
+  CpuSamples Samples() override {
+    const auto taken = static_cast<uint64_t>(cpu_ns / (10 * kMs));
+    if (taken > samples_.taken && !armed_.empty()) {
+      in_string_sum_ += in_string * static_cast<double>(taken - samples_.taken);
+    }
+    samples_ = {taken, static_cast<uint64_t>(in_string_sum_)};
+    return samples_;
+  }
+  double NsPerHit() override { return kHitNs; }
   size_t armed() const { return armed_.size(); }
 
   BirthFindings Find(const BirthLook& look) {
@@ -93,6 +103,7 @@ class World final : public WritePort {
   size_t most_armed = 0;
   int64_t hits = 0;
   int64_t cpu_ns = 0;
+  double in_string = 0;      // of samples of CPU time while any stands
   int64_t unwritten_ns = 0;  // what is said of every slot
 
  private:
@@ -102,6 +113,8 @@ class World final : public WritePort {
     uint64_t code = 0;
   };
   const int registers_;
+  CpuSamples samples_;
+  double in_string_sum_ = 0;
   uint64_t next_ = 0x10000;
   std::deque<uint64_t> free_;
   std::map<uint64_t, uint64_t> types_;
