@@ -309,4 +309,22 @@ std::string StacksJson(const StacksReport& report) {
   return Serialize(document);
 }
 
+std::string WatchCost(const core::StackProfile& watch, double seconds) {
+  constexpr double kWorthSaying = 0.01;
+  const double watched_s =
+      static_cast<double>(watch.end_boottime_ns - watch.begin_boottime_ns) /
+      1e9;
+  std::string text =
+      absl::StrCat("the watch cost the process ",
+                   FormatShare(watch.target_cpu_share * watched_s / seconds),
+                   " of a core on average");
+  if (watch.slowed_share >= kWorthSaying) {
+    absl::StrAppend(&text,
+                    " (it copies much memory: while a watchpoint stood, ",
+                    FormatShare(watch.slowed_share), " of its CPU time)");
+  }
+  if (!watch.refusal.empty()) absl::StrAppend(&text, ". ", watch.refusal);
+  return text;
+}
+
 }  // namespace plimsoll::cli

@@ -64,6 +64,10 @@ void FillRows(const std::vector<core::StackProfile>& profiles,
 std::string RenderStacks(const StacksReport& report, const Style& style);
 std::string StacksJson(const StacksReport& report);
 
+// What a watch on births cost the process, on average over a run of `seconds`,
+// and why there are no samples where there are none.
+std::string WatchCost(const core::StackProfile& watch, double seconds);
+
 }  // namespace plimsoll::cli
 
 #endif  // PLIMSOLL_CLI_REPORT_STACKS_REPORT_H_

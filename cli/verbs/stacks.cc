@@ -123,20 +123,18 @@ void AddNotes(const Gathered& gathered, const WindowSampler* sampler,
         absl::StrCat("a window was refused: ", TextOf(gathered.windows)));
   }
   if (report.births.has_value()) {
-    report.notes.push_back(absl::StrCat(
-        "born rows were followed to what stays; the watch cost the process ",
-        FormatShare(report.births->target_cpu_share), " of a core",
-        report.births->refusal.empty() ? "" : ". ", report.births->refusal));
+    report.notes.push_back(
+        absl::StrCat("born rows were followed to what stays; ",
+                     WatchCost(*report.births, report.seconds)));
   }
   if (!gathered.births.ok()) {
     report.notes.push_back(
         absl::StrCat("births were not followed: ", TextOf(gathered.births)));
   }
   if (report.native.has_value()) {
-    report.notes.push_back(absl::StrCat(
-        "native rows were followed to what stays; the watch cost the process ",
-        FormatShare(report.native->target_cpu_share), " of a core",
-        report.native->refusal.empty() ? "" : ". ", report.native->refusal));
+    report.notes.push_back(
+        absl::StrCat("native rows were followed to what stays; ",
+                     WatchCost(*report.native, report.seconds)));
   }
   if (!gathered.native.ok()) {
     report.notes.push_back(absl::StrCat(

@@ -347,5 +347,19 @@ TEST(RenderTop, FitsTheScreen) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 8);
 }
 
+TEST(StacksReport, SaysWhatAWatchCostOverTheWholeRun) {
+  core::StackProfile watch;
+  watch.end_boottime_ns = 10'000'000'000;
+  watch.target_cpu_share = 0.03;
+  EXPECT_EQ(WatchCost(watch, 20),
+            "the watch cost the process 1.50 % of a core on average");
+  watch.slowed_share = 0.14;
+  watch.refusal = "none rested";
+  EXPECT_EQ(WatchCost(watch, 20),
+            "the watch cost the process 1.50 % of a core on average (it copies "
+            "much memory: while a watchpoint stood, 14 % of its CPU time). "
+            "none rested");
+}
+
 }  // namespace
 }  // namespace plimsoll::cli
