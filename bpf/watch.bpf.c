@@ -33,8 +33,8 @@ struct {
  * or AB (AMD64 Architecture Programmer's Manual, volume 3). */
 static __always_inline bool is_string_instruction(const u8 code[4]) {
   u8 opcode = (code[1] & 0xf0) == 0x40 ? code[2] : code[1];
-  return code[0] == 0xf3 && (opcode == 0xa4 || opcode == 0xa5 ||
-                             opcode == 0xaa || opcode == 0xab);
+  return code[0] == 0xf3 &&
+         (opcode == 0xa4 || opcode == 0xa5 || opcode == 0xaa || opcode == 0xab);
 }
 
 SEC("perf_event")
