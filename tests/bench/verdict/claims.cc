@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/math/distributions/chi_squared.hpp>
 #include <cmath>
+#include <cstdio>
 #include <set>
 
 namespace plimsoll::bench {
@@ -33,15 +34,23 @@ const Tick& TickAt(const PodLife& life, double t_s) {
   return past == life.ticks.begin() ? life.ticks.front() : *(past - 1);
 }
 
-// Bytes leaked per second by one pod over the window before.
-std::optional<double> TrueRate(const MadeWorkload& w, const std::string& pod,
-                               double at_s, double window_s) {
-  const PodLife* life = LifeAt(w, pod, at_s);
-  if (life == nullptr) return std::nullopt;
-  const Tick& last = TickAt(*life, at_s);
-  const Tick& first = TickAt(*life, at_s - window_s);
-  if (last.t_s <= first.t_s) return std::nullopt;
-  return (last.leaked - first.leaked) / (last.t_s - first.t_s);
+// How much a part of the memory of the claim's pods gained per second over its
+// window; their mean.
+std::optional<double> RateOf(const MadeWorkload& w, const Claim& c,
+                             float Tick::*part) {
+  double sum = 0;
+  int pods = 0;
+  for (const std::string& pod : c.pods) {
+    const PodLife* life = LifeAt(w, pod, c.at_s);
+    if (life == nullptr) continue;
+    const Tick& last = TickAt(*life, c.at_s);
+    const Tick& first = TickAt(*life, c.at_s - c.window_s);
+    if (last.t_s <= first.t_s) continue;
+    sum += (last.*part - first.*part) / (last.t_s - first.t_s);
+    ++pods;
+  }
+  if (pods == 0) return std::nullopt;
+  return sum / pods;
 }
 
 // Of what was left when the life, the leak or the history began.
@@ -56,11 +65,37 @@ double HeadroomUsed(const MadeWorkload& w, const std::string& pod,
          std::max(1.0, w.limit_bytes - healthy - first.leaked);
 }
 
+void Cover(const Claim& c, double truth, Coverage& out) {
+  out.under += truth<c.lo, out.over += truth> c.hi;
+  out.held += c.lo <= truth && truth <= c.hi;
+  const double half =
+      truth < c.bytes_per_s ? c.bytes_per_s - c.lo : c.hi - c.bytes_per_s;
+  out.errors.push_back(std::abs(truth - c.bytes_per_s) / std::max(1e-9, half));
+  out.widths.push_back((c.hi - c.lo) / 2 / std::max(1e-9, c.bytes_per_s));
+}
+
+std::vector<std::string> GroupsOf(const MadeWorkload& w, const Claim& c) {
+  char window[32];
+  std::snprintf(window, sizeof(window), "window %.1f h",
+                std::round(2 * c.window_s / 3600) / 2);
+  return {"all",
+          std::string("shape ") + Name(w.shape),
+          std::string("leak ") + Name(w.leak),
+          window,
+          c.pods.size() > 1 ? "pods 2 and more" : "pods 1",
+          c.first ? "said first" : "said again",
+          c.page ? "page" : "ticket"};
+}
+
 void ScoreInterval(const MadeWorkload& w, const Claim& c, Score& score) {
   if (!c.has_interval) return;
   const auto truth = TrueRateOf(w, c);
   if (!truth) return;
   ShapeScore& shape = score.shapes[Name(w.shape)];
+  for (const std::string& group : GroupsOf(w, c)) {
+    CoverageOf& of = score.coverage[group];
+    Cover(c, *truth, c.model_limited ? of.marked : of.stated);
+  }
   score.marked += c.model_limited, shape.marked += c.model_limited;
   if (c.model_limited) return;
   const bool held = c.lo <= *truth && *truth <= c.hi;
@@ -133,16 +168,10 @@ bool IsTrue(const MadeWorkload& w, const Claim& c) {
 }
 
 std::optional<double> TrueRateOf(const MadeWorkload& w, const Claim& c) {
-  double sum = 0;
-  int pods = 0;
-  for (const std::string& pod : c.pods) {
-    if (const auto rate = TrueRate(w, pod, c.at_s, c.window_s)) {
-      sum += *rate;
-      ++pods;
-    }
-  }
-  if (pods == 0) return std::nullopt;
-  return sum / pods;
+  return RateOf(w, c, &Tick::leaked);
+}
+std::optional<double> HealthyRateOf(const MadeWorkload& w, const Claim& c) {
+  return RateOf(w, c, &Tick::path);
 }
 
 double MostLeaked(const MadeWorkload& w) {

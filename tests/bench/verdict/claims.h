@@ -34,6 +34,20 @@ struct ShapeScore {
   int marked = 0;               // as model-limited
 };
 
+// How far intervals are off. Errors are in units of half their width, on the
+// side on which the truth is: 1 is the end of the interval.
+struct Coverage {
+  int held = 0;
+  int under = 0, over = 0;  // the truth is
+  std::vector<double> errors;
+  std::vector<double> widths;  // half of them, of the rate that was said
+};
+
+// What is counted apart: "shape flat", "window 3 h", and so on.
+struct CoverageOf {
+  Coverage stated, marked;
+};
+
 // Sums over fleets.
 struct Score {
   int true_claims = 0, false_claims = 0, false_pages = 0;
@@ -51,6 +65,7 @@ struct Score {
   std::vector<double> oom_errors;     // relative, of claims at 30-70 % used
   int city_leaks = 0, city_right = 0, city_wrong = 0;
   std::map<std::string, ShapeScore> shapes, leaks;
+  std::map<std::string, CoverageOf> coverage;
 
   double Precision() const;
   double Recall() const;
@@ -63,6 +78,8 @@ struct Score {
 bool IsTrue(const MadeWorkload& w, const Claim& c);
 // The mean over its pods of what one leaked per second over its window.
 std::optional<double> TrueRateOf(const MadeWorkload& w, const Claim& c);
+// The same of what its memory gained without leak and noise.
+std::optional<double> HealthyRateOf(const MadeWorkload& w, const Claim& c);
 // What one life leaked at the most while it was seen, of the limit.
 double MostLeaked(const MadeWorkload& w);
 

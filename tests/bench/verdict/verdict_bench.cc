@@ -152,6 +152,32 @@ void PrintParts(const Score& s) {
               s.city_right, s.city_wrong, s.city_leaks);
 }
 
+double ShareUnder(const std::vector<double>& values, double share) {
+  if (values.empty()) return 0;
+  std::vector<double> sorted = values;
+  std::sort(sorted.begin(), sorted.end());
+  return sorted[std::min(sorted.size() - 1,
+                         static_cast<size_t>(share * sorted.size()))];
+}
+
+// Of the claims that are not marked and of those that are: how many intervals
+// hold, whether the truth is under or over the others, and how far off it is.
+void PrintCoverage(const Score& s) {
+  std::printf("\n%-20s | %9s %5s %5s %5s %5s %5s %5s | %9s %5s %5s\n",
+              "intervals of", "stated", "under", "over", "|e|50", "|e|90",
+              "|e|95", "width", "marked", "under", "over");
+  for (const auto& [group, of] : s.coverage) {
+    const Coverage& c = of.stated;
+    std::printf(
+        "%-20s | %4d/%-4zu %5d %5d %5.2f %5.2f %5.2f %5.2f | %4d/%-4zu %5d "
+        "%5d\n",
+        group.c_str(), c.held, c.errors.size(), c.under, c.over,
+        ShareUnder(c.errors, 0.5), ShareUnder(c.errors, 0.9),
+        ShareUnder(c.errors, 0.95), ShareUnder(c.widths, 0.5), of.marked.held,
+        of.marked.errors.size(), of.marked.under, of.marked.over);
+  }
+}
+
 void PrintClaims(const std::vector<MadeWorkload>& fleet,
                  const std::vector<Claim>& claims) {
   for (const Claim& c : claims) {
@@ -159,13 +185,15 @@ void PrintClaims(const std::vector<MadeWorkload>& fleet,
     const double per_h = 360000 / w.limit_bytes;
     std::printf(
         "  %s %s %5.2f h %s %-10s %s life %d leak %-12s %5.2f %%/h: said "
-        "%.2f [%.2f, %.2f]%s truth %.2f over %.1f h, %zu pods%s\n",
+        "%.2f [%.2f, %.2f]%s truth %.2f healthy %.2f over %.1f h, %zu "
+        "pods%s\n",
         IsTrue(w, c) ? "     " : "FALSE", w.name.c_str(), c.at_s / 3600,
         c.page ? "PAGE  " : "ticket", Name(w.shape), w.mixture.c_str(),
         static_cast<int>(w.life), Name(w.leak), w.leak_percent_per_h,
         c.bytes_per_s * per_h, c.lo * per_h, c.hi * per_h,
         c.model_limited ? " marked" : "", TrueRateOf(w, c).value_or(0) * per_h,
-        c.window_s / 3600, c.pods.size(), c.first ? "" : " (again)");
+        HealthyRateOf(w, c).value_or(0) * per_h, c.window_s / 3600,
+        c.pods.size(), c.first ? "" : " (again)");
   }
   for (size_t i = 0; i < fleet.size(); ++i) {
     const MadeWorkload& w = fleet[i];
@@ -297,6 +325,7 @@ int JudgeFleets(const Arguments& a) {
   for (size_t r = 0; r < table.rows.size(); ++r) {
     std::printf("\n%s\n", table.rows[r].name);
     PrintParts(table.of_rows[r]);
+    if (a.verbose) PrintCoverage(table.of_rows[r]);
   }
   return 0;
 }
