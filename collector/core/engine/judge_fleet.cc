@@ -187,6 +187,9 @@ void MeasureAll(const WorkloadLives& lives, const Thresholds& thresholds,
       one->judgement.bytes_per_s = measured->bytes_per_s;
       one->judgement.time_to_limit = measured->time_to_limit;
       one->judgement.model_limited = measured->model_limited;
+      one->judgement.may_be_none = measured->may_be_none;
+    } else {
+      one->judgement.may_be_none = one->judgement.bytes_per_s.lo <= 0;
     }
     one->judgement.window_s = w.window_s;
     fleet.standing[one->life->info.key] = one->judgement;
@@ -196,10 +199,10 @@ void MeasureAll(const WorkloadLives& lives, const Thresholds& thresholds,
 }
 
 // An incident is not opened for a rate that may be none.
-bool MayBeNone(const WorkloadJudgement& w) {
-  return std::none_of(
-      w.processes.begin(), w.processes.end(),
-      [](const AffectedProcess& p) { return p.bytes_per_s.lo > 0; });
+bool MayBeNone(const std::vector<Judged*>& standing) {
+  return std::all_of(standing.begin(), standing.end(), [](const Judged* one) {
+    return one->judgement.may_be_none;
+  });
 }
 
 void ShowOthers(const std::map<WorkloadName, std::vector<Judged>>& judged,
@@ -245,7 +248,7 @@ FleetJudgement JudgeFleet(const FleetReader& reader,
     if (standing.empty()) continue;
     MeasureAll(state.lives.workloads().at(name), thresholds, now_ns, standing,
                fleet, w);
-    if (MayBeNone(w)) continue;
+    if (MayBeNone(standing)) continue;
     Summarise(w);
     fleet.first_error.Update(NameCause(reader, thresholds, now_ns, w));
     w.cause = KeptOnly(standing).value_or(w.cause);

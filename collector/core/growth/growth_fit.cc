@@ -57,6 +57,7 @@ Estimate Gained(const Epoch& points, GrowthFit& out) {
   }
   const double span = means.back().t_s - means.front().t_s;
   if (span <= 0) return {};
+  out.gained_over_s = span;
   const double rate = (means.back().y - means.front().y) / span;
   const Point& middle = means[means.size() / 2];
   if (middle.t_s > means.front().t_s && middle.t_s < means.back().t_s) {

@@ -21,6 +21,7 @@ struct GrowthFit {
   // the level's noise at both ends leaves open and no more: the pace of a leak
   // by requests varies, but what it took is known.
   Estimate gained;
+  double gained_over_s = 0;  // between the middles of both ends
   // Half the width of that interval with a steady bend taken out: what fills
   // bends by more than its noise.
   double noise = std::numeric_limits<double>::infinity();

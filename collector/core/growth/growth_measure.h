@@ -17,7 +17,8 @@ namespace plimsoll::collector {
 struct MeasuredGrowth {
   Estimate bytes_per_s;
   std::optional<TimeToLimit> time_to_limit;
-  std::string model_limited;  // ProcessJudgement's
+  bool may_be_none = false;   // ProcessJudgement's
+  std::string model_limited;  // the same
 };
 
 // Over the last `window_s` of the life `c`, one of so many that leak; nothing

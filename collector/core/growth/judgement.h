@@ -37,6 +37,8 @@ struct ProcessJudgement {
   double window_s = 0;   // of the floors used
   double confirm_s = 0;  // how long it has to stand
   std::optional<TimeToLimit> time_to_limit;
+  // Its own noise and how its pace varies leave it open whether it grows.
+  bool may_be_none = false;
   // What may be in the rate beside a leak, so that its interval is that of a
   // model and may miss; empty where its coverage is as stated.
   std::string model_limited;

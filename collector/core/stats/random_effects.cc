@@ -14,14 +14,13 @@ double WeightOf(double variance) {
   return 1 / std::max(variance, kLeastVariance);
 }
 
-// Of the mean of this many true rates, in units of its error.
-double Width95(size_t rates) {
-  if (rates < 3) return kNormal95;
-  const boost::math::students_t t(static_cast<double>(rates - 1));
+}  // namespace
+
+double Width95(size_t values) {
+  if (values < 3) return kNormal95;
+  const boost::math::students_t t(static_cast<double>(values - 1));
   return boost::math::quantile(t, 0.975);
 }
-
-}  // namespace
 
 double BetweenVariance(const std::vector<Effect>& effects) {
   if (effects.size() < 2) return 0;

@@ -4,6 +4,7 @@
 #ifndef PLIMSOLL_COLLECTOR_CORE_STATS_RANDOM_EFFECTS_H_
 #define PLIMSOLL_COLLECTOR_CORE_STATS_RANDOM_EFFECTS_H_
 
+#include <cstddef>
 #include <limits>
 #include <vector>
 
@@ -31,6 +32,10 @@ Effect WeightedMean(const std::vector<Effect>& effects);
 // of two it has the normal's, as t would say nothing (12.7): it holds less
 // often then. No rate above zero for certain makes a mean below it.
 Estimate MeanRate(const std::vector<Estimate>& rates);
+
+// How many standard deviations of so many values hold 95 % of such: Student's
+// t, of two the normal's as above.
+double Width95(size_t values);
 
 // Of independent estimates.
 Estimate SumOf(const std::vector<Estimate>& estimates);

@@ -67,17 +67,71 @@ TEST(GrowthMeasure, WhatHealthySiblingsGainMeanwhileIsNoLeak) {
               0.1 * headroom / kRate);
 }
 
-TEST(GrowthMeasure, AYoungLifeWithoutSiblingsIsMarked) {
+// A fill may be all of it while it is as fast as fills are, and no more later.
+TEST(GrowthMeasure, OfAYoungLifeWithoutSiblingsAFillIsLeftOpen) {
   const auto young = [](double h) { return 200 + 20 * (h - 8); };
-  Fleet alone{{Make(8, young, .1, 1)}};
-  EXPECT_NE(MeasureGrowth(alone.At(0), kHour_s, 1)->model_limited, "");
+  Fleet slow{{Make(8, young, .1, 1)}};
+  const auto measured = MeasureGrowth(slow.At(0), kHour_s, 1);
+  EXPECT_EQ(measured->bytes_per_s.lo, 0);
+  EXPECT_GT(measured->bytes_per_s.hi, kRate);
+  EXPECT_FALSE(measured->may_be_none);
+  const auto fast = [](double h) { return 200 + 180 * (h - 8); };
+  Fleet sure{{Make(8, fast, .1, 1)}};
+  const Estimate rate = MeasureGrowth(sure.At(0), kHour_s, 1)->bytes_per_s;
+  EXPECT_GT(rate.lo, 3 * kRate);
+  EXPECT_LT(rate.lo, 6 * kRate);
+}
+
+TEST(GrowthMeasure, AFillThatALifeOfTheSameAgeHadIsLeftOut) {
+  const auto young = [](double h) { return 200 + 20 * (h - 8); };
+  // Born four hours before; what it gained at that age was little.
+  const auto before = [](double h) { return 200 + 2 * std::min(4.0, h - 4); };
+  Fleet fleet{{Make(8, young, .1, 1), Make(4, before, .1, 2)}};
+  const auto measured = MeasureGrowth(fleet.At(0), kHour_s, 1);
+  EXPECT_GT(measured->bytes_per_s.lo, 0.8 * kRate);
 }
 
 TEST(GrowthMeasure, MemoryThatCameBackBeforeIsMarked) {
-  Fleet fleet{{Make(-20, Leak, .1, 1), Make(-30, Leak, .1, 2)}};
+  Fleet fleet{{Make(-10, Leak, .1, 1), Make(-12, Leak, .1, 2)}};
   EXPECT_EQ(MeasureGrowth(fleet.At(0), kHour_s, 2)->model_limited, "");
   fleet.lives[1].survived_peak = 400 * kMiB;
   EXPECT_NE(MeasureGrowth(fleet.At(0), kHour_s, 2)->model_limited, "");
+}
+
+// Of two lives that grow alike one is older than its growth.
+TEST(GrowthMeasure, GrowthThatDoesNotGoWithAgeIsMarked) {
+  Fleet fleet{{Make(-20, Leak, .1, 1), Make(-30, Leak, .1, 2)}};
+  EXPECT_NE(MeasureGrowth(fleet.At(0), kHour_s, 2)->model_limited, "");
+}
+
+// The limit is near, and no life has shown what becomes of memory there.
+TEST(GrowthMeasure, ARiseToALimitThatNoLifeWasSeenAtIsMarked) {
+  const auto steep = [](double h) { return 200 + 45 * h; };
+  Fleet fleet{{Make(-2, steep, .1, 1), Make(-1, steep, .1, 2)}};
+  EXPECT_NE(MeasureGrowth(fleet.At(0), kHour_s, 1)->model_limited, "");
+  fleet.lives[1].killed = true;
+  EXPECT_EQ(MeasureGrowth(fleet.At(0), kHour_s, 1)->model_limited, "");
+}
+
+// The pods of another city leak less. They were taken for healthy and their
+// leak was taken off.
+TEST(GrowthMeasure, WhatSiblingsLeakThatServeLessOfItIsInTheInterval) {
+  const auto less = [](double h) { return 200 + 4 * h; };
+  Fleet fleet{{Make(-10, Leak, .1, 1), Make(-10, less, .1, 2)}};
+  const Estimate rate = MeasureGrowth(fleet.At(0), 3 * kHour_s, 1)->bytes_per_s;
+  EXPECT_LE(rate.lo, 0.8 * kRate);
+  EXPECT_GE(rate.hi, kRate);
+}
+
+// What moves the pace moves that of all pods: their mean is as wide as one is.
+TEST(GrowthMeasure, WhatAllPodsHaveInCommonIsNotAveragedOut) {
+  const auto bends = [](double h) { return Leak(h) + 0.8 * (h - 9) * (h - 9); };
+  Fleet fleet{{Make(-10, bends, .1, 1)}};
+  const auto width = [&](size_t leaking) {
+    const auto m = MeasureGrowth(fleet.At(0), 3 * kHour_s, leaking);
+    return m->bytes_per_s.hi - m->bytes_per_s.lo;
+  };
+  EXPECT_GT(width(4) / width(1), 1.4);
 }
 
 TEST(GrowthMeasure, AnUnsteadyPaceHasAWideInterval) {

@@ -213,10 +213,12 @@ TEST(JudgeFleet, NoIncidentIsOpenedForARateThatMayBeNone) {
     for (const WorkloadJudgement& w : judged.found) {
       ++found;
       ASSERT_EQ(w.processes.size(), 1U);
-      EXPECT_GT(w.processes[0].bytes_per_s.lo, 0);
+      EXPECT_GE(w.processes[0].bytes_per_s.lo, 0);
+      EXPECT_FALSE(judged.standing.at(1).may_be_none);
     }
     if (judged.standing.empty() || !judged.found.empty()) return;
     ++held_back;
+    EXPECT_TRUE(judged.standing.at(1).may_be_none);
     EXPECT_LE(judged.standing.at(1).bytes_per_s.lo, 0);
   });
   EXPECT_GT(found, 0);

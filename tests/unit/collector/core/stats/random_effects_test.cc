@@ -99,5 +99,11 @@ TEST(RandomEffects, TheVarianceBetweenIsDerSimonianAndLairds) {
   EXPECT_EQ(BetweenVariance({{1, 1}, {1.1, 1}, {0.9, 1}}), 0);
 }
 
+TEST(RandomEffects, FewValuesHaveStudentsWidth) {
+  EXPECT_NEAR(Width95(2), 1.96, 1e-9) << "t of two would say nothing";
+  EXPECT_NEAR(Width95(3), 4.303, 1e-3);
+  EXPECT_NEAR(Width95(6), 2.571, 1e-3);
+}
+
 }  // namespace
 }  // namespace plimsoll::collector
