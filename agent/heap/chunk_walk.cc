@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "agent/heap/words.h"
 
@@ -20,11 +21,12 @@ uint64_t RoundUp(uint64_t value, uint64_t to) {
 std::vector<AddressRange> MallocHeaps(
     const core::MemorySource& memory,
     const std::vector<core::Mapping>& mappings, const RangeSet& readable) {
-  std::vector<AddressRange> heaps;
+  std::vector<AddressRange> named;
   for (const core::Mapping& m : mappings) {
-    if (m.path == "[heap]") heaps.push_back({m.start, m.end});
+    if (m.path == "[heap]") named.push_back({m.start, m.end});
   }
-  const RangeSet main_heap(heaps);
+  const RangeSet main_heap(std::move(named));
+  std::vector<AddressRange> heaps = main_heap.ranges();
   for (const AddressRange& range : readable.ranges()) {
     for (uint64_t at = RoundUp(range.start, kThreadHeapBytes); at < range.end;
          at += kThreadHeapBytes) {
@@ -112,10 +114,20 @@ bool ChunkWalk::IsChain(uint64_t at, const Piece& piece) {
 }
 
 std::optional<uint64_t> ChunkWalk::FindChain(uint64_t at, const Piece& piece) {
-  for (; at + kChunkHeadBytes <= piece.end; at += 16) {
-    if (IsChain(at, piece)) return at;
+  uint64_t leap = 0, leaps_to = piece.end;
+  for (; at + kChunkHeadBytes <= std::min(piece.end, leaps_to); at += 16) {
+    const auto word = Load<uint64_t>(piece_.data() + (at - piece.start) + 8);
+    const auto bytes = HeapChunkBytes(word, piece.heap_end - at);
+    const bool leaps = bytes && *bytes > kLeapBytes;
+    if (!bytes || (leaps && (leap != 0 || !(word & kChunkPreviousInUse))) ||
+        !IsChain(at, piece)) {
+      continue;
+    }
+    if (!leaps) return at;
+    leap = at;
+    leaps_to = at + *bytes;
   }
-  return std::nullopt;
+  return leap == 0 ? std::nullopt : std::optional(leap);
 }
 
 bool ChunkWalk::WalkPiece(uint64_t& at, const Piece& piece) {

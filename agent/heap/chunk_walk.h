@@ -4,9 +4,15 @@
 //
 // Where to begin, and where to go on after a head that makes no sense (the heap
 // changes while it is read), is told by a chain of heads that lead to each
-// other. Whether a chunk is in use stands in the next one's head; those that
-// wait in a thread's cache (tcache, fast bins: at most some hundred KiB for a
-// thread) count as in use.
+// other. What stands in a chunk may look like a head as well: an int of a
+// million, or None in a list of a Python at a fixed address, does like that of
+// megabytes, which may well end at another head. So a first step that leaps is
+// believed only from a head behind a chunk in use, which a pointer does not
+// look like, and where no chain with a small step begins below its leap.
+//
+// Whether a chunk is in use stands in the next one's head; those that wait in a
+// thread's cache (tcache, fast bins: at most some hundred KiB for a thread)
+// count as in use.
 //
 // Pure; one owner, one thread; everything read is untrusted: addresses only
 // grow, at most kMostLooks heads are read one by one, and where more than
@@ -27,8 +33,10 @@
 
 namespace plimsoll::heap {
 
-// The heaps of malloc: the mapping named [heap], and each readable 64 MiB
-// boundary at which a thread's heap begins. By address.
+// The heaps of malloc: the one named [heap], and each readable 64 MiB boundary
+// at which a thread's heap begins. By address. [heap] is more than one mapping
+// in a process that grows it after a fork, and a chunk lies across their
+// border: those that touch are one heap.
 std::vector<AddressRange> MallocHeaps(
     const core::MemorySource& memory,
     const std::vector<core::Mapping>& mappings, const RangeSet& readable);
@@ -38,6 +46,7 @@ class ChunkWalk {
   static constexpr size_t kPieceBytes = 64 << 10;
   static constexpr size_t kPayloadBytes = 192;  // shown, if the chunk has them
   static constexpr int kChain = 6;
+  static constexpr uint64_t kLeapBytes = 4096;
   static constexpr int64_t kMostLooks = 1 << 18;
   static constexpr int64_t kMostBreaks = 1 << 12;
 

@@ -31,6 +31,7 @@ struct Chunks {
   }
   HeapBuilder heap;
   uint64_t at = kHeap;
+  uint64_t border = 0;  // of the two mappings that the heap is in; 0: of one
   bool last_in_use = true;
 
   // Returns the payload.
@@ -42,12 +43,25 @@ struct Chunks {
     return payload;
   }
   void End() { Add(kHeapEnd - at); }
+  // An int whose digit looks like the size word of a chunk that ends where
+  // another begins, if those behind the int have 32 bytes each.
+  uint64_t AddIntLikeAHead(uint64_t digit) {
+    const uint64_t payload = Add(48);
+    heap.Set<uint64_t>(payload, 1);
+    heap.Set<uint64_t>(payload + 8, heap.type());
+    heap.Set<uint64_t>(payload + 16, 1);
+    heap.Set<uint64_t>(payload + 24, digit);
+    return payload;
+  }
   std::vector<core::Mapping> mappings() {
     auto all = heap.mappings();
     all.push_back(all[0]);
     all[0].end = kHeap;
     all[1].start = kHeap;
     all[1].path = "[heap]";
+    if (border == 0) return all;
+    all.push_back(all[1]);
+    all[1].end = all[2].start = border;
     return all;
   }
   Seen Walk() {
@@ -104,6 +118,63 @@ TEST(ChunkWalkTest, GoesOnBehindAHeadThatMakesNoSense) {
   chunks.heap.Set<uint64_t>(broken - 8, 0xdeadbeef);
   const Seen seen = chunks.Walk();
   EXPECT_EQ(seen.chunks.size(), 41u);
+  EXPECT_EQ(chunks.lost, 64);
+}
+
+// A worker of uWSGI under PYTHONMALLOC=malloc was said to have 55 of 3,063
+// ints. The kernel does not join what a forked process adds to its heap with
+// what it has from its parent: two mappings, and a chunk across their border.
+// Read as two heaps, the second one began inside of that chunk, and a number in
+// there was believed to be the head of a chunk that swallowed those behind it.
+TEST(ChunkWalkTest, AHeapThatGrewBehindAForkIsOne) {
+  Chunks chunks;
+  for (int i = 0; i < 254; ++i) chunks.Add(32);
+  chunks.border = chunks.AddIntLikeAHead(50'000);
+  for (int i = 0; i < 7000; ++i) chunks.Add(32);
+  chunks.End();
+  EXPECT_EQ(chunks.Walk().chunks.size(), 254u + 1 + 7000 + 1);
+  EXPECT_EQ(chunks.lost, 0);
+}
+
+TEST(ChunkWalkTest, ANumberThatLooksLikeAHeadDoesNotSwallowChunks) {
+  for (const uint64_t number : {50'000, 50'001, 100'017}) {
+    Chunks chunks;
+    for (int i = 0; i < 20; ++i) chunks.Add(32);
+    const uint64_t broken = chunks.AddIntLikeAHead(number);
+    for (int i = 0; i < 7000; ++i) chunks.Add(32);
+    chunks.End();
+    EXPECT_EQ(chunks.Walk().chunks.size(), 7022u);
+    EXPECT_EQ(chunks.lost, 0);
+    chunks.heap.Set<uint64_t>(broken - 8, 0xdeadbeef);
+    EXPECT_EQ(chunks.Walk().chunks.size(), 7021u) << number;
+    EXPECT_EQ(chunks.lost, 48) << number;
+  }
+}
+
+// Of Pythons at a fixed address: None, as a size, is that of ten megabytes.
+TEST(ChunkWalkTest, ATableOfPointersThatLookLikeHeadsDoesNotSwallowChunks) {
+  Chunks chunks;
+  const uint64_t broken = chunks.Add(80 << 10);  // more than a piece
+  for (int i = 0; i < 5000; ++i) chunks.Add(32);
+  chunks.End();
+  for (uint64_t at = broken; at < broken + (79 << 10); at += 8) {
+    chunks.heap.Set<uint64_t>(at, 100'032);
+  }
+  EXPECT_EQ(chunks.Walk().chunks.size(), 5002u);
+  chunks.heap.Set<uint64_t>(broken - 8, 0xdeadbeef);
+  EXPECT_EQ(chunks.Walk().chunks.size(), 5001u);
+  EXPECT_EQ(chunks.lost, 80 << 10);
+}
+
+TEST(ChunkWalkTest, ALargeChunkBehindAHeadThatMakesNoSenseIsFound) {
+  Chunks chunks;
+  for (int i = 0; i < 20; ++i) chunks.Add(64);
+  const uint64_t broken = chunks.Add(64);
+  chunks.Add(100 << 10);
+  for (int i = 0; i < 20; ++i) chunks.Add(96);
+  chunks.End();
+  chunks.heap.Set<uint64_t>(broken - 8, 0xdeadbeef);
+  EXPECT_EQ(chunks.Walk().chunks.size(), 42u);
   EXPECT_EQ(chunks.lost, 64);
 }
 
