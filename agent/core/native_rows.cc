@@ -16,11 +16,20 @@ bool IsLibc(const Frame& frame) {
          frame.module.rfind("libc-2.", 0) == 0;
 }
 
+// Of C++, which asks malloc on behalf of others.
+bool IsOperatorNew(const Frame& frame) {
+  return frame.module.rfind("libstdc++.so", 0) == 0 &&
+         frame.function.rfind("operator new", 0) == 0;
+}
+
 // The first frame that is not part of an allocator.
 size_t BehindAllocators(const std::vector<Frame>& frames,
                         const std::string& interpreter) {
   size_t at = 0;
-  while (at < frames.size() && IsLibc(frames[at])) ++at;
+  while (at < frames.size() &&
+         (IsLibc(frames[at]) || IsOperatorNew(frames[at]))) {
+    ++at;
+  }
   const size_t entered = at;
   while (at < frames.size() && at < entered + kMostAllocatorFrames &&
          frames[at].module == interpreter && frames[at].function != kEvalFrame)

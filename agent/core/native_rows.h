@@ -1,10 +1,10 @@
 // From snapshots of native growth to rows that people read: the native frames
 // that asked for the memory, above them the Python code that called these.
 //
-// Left out are the frames inside (libc's malloc, an allocator of the
-// interpreter that passes on to it) and those of the interpreter between native
-// code and the Python frame that it runs. Where the interpreter itself asked,
-// the Python frames are all there is.
+// Left out are the frames inside (libc's malloc, C++'s operator new, an
+// allocator of the interpreter that passes on to it) and those of the
+// interpreter between native code and the Python frame that it runs. Where the
+// interpreter itself asked, the Python frames are all there is.
 //
 // Pure; any thread.
 #ifndef PLIMSOLL_AGENT_CORE_NATIVE_ROWS_H_

@@ -9,6 +9,7 @@
 #include "collector/core/history/request_counts.h"
 #include "collector/core/text/duration.h"
 #include "collector/core/text/json_writer.h"
+#include "collector/core/types/type_names.h"
 #include "collector/core/types/type_table.h"
 #include "collector/http/api.h"
 #include "collector/http/api_parts.h"
@@ -141,7 +142,8 @@ void WriteStack(ProcessKey process, const StackEvidence& stack,
       .Field("time_unix_s", UnixSeconds(stack.time_ns))
       .Field("window_s", static_cast<double>(stack.window_ns) / 1e9)
       .Field("net_counts_refused", stack.net_counts_refused)
-      .Field("note", stack.note);
+      .Field("note", stack.note)
+      .Field("known_to", KnownTo(stack));
   json->Key("frames").BeginArray();
   for (const Frame& frame : stack.frames) {
     json->BeginObject()

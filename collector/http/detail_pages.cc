@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "collector/core/text/format.h"
+#include "collector/core/types/type_names.h"
 #include "collector/http/api.h"
 #include "collector/http/html.h"
 #include "plimsoll/base/status_macros.h"
@@ -14,15 +15,19 @@ namespace {
 constexpr size_t kMaxStacks = 50;
 
 std::string FrameText(const Frame& frame) {
-  std::string text = frame.function;
-  if (!frame.file.empty()) {
-    text += "  " + frame.file + ":" + std::to_string(frame.line);
-  }
-  return text;
+  const std::string where = frame.line > 0
+                                ? frame.file + ":" + std::to_string(frame.line)
+                            : frame.native ? frame.module
+                                           : frame.file;
+  return frame.function.empty() || where.empty()
+             ? frame.function + where
+             : frame.function + "  " + where;
 }
 
 std::string HowMany(const StackEvidence& stack) {
-  const std::string what = stack.kind == "page" ? "page fault" : "object";
+  const std::string what = stack.kind == "page"     ? "page fault"
+                           : stack.kind == "native" ? "malloc block"
+                                                    : "object";
   if (stack.objects == 1) return "1 " + what;
   const std::string count =
       stack.objects < 10 ? std::to_string(stack.objects)
@@ -40,11 +45,17 @@ void WriteStacks(const std::vector<StackEvidence>& stacks, Html* html) {
       continue;
     }
     html->Raw("<div class=\"card\">");
-    html->Element("strong", stack.type.empty() ? "type not known" : stack.type);
+    const std::string known_to(KnownTo(stack));
+    html->Element("strong", !stack.type.empty()      ? stack.type
+                            : stack.kind == "native" ? "native memory"
+                                                     : "type not known");
     html->Text(" " + HowMany(stack) + ", " +
                FormatBytes(static_cast<double>(stack.bytes)));
-    html->Raw("<br>").Element("span class=\"soft\"",
-                              stack.kind + ": " + stack.note);
+    html->Raw("<br>").Element(
+        "span class=\"soft\"",
+        stack.kind + ": " + stack.note +
+            (known_to.empty() ? ""
+                              : "; native code, known to the " + known_to));
     std::string frames;
     for (const Frame& frame : stack.frames) frames += FrameText(frame) + "\n";
     html->Element("pre", frames).Raw("</div>");

@@ -15,6 +15,7 @@ namespace plimsoll::collector {
 namespace {
 
 constexpr size_t kMostFrames = 5;
+constexpr size_t kMostNativeFrames = 3;  // above them Python's
 constexpr size_t kMostTypes = 3;
 // Of the growth: said of a type that is not the first.
 constexpr double kLeastOther = 0.1;
@@ -22,7 +23,7 @@ constexpr double kLeastOther = 0.1;
 std::string FrameText(const Frame& frame) {
   std::string where = frame.file.empty() ? frame.module : ShortPath(frame.file);
   if (frame.line > 0) where += ":" + std::to_string(frame.line);
-  return where + " " + frame.function;
+  return frame.function.empty() ? where : where + " " + frame.function;
 }
 
 // "50 % (CI 44-56)".
@@ -153,22 +154,23 @@ std::string NoStacks(const Incident& incident) {
                 "come so far";
 }
 
-// The native code that asked, then the Python code that called it.
-std::string NativeChain(const std::vector<Frame>& frames) {
-  size_t native = 0;
-  while (native < frames.size() && frames[native].native) ++native;
-  const std::vector<Frame> python(
-      frames.begin() + static_cast<std::ptrdiff_t>(native), frames.end());
-  if (native == 0) return FrameChain(frames);
-  const Frame& first = frames.front();
-  std::string text = FrameText(first);
-  if (first.line == 0) {
-    // "near NAME": no symbol covers the address.
-    text += first.function.empty() || first.function.starts_with("near ")
-                ? " (known to the module only)"
-                : " (its file has no line table)";
+// The native code that asked, where each other module was called from on the
+// way, then the Python code that called it.
+std::string NativeChain(const StackEvidence& row) {
+  const std::vector<Frame>& frames = row.frames;
+  const std::string_view known_to = KnownTo(row);
+  if (known_to.empty()) return FrameChain(frames);
+  std::vector<std::string> chain = {FrameText(frames.front())};
+  if (known_to == "module") chain[0] += " (known to the module only)";
+  if (known_to == "function") chain[0] += " (its file has no line table)";
+  auto at = frames.begin() + 1;
+  for (; at != frames.end() && at->native; ++at) {
+    if (at->module != (at - 1)->module && chain.size() < kMostNativeFrames) {
+      chain.push_back(FrameText(*at));
+    }
   }
-  return python.empty() ? text : text + " <- " + FrameChain(python);
+  if (at != frames.end()) chain.push_back(FrameChain({at, frames.end()}));
+  return Join(chain, " <- ");
 }
 
 // " (CI 92-100 %, 96 samples)"
@@ -184,7 +186,7 @@ std::string MadeAt(const Incident& incident) {
   if (incident.stacks.empty()) return NoStacks(incident);
   const StackEvidence& best = incident.stacks.front();
   if (best.kind == "native") {
-    return NativeChain(best.frames) + "; " + FormatShare(best.share) +
+    return NativeChain(best) + "; " + FormatShare(best.share) +
            " of the bytes of malloc that stayed" + Sampled(best);
   }
   std::string line = FrameChain(best.frames);

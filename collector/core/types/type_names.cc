@@ -73,6 +73,16 @@ Origin FrameOrigin(const Frame& frame) {
   return library ? Origin::kLibrary : Origin::kApplication;
 }
 
+std::string_view KnownTo(const StackEvidence& row) {
+  if (row.frames.empty() || !row.frames.front().native) return "";
+  const Frame& frame = row.frames.front();
+  if (frame.line > 0) return "line";
+  // "near NAME": no symbol covers the address.
+  const bool named =
+      !frame.function.empty() && !frame.function.starts_with("near ");
+  return named ? "function" : "module";
+}
+
 std::string ShortPath(std::string_view path) {
   size_t start = AfterPackages(path);
   if (start == std::string_view::npos) start = AfterStandardLibrary(path);

@@ -22,6 +22,10 @@ inline bool IsSuspendedCode(std::string_view type) {
 // By its path: site-packages, dist-packages, lib/pythonX.Y, "<frozen ...>".
 Origin FrameOrigin(const Frame& frame);
 
+// How closely the code is known that a row of native memory begins with:
+// "line", "function" or "module"; "" of other rows.
+std::string_view KnownTo(const StackEvidence& row);
+
 // The tail of a path that means something to its readers: after site-packages
 // or lib/pythonX.Y, else the file and its directory.
 std::string ShortPath(std::string_view path);

@@ -33,6 +33,19 @@ TEST(NativeRows, AnAllocatorOfTheInterpreterThatPassesOnIsLeftOut) {
   EXPECT_EQ(joined.frames[0].function, "fill");
 }
 
+TEST(NativeRows, OperatorNewAsksForOthers) {
+  const NativeStack native = {
+      {Native("malloc", "libc.so.6"),
+       Native("operator new(unsigned long)", "libstdc++.so.6"),
+       Native("std::string::_M_create(unsigned long&, unsigned long)",
+              "libstdc++.so.6"),
+       Native("Cache::put", "_cache.so"), Native("near f", "python3.11")}};
+  const Stack joined = JoinStacks(native, kPython, "python3.11");
+  ASSERT_EQ(joined.frames.size(), 4U);
+  EXPECT_EQ(joined.frames[0].module, "libstdc++.so.6");
+  EXPECT_EQ(joined.frames[1].function, "Cache::put");
+}
+
 // numpy that calls back into Python did not ask for what Python then makes.
 TEST(NativeRows, NothingBehindARunningFrameAskedForIt) {
   const NativeStack native = {

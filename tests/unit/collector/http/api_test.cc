@@ -110,6 +110,28 @@ TEST_F(ApiTest, WhatWasNotFollowedIsToldWithItsReason) {
               HasSubstr("birth: births of m.T were not followed: &lt;no"));
 }
 
+// A native frame without a line had neither module nor anything else.
+TEST_F(ApiTest, ARowOfNativeCodeSaysItsModuleAndHowCloselyItIsKnown) {
+  StackEvidence native;
+  native.kind = "native";
+  native.objects = 1200;
+  native.frames = {{"near init", "", "_leaks.so", 0, true},
+                   {"", "", "libpool.so", 0, true},
+                   {"render", "/srv/app/thumbs.py", "", 6, false}};
+  native.time_ns = kNow - kSecond;
+  fleet_.stacks[1].push_back(native);
+  const Json rows = GetJson("/api/v1/stacks?process=1")["stacks"];
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["known_to"], "");
+  EXPECT_EQ(rows[1]["known_to"], "module");
+  EXPECT_EQ(rows[1]["frames"][1]["module"], "libpool.so");
+  const std::string page = Get("/processes/1").body;
+  EXPECT_THAT(page, HasSubstr("native memory</strong> 1,200 malloc blocks"));
+  EXPECT_THAT(page, HasSubstr("; native code, known to the module"));
+  EXPECT_THAT(page, HasSubstr("near init  _leaks.so\nlibpool.so\n"
+                              "render  /srv/app/thumbs.py:6\n"));
+}
+
 // Before anything leaks: whose growth would take its node with it.
 TEST_F(ApiTest, WhatHasNoMemoryLimitIsCounted) {
   for (const ProcessKey key : {1, 2, 3}) {
