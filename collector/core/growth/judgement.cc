@@ -187,7 +187,9 @@ void Ask(const Window& window, const JudgedLife& c, const GrowthFit& fit,
       std::max(fit.of.amplitude, c.PeaksAboveFloors(window.long_s));
   j.time_to_limit = c.TimeOf(fit.slope, above);
   j.why_not = AgainstClock(c, ages, j);
-  if (j.why_not.empty()) j.why_not = AgainstLoad(c, fit, floors, ages);
+  const std::string load = AgainstLoad(c, fit, floors, ages);
+  j.may_follow_load = !load.empty();
+  if (j.why_not.empty()) j.why_not = load;
   if (!j.why_not.empty()) {
     j.grows = false;
     return;
@@ -249,6 +251,7 @@ ProcessJudgement JudgeSeries(const JudgedLife& c, Depth depth) {
   ProcessJudgement best;
   best.why_not = kNoSamples;
   if (c.life().blocks.empty()) return best;
+  std::string long_shape;
   for (const Window& window : WindowsOf(c.thresholds)) {
     const ProcessJudgement j = JudgeWindow(window, c, depth);
     const auto urgency = [](const ProcessJudgement& x) {
@@ -256,10 +259,12 @@ ProcessJudgement JudgeSeries(const JudgedLife& c, Depth depth) {
     };
     // Of two that are as urgent the longer window has the better interval.
     const bool told = j.why_not != kTooShort || best.why_not == kNoSamples;
+    if (j.why_not != kTooShort) long_shape = j.by_shape ? j.why_not : "";
     if (urgency(j) > 0 ? urgency(j) >= urgency(best) : !best.grows && told) {
       best = j;
     }
   }
+  best.long_shape = std::move(long_shape);
   return best;
 }
 

@@ -45,6 +45,13 @@ struct ProcessJudgement {
   std::string why_not;    // the first condition that fails in the last window
   bool by_shape = false;  // it was the shape of the growth that failed
   bool by_used = false;   // of the bytes in use, not of all anonymous memory
+  // Why not by the shape of the longest window that could be looked at, where
+  // it was the shape: what is shown while a shorter one waits. No claim rests
+  // on it.
+  std::string long_shape;
+  // Load that rises as steadily may be all of it, whatever else speaks against
+  // a leak; where requests are counted.
+  bool may_follow_load = false;
   // Where anonymous memory grows and the bytes in use do not: kFragmentation
   // or kHighWater. No leak; else kUnknown.
   Verdict no_leak = Verdict::kUnknown;

@@ -9,6 +9,8 @@
 namespace plimsoll::collector {
 namespace {
 
+constexpr char kFollowsLoad[] = "it may follow the load";
+
 // By the words of judgement.cc. What is not here is not known yet: growth that
 // has to be seen for longer, or a history that is too short.
 constexpr std::array<std::pair<std::string_view, Verdict>, 10> kByReason = {
@@ -21,18 +23,31 @@ constexpr std::array<std::pair<std::string_view, Verdict>, 10> kByReason = {
      {"it bends down", Verdict::kWarmUp},
      {"older siblings stopped growing", Verdict::kWarmUp},
      {"young: it may be filling", Verdict::kWarmUp},
-     {"it may follow the load", Verdict::kLoad}}};
+     {kFollowsLoad, Verdict::kLoad}}};
 
-}  // namespace
-
-Verdict ShownOf(const ProcessJudgement& j) {
-  if (j.no_leak != Verdict::kUnknown) return j.no_leak;
+Verdict ByReason(const ProcessJudgement& j, std::string_view reason) {
   for (const auto& [why, verdict] : kByReason) {
-    if (j.why_not != why) continue;
+    if (reason != why) continue;
     // Of what may not grow at all the shape says nothing.
     return j.bytes_per_s.lo > 0 ? verdict : Verdict::kNone;
   }
   return Verdict::kUnknown;
+}
+
+// The words that `ShownOf` goes by: the judgement's own where they say what it
+// is, else those of its longest window, in which a fill or a turn is seen that
+// an hour does not show, else the load's.
+std::string ReasonOf(const ProcessJudgement& j) {
+  const bool claims = j.page || j.ticket;
+  if (claims || ByReason(j, j.why_not) != Verdict::kUnknown) return j.why_not;
+  if (ByReason(j, j.long_shape) != Verdict::kUnknown) return j.long_shape;
+  return j.may_follow_load ? kFollowsLoad : j.why_not;
+}
+
+}  // namespace
+
+Verdict ShownOf(const ProcessJudgement& j) {
+  return j.no_leak != Verdict::kUnknown ? j.no_leak : ByReason(j, ReasonOf(j));
 }
 
 ShownVerdict ShownOfAll(const std::vector<const ProcessJudgement*>& processes) {
@@ -41,7 +56,8 @@ ShownVerdict ShownOfAll(const std::vector<const ProcessJudgement*>& processes) {
   for (const ProcessJudgement* j : processes) {
     const Verdict verdict = ShownOf(*j);
     ++count[verdict];
-    why.try_emplace(verdict, j->why_not);
+    why.try_emplace(
+        verdict, j->no_leak != Verdict::kUnknown ? j->why_not : ReasonOf(*j));
   }
   ShownVerdict shown;
   size_t most = 0;

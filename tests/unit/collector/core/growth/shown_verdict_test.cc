@@ -61,6 +61,42 @@ TEST(ShownVerdict, WhatHasToBeSeenForLongerIsUnknown) {
   EXPECT_EQ(ShownOf(Because("it may follow the load")), Verdict::kLoad);
 }
 
+// Six hours that bend down were "not watched for long enough", as their last
+// hour by itself is straight.
+TEST(ShownVerdict, AShorterWindowThatWaitsHidesNoFill) {
+  ProcessJudgement j = Because("the workload was not watched for long enough");
+  EXPECT_EQ(ShownOf(j), Verdict::kUnknown);
+  j.long_shape = "it bends down";
+  EXPECT_EQ(ShownOf(j), Verdict::kWarmUp);
+  EXPECT_EQ(ShownOfAll({&j}),
+            (ShownVerdict{Verdict::kWarmUp, "it bends down"}));
+  j.why_not.clear();
+  j.ticket = true;
+  EXPECT_EQ(ShownOf(j), Verdict::kUnknown) << "a claim is none of them";
+}
+
+TEST(ShownVerdict, LoadThatRisesAsSteadilyIsSaidWhateverElseIsAgainstIt) {
+  ProcessJudgement j = Because("it does not go with age");
+  j.may_follow_load = true;
+  EXPECT_EQ(ShownOfAll({&j}),
+            (ShownVerdict{Verdict::kLoad, "it may follow the load"}));
+}
+
+TEST(ShownVerdict, ASlowFillOfSixHoursIsWarmUp) {
+  std::mt19937_64 random(1);
+  std::normal_distribution<double> normal;
+  std::vector<Sample> samples;
+  for (int i = 0; i < 6 * 120; ++i) {
+    const double hours = i / 120.0;
+    samples.push_back({kStartNs + i * 30 * kSecond,
+                       (0.5 - 0.3 * std::exp(-hours / 2.5)) * kLimit +
+                           kMiB * normal(random)});
+  }
+  const auto j = JudgeProcess(samples, {{}, kLimit, {}}, JudgementThresholds{},
+                              samples.back().time_ns);
+  EXPECT_EQ(ShownOf(j), Verdict::kWarmUp) << j.why_not << "; " << j.long_shape;
+}
+
 TEST(ShownVerdict, OfAWorkloadMostOfThoseThatGrowSpeak) {
   const auto none = Because("no significant trend");
   const auto load = Because("it may follow the load");
