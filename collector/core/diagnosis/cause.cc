@@ -24,9 +24,13 @@ Verdict ByShares(const Incident& incident, const CauseThresholds& thresholds) {
   if (incident.rule != "imminent") return incident.cause;
   // Objects of a type rise, by the rule; they name the cause unless they are
   // the smaller part of the growth.
-  return incident.shares.python.value_or(1) >= thresholds.python_majority
-             ? Verdict::kPythonObject
-             : Verdict::kMixed;
+  if (incident.shares.python.value_or(1) >= thresholds.python_majority) {
+    return Verdict::kPythonObject;
+  }
+  // What allocators hold free is nothing that those objects need.
+  const auto& free = incident.shares.free_ci;
+  return free && (*free)[0] >= thresholds.one_cause ? Verdict::kFragmentation
+                                                    : Verdict::kMixed;
 }
 
 }  // namespace
@@ -74,6 +78,11 @@ Verdict RefinedCause(const Incident& incident,
   }
   if (live && !ExtensionModule(incident).empty()) return Verdict::kMixed;
   return cause;
+}
+
+bool IsAcuteLeak(Incident incident, const CauseThresholds& thresholds) {
+  incident.rule = "imminent";
+  return MayPage(RefinedCause(incident, thresholds));
 }
 
 }  // namespace plimsoll::collector

@@ -30,6 +30,10 @@ std::string ExtensionModule(const Incident& incident);
 Verdict RefinedCause(const Incident& incident,
                      const CauseThresholds& thresholds);
 
+// Whether it would page by the imminent rule: not where what grows is surely
+// free in an allocator.
+bool IsAcuteLeak(Incident incident, const CauseThresholds& thresholds);
+
 }  // namespace plimsoll::collector
 
 #endif  // PLIMSOLL_COLLECTOR_CORE_DIAGNOSIS_CAUSE_H_

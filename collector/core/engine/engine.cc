@@ -186,7 +186,7 @@ void Engine::Impl::FollowImminent(const TrendsByWorkload& trends,
     if (!holds) continue;
     Incident* open = book_.FindOpen(workload);
     if (open == nullptr) open = &OpenImminent(workload, trends, now_ns);
-    if (confirmed && !open->page) {
+    if (confirmed && !open->page && IsAcuteLeak(*open, thresholds().cause)) {
       Raise(*open, kImminent, open->cause, trends, now_ns);
     }
   }
@@ -201,9 +201,8 @@ void Engine::Impl::Raise(Incident& incident, const std::string& rule,
   Renew(incident, rule, cause, trends, now_ns);
 }
 
-// The same incident, of another tier or cause than people were told: looked at
-// anew. It is another alert for Alertmanager whatever is done, so its cause may
-// change with it.
+// The same incident, of another tier or cause than people were told, looked at
+// anew: to Alertmanager it is another alert anyway, so its cause may change.
 void Engine::Impl::Renew(Incident& incident, const std::string& rule,
                          Verdict cause, const TrendsByWorkload& trends,
                          int64_t now_ns) {
@@ -231,6 +230,7 @@ void Engine::Impl::Diagnose(Incident& incident, const TrendsByWorkload& trends,
   Note(DiagnoseStored(*ports_.reader, thresholds(), now_ns, incident));
   if (incident.state == IncidentState::kPending) {
     incident.cause = RefinedCause(incident, thresholds().cause);
+    if (incident.rule == kImminent) incident.page = MayPage(incident.cause);
   }
   incident.updated_ns = now_ns;
   // A label: it stays as it was when people were told.

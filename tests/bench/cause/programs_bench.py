@@ -8,7 +8,8 @@ All programs of programs.py run at once under one agent and one collector, whose
 time of day runs --times (30) as fast (fast_clock.c): ten minutes are five hours
 to the rules, of which the collector's own defaults hold. What is measured is
 real. A row is what the collector's API says of a program's first incident that
-fires; "none" where none does. Needs: tools/install build programs.
+fires; "none" where none does, and below it what the board shows at the end.
+Needs: tools/install build programs.
 """
 import argparse
 import os
@@ -57,6 +58,7 @@ class Watched:
         self.name = name
         self.program = programs.PROGRAMS[name]
         self.incident = None
+        self.shown = ""  # of the workload, while there is no incident
         self.after_s = self.used = 0.0
         limit = self.program.limit_mib
         self.cgroup = line.MemoryCgroup(f"plimsoll-bench-{os.getpid()}-{name}",
@@ -78,9 +80,12 @@ class Watched:
                  if row.startswith("RssAnon:")]
         return int(kib) / 1024
 
-    def look(self, incidents):
+    def look(self, incidents, workloads):
         if self.incident is not None:
             return
+        for workload in workloads:
+            if workload["name"] == self.name:
+                self.shown = f"{workload['verdict']}: {workload['verdict_why']}"
         for incident in incidents:
             if (incident["workload"]["name"] == self.name
                     and incident["state"] == "firing"):
@@ -130,9 +135,10 @@ def run(bench, directory, args):
         time.sleep(2)
         bench.check_alive()
         document = line.get_json(url + "/api/v1/incidents") or {}
+        board = line.get_json(url + "/api/v1/workloads") or {}
         for each in watched:
             before = each.incident
-            each.look(document.get("incidents", []))
+            each.look(document.get("incidents", []), board.get("workloads", []))
             if each.incident is not before:
                 print(each.row(args.times), flush=True)
                 print("   ", each.incident["text"]["what"], flush=True)
@@ -144,6 +150,9 @@ def report(watched, times):
           f"{'Python, native, free':20} {'':6} told after, of the limit")
     for each in watched:
         print(each.row(times))
+        if each.incident is None:
+            print(f"    {each.shown}, {each.anon_mib() / each.program.limit_mib:.2f}"
+                  " of the limit")
     right = sum(each.is_right() for each in watched)
     print(f"right: {right} of {len(watched)}; load {os.getloadavg()[1]:.0f}; "
           f"clock {times} times as fast")

@@ -247,5 +247,23 @@ TEST(RefinedCause, ObjectsOfAModuleInCMayBeLostReferences) {
   }
 }
 
+// A text parser whose fields got longer: .93 of the growth were pools that held
+// nothing else, and as some strings rose steadily it paged as "mixed".
+TEST(RefinedCause, WhatIsSurelyFreeIsNoLeakToTheImminentRule) {
+  Incident i;
+  i.rule = "imminent";
+  i.shares.python = 0.08;
+  i.shares.native = -0.01;
+  i.shares.free = 0.93;
+  i.shares.free_ci = {{0.92, 0.94}};
+  EXPECT_EQ(RefinedCause(i, {}), Verdict::kFragmentation);
+  EXPECT_FALSE(IsAcuteLeak(i, {}));
+  i.shares.free_ci = {{0.4, 1.0}};
+  EXPECT_EQ(RefinedCause(i, {}), Verdict::kMixed);
+  EXPECT_TRUE(IsAcuteLeak(i, {}));
+  i.shares.python = 0.6;
+  EXPECT_EQ(RefinedCause(i, {}), Verdict::kPythonObject);
+}
+
 }  // namespace
 }  // namespace plimsoll::collector

@@ -108,6 +108,31 @@ TEST_F(RaiseTest, AResolvedTicketThatComesBackPagesWhenItIsConfirmed) {
   EXPECT_EQ(Raises(kTicketId), 1);
 }
 
+// What fills is free in the allocator; some objects rise steadily beside it.
+TEST_F(RaiseTest, FragmentationThatIsAboutToMeetTheLimitIsATicket) {
+  AddLife(Process(1, "routing-api", "ap-southeast-1"), Leak(8));
+  for (auto& [time_ns, event] : events_) {
+    const Observation& o = event.second;
+    if (!o.has_census) continue;
+    const double grown =
+        *o.anon_bytes - *events_.begin()->second.second.anon_bytes;
+    fleet_.Put(1, {metric::kLiveBytes, ""}, time_ns, 30 * kMiB + 0.1 * grown);
+    fleet_.Put(1, {metric::kFreeBytes, ""}, time_ns, 0.9 * grown);
+    fleet_.Put(1, {"malloc_python_bytes", ""}, time_ns, kMiB);
+    fleet_.Put(1, {"malloc_free_bytes", ""}, time_ns, kMiB);
+  }
+  PlayUntil(900);
+  ASSERT_EQ(engine_->Incidents().size(), 1u);
+  const Incident i = engine_->Incidents()[0];
+  EXPECT_EQ(i.cause, Verdict::kFragmentation)
+      << *i.shares.free << " from "
+      << (i.shares.free_ci ? (*i.shares.free_ci)[0] : -9);
+  EXPECT_EQ(i.rule, "imminent");
+  EXPECT_EQ(i.state, IncidentState::kFiring);
+  EXPECT_FALSE(i.page);
+  EXPECT_EQ(Raises(i.id), 0);
+}
+
 TEST_F(RaiseTest, ASilenceOfTicketsHoldsNoPageBack) {
   silences_.silenced = "routing-api";
   silences_.severity = "ticket";
