@@ -4,13 +4,28 @@
 #include <cmath>
 #include <numbers>
 
+#include "tests/bench/verdict/shape_ranges.h"
+
 namespace plimsoll::bench {
 namespace {
 
-constexpr double kDay_s = 86400;
+constexpr double kDay_s = 86400, kHour_s = 3600;
 constexpr double kMiB = 1 << 20;
 
+constexpr double kMostHealthy = 0.9;  // of the limit
+
 size_t At(Shape shape) { return static_cast<size_t>(shape); }
+
+// What its shapes take at the most, but for what the limit presses on.
+double MostOfShapes(const Traits& t) {
+  const auto of = [&t](Shape shape, double bytes) {
+    return t.has[At(shape)] ? bytes : 0;
+  };
+  return of(Shape::kSaw, t.saw) + of(Shape::kWarmUp, t.warm) +
+         of(Shape::kCache, t.cache) + of(Shape::kStep, t.step) +
+         of(Shape::kDiurnal, t.load_bytes) +
+         of(Shape::kHighWater, t.high_water);
+}
 
 }  // namespace
 
@@ -26,36 +41,44 @@ double ParetoSize(double tail, Random& random) {
   return std::min(50.0, least * std::pow(u, -1 / tail));
 }
 
+double Draw(const Range& range, Random& random) {
+  return range.log ? LogUniform(random, range.lo, range.hi)
+                   : Uniform(random, range.lo, range.hi);
+}
+
 Traits DrawTraits(Shape shape, double hours, Random& random) {
   Traits t;
   t.limit = std::exp2(std::floor(Uniform(random, 28, 32)));  // .25 to 2 GiB
-  t.base = t.limit * Uniform(random, 0.15, 0.4);
-  t.noise = t.base * LogUniform(random, 0.001, 0.015);
-  t.noise_s = LogUniform(random, 30, 1800);
-  t.saw = t.limit * Uniform(random, 0.01, 0.12);
-  t.saw_s = LogUniform(random, 120, 3600);
-  t.warm = t.limit * Uniform(random, 0.03, 0.2);
-  t.warm_s = LogUniform(random, 120, 2400);
-  t.cache = t.limit * Uniform(random, 0.05, 0.35);
+  t.base = t.limit * Draw(range::kBase, random);
+  t.noise = t.base * Draw(range::kNoise, random);
+  t.noise_s = Draw(range::kNoise_s, random);
+  t.saw = t.limit * Draw(range::kSaw, random);
+  t.saw_s = Draw(range::kSaw_s, random);
+  t.warm = t.limit * Draw(range::kWarm, random);
+  t.warm_s = Draw(range::kWarm_s, random);
+  t.cache = t.limit * Draw(range::kCache, random);
   t.cache_linear = Uniform(random, 0, 1) < 0.4;
-  t.cache_s = t.cache_linear ? Uniform(random, 1, 6) * 3600
-                             : Uniform(random, 0.4, 2.2) * 3600;
-  t.pressure_per_s = t.limit * LogUniform(random, 0.02, 0.3) / 3600;
-  t.pressure_top = t.limit * Uniform(random, 0.75, 0.92);
-  t.pressure_given_back = Uniform(random, 0.3, 0.8);
-  t.step = t.limit * Uniform(random, 0.03, 0.15);
-  t.step_at_s = Uniform(random, 0.1, 0.9) * hours * 3600;
-  t.load_bytes = t.limit * Uniform(random, 0.05, 0.2);
-  t.high_water = t.limit * Uniform(random, 0.03, 0.15);
+  t.cache_s = kHour_s * Draw(t.cache_linear ? range::kEvenCache_h
+                                            : range::kSlowingCache_h,
+                             random);
+  t.pressure_per_s = t.limit * Draw(range::kPressure_per_h, random) / kHour_s;
+  t.pressure_top = t.limit * Draw(range::kPressureTop, random);
+  t.pressure_given_back = Draw(range::kGivenBack, random);
+  t.step = t.limit * Draw(range::kStep, random);
+  t.step_at_s = Draw(range::kStepAt, random) * hours * kHour_s;
+  t.load_bytes = t.limit * Draw(range::kLoad, random);
+  t.high_water = t.limit * Draw(range::kHighWater, random);
   t.requests_per_s = LogUniform(random, 0.5, 20);
   t.load_phase_s = Uniform(random, 0, kDay_s);
-  t.load_depth = Uniform(random, 0.2, 0.8);
+  t.load_depth = Draw(range::kLoadDepth, random);
   t.has[At(shape)] = true;
   if (shape == Shape::kMixed) {
     t.has[static_cast<size_t>(Uniform(random, 1, kShapes - 1))] = true;
     t.has[static_cast<size_t>(Uniform(random, 1, kShapes - 1))] = true;
     t.saw /= 2, t.cache /= 2, t.warm /= 2, t.load_bytes /= 2;
   }
+  // No healthy one meets its limit.
+  t.base = std::min(t.base, kMostHealthy * t.limit - MostOfShapes(t));
   return t;
 }
 

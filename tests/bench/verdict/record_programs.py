@@ -25,206 +25,9 @@ import sys
 import threading
 import time
 
-MIB = 1 << 20
+from recorded_programs import ENVIRONMENTS, FLASK_APP, PROGRAMS
 
-FLASK_APP = """
-import flask, json, random
-app = flask.Flask(__name__)
-PAGE = '<ul>{% for x in rows %}<li>{{ x.name }} {{ x.value }}</li>{% endfor %}</ul>'
-LEAKED = []
-@app.route('/page/<int:n>')
-def page(n):
-    rows = [{'name': f'row{i}', 'value': i * n} for i in range(200)]
-    return flask.render_template_string(PAGE + '<!-- %d -->' % (n % 60), rows=rows)
-@app.route('/json/<int:n>')
-def answer(n):
-    return json.dumps({'rows': [{'name': f'row{i}', 'value': i * n} for i in range(500)]})
-@app.route('/leak/<int:n>')
-def leak(n):
-    size = min(50000, int(60 / random.random() ** (1 / 1.8)))
-    LEAKED.append([str(n * i) for i in range(size)])
-    return 'ok'
-"""
-
-
-def pace(seconds, begin=time.monotonic()):
-    """Sleeps until so long after the program's start."""
-    time.sleep(max(0.0, begin + seconds - time.monotonic()))
-
-
-# Healthy programs.
-
-
-def flat():
-    rows = [{"id": i, "name": f"row {i}"} for i in range(150_000)]
-    for step in range(10**9):
-        sum(len(r["name"]) for r in random.sample(rows, 500))
-        pace(step * 0.1)
-
-
-def collected_garbage():
-    """Cycles that the oldest generation's collections free now and then."""
-    import gc
-
-    class Node:
-        def __init__(self, other):
-            self.other, self.load = other, bytearray(3000)
-
-    keep = [object() for _ in range(250_000)]
-    keep.append([{} for _ in range(60_000)])
-    gc.set_threshold(700, 10, 12)
-    for step in range(10**9):
-        for _ in range(14):
-            a = Node(None)
-            a.other = Node(a)
-        pace(step * 0.05)
-
-
-def imports():
-    """Imports as a service's first requests make them."""
-    names = (
-        "email.mime.multipart http.server xml.etree.ElementTree sqlite3 unittest.mock "
-        "asyncio multiprocessing.pool concurrent.futures logging.config decimal "
-        "xmlrpc.client ctypes.util difflib pydoc distutils.core lib2to3.pygram "
-        "idlelib.help turtle flask jinja2 werkzeug.debug prometheus_client"
-    ).split()
-    for step in range(10**9):
-        for name in names[step : step + 1]:
-            try:
-                __import__(name)
-            except Exception:
-                pass
-        pace(4 * step)
-
-
-def lru_cache_by_popularity():
-    """A bounded cache of what is asked for by a long tail: fills ever slower."""
-    import functools
-
-    @functools.lru_cache(maxsize=None)
-    def look_up(key):
-        return [key] * 200
-
-    for step in range(10**9):
-        for _ in range(60):
-            look_up(min(30_000, int(random.expovariate(1 / 9000))))
-        pace(step * 0.1)
-
-
-def lru_cache_in_order():
-    """A bounded cache of keys that never come twice: fills at an even pace."""
-    import functools
-
-    @functools.lru_cache(maxsize=40_000)
-    def look_up(key):
-        return [key] * 200
-
-    for step in range(10**9):
-        for i in range(12):
-            look_up(step * 12 + i)
-        pace(step * 0.1)
-
-
-def reload_table():
-    """A table that is loaded anew, larger, at a third of the time."""
-    table = {i: str(i) * 3 for i in range(200_000)}
-    for step in range(10**9):
-        if step == 3000:
-            table = {i: str(i) * 3 for i in range(420_000)}
-        table[step % 200_000] = str(step) * 3
-        pace(step * 0.1)
-
-
-def bursts():
-    """Bursts of objects that are all dropped; the pools that they leave stay."""
-    keep = []
-    for step in range(10**9):
-        if random.random() < 1 / 300:
-            burst = [{"a": i} for i in range(int(40_000 * random.random()))]
-            keep.append(burst[:: max(1, len(burst) // 20)][:20])
-            del burst, keep[:-30]
-        pace(step * 0.1)
-
-
-def queue_by_load():
-    """Requests that wait: as many as the hour of the day makes."""
-    import math
-
-    waiting = []
-    for step in range(10**9):
-        load = 1 + 0.6 * math.sin(step / 9000 * 2 * math.pi - 1.5)
-        want = int(900 * load * random.uniform(0.9, 1.1))
-        while len(waiting) < want:
-            waiting.append(bytearray(50_000))
-        del waiting[want:]
-        pace(step * 0.1)
-
-
-def cache_under_pressure():
-    """A cache that is halved once the process has 200 MiB."""
-    cache = {}
-    for step in range(10**9):
-        for i in range(40):
-            cache[step * 40 + i] = bytes(2000)
-        if step % 10 == 0:
-            with open("/proc/self/statm") as f:
-                if int(f.read().split()[1]) * 4096 > 200 * MIB:
-                    for key in list(cache)[: len(cache) * 6 // 10]:
-                        del cache[key]
-        pace(step * 0.1)
-
-
-# Leaks.
-
-
-def leak_of_records():
-    kept = []
-    for step in range(10**9):
-        kept.append([{"id": i} for i in range(12)])
-        pace(step * 0.1)
-
-
-def leak_on_garbage():
-    import gc
-
-    class Node:
-        def __init__(self, other):
-            self.other, self.load = other, bytearray(3000)
-
-    keep = [object() for _ in range(250_000)]
-    gc.set_threshold(700, 10, 12)
-    kept = []
-    for step in range(10**9):
-        for _ in range(14):
-            a = Node(None)
-            a.other = Node(a)
-        kept.append(bytes(3500))
-        pace(step * 0.05)
-    return keep
-
-
-def leak_of_cache_without_bound():
-    import functools
-
-    @functools.lru_cache(maxsize=None)
-    def look_up(key):
-        return [key] * 150
-
-    for step in range(10**9):
-        for i in range(5):
-            look_up((step, i))
-        pace(step * 0.1)
-
-
-PROGRAMS = {
-    f.__name__: f
-    for f in (
-        flat, collected_garbage, imports, lru_cache_by_popularity,
-        lru_cache_in_order, reload_table, bursts, queue_by_load,
-        cache_under_pressure, leak_of_records, leak_on_garbage,
-        leak_of_cache_without_bound,
-    )
-}
+HERE = pathlib.Path(__file__).parent
 
 
 def anon_kib(pid):
@@ -286,8 +89,13 @@ def record(pid, seconds, path):
         CENSUSES.pids.discard(pid)
 
 
+def environment(name):
+    return {**os.environ, **ENVIRONMENTS.get(name, {})}
+
+
 def record_program(name, seconds, out):
-    child = subprocess.Popen([sys.executable, __file__, "--be", name])
+    child = subprocess.Popen([sys.executable, HERE / "recorded_programs.py", name],
+                             env=environment(name))
     record(child.pid, seconds, out / f"{name}.csv")
     child.kill()
     child.wait()
@@ -304,7 +112,8 @@ def flask_under_gunicorn(name, paths, per_s, seconds, out):
     master = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "--threads", "4",
          "service:app"],
-        cwd=folder, stderr=subprocess.DEVNULL, start_new_session=True,
+        cwd=folder, env=environment(name), stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         children = pathlib.Path(f"/proc/{master.pid}/task/{master.pid}/children")
@@ -342,23 +151,18 @@ def flask_under_gunicorn(name, paths, per_s, seconds, out):
 
 SERVICES = {
     "flask_under_gunicorn": (["page", "json"], 6),
+    "flask_with_cache": (["page", "prices", "order"], 24),
     "flask_that_leaks": (["page", "json", "leak"], 6),
 }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=pathlib.Path, nargs="?")
+    parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--seconds", type=int, default=900)
     parser.add_argument("--split", help="memory_split, to tell what is in use")
-    parser.add_argument("--be", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.be:
-        PROGRAMS[args.be]()
-        return
-    if args.out is None:
-        parser.error("name a directory")
     args.out.mkdir(parents=True, exist_ok=True)
     if args.split:
         global CENSUSES

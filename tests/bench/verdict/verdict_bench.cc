@@ -7,8 +7,10 @@
 //                 [--rows memory,requests,live,both] [--verbose] [--dump FILE]
 //                 [--explain WORKLOAD] [--recorded DIRECTORY of
 //                 record_programs.py] [--trace FILE... of traced.h]
+//                 [--ranges]
 //
 // Rows: what the judgement is given beside memory. --explain is by the first.
+// --ranges: what the shapes are drawn from, for fit_shapes.py.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +25,7 @@
 #include "tests/bench/verdict/detectors.h"
 #include "tests/bench/verdict/fleet_maker.h"
 #include "tests/bench/verdict/recorded.h"
+#include "tests/bench/verdict/shape_ranges.h"
 #include "tests/bench/verdict/traced.h"
 
 namespace plimsoll::bench {
@@ -43,7 +46,7 @@ struct Arguments {
   uint64_t seed = 1;
   int fleets = 3;
   double leaking = 0.5;
-  bool rivals = true, verbose = false;
+  bool rivals = true, verbose = false, ranges = false;
   std::vector<RowKind> rows{std::begin(kRows), std::end(kRows)};
   std::string dump, explain, recorded;
   std::vector<std::string> traces;
@@ -330,7 +333,15 @@ int JudgeFleets(const Arguments& a) {
   return 0;
 }
 
+int PrintRanges() {
+  for (const Range* r : kRanges) {
+    std::printf("%s,%s,%g,%g\n", r->shape, r->trait, r->lo, r->hi);
+  }
+  return 0;
+}
+
 int Run(const Arguments& a) {
+  if (a.ranges) return PrintRanges();
   if (!a.recorded.empty()) return JudgeRecordings(a);
   if (!a.traces.empty()) return JudgeTraces(a);
   if (!a.dump.empty()) {
@@ -386,6 +397,8 @@ int main(int argc, char** argv) {
       }
     } else if (flag == "--verbose")
       a.verbose = true;
+    else if (flag == "--ranges")
+      a.ranges = true;
     else {
       std::fprintf(stderr, "unknown flag %s\n", flag.c_str());
       return 2;
