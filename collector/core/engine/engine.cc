@@ -326,12 +326,7 @@ absl::Status Engine::Impl::Judge(int64_t now_ns) {
       continue;
     }
     incident.rule = kJudged;
-    incident.page = w.page;
-    incident.processes = w.processes;
-    incident.shares = w.shares;
-    incident.window_s = w.window_s;
-    incident.bytes_per_s = w.bytes_per_s;
-    incident.time_to_limit = w.time_to_limit;
+    Fill(w, incident);
     Diagnose(incident, trends, now_ns);
     RequestEvidence(incident, now_ns);
     Say(incident);

@@ -7,6 +7,7 @@
 #include "collector/core/diagnosis/instances.h"
 #include "collector/core/growth/false_discovery.h"
 #include "collector/core/growth/growth_measure.h"
+#include "collector/core/growth/judge_over_version.h"
 #include "collector/core/growth/judge_used.h"
 #include "plimsoll/base/status_macros.h"
 
@@ -171,6 +172,16 @@ std::vector<Judged> JudgeWorkload(const FleetReader& reader,
   return out;
 }
 
+std::optional<VersionOnset> CompareVersions(
+    const WorkloadLives& lives, const JudgementThresholds& thresholds,
+    int64_t now_ns, std::vector<Judged>& judged) {
+  std::vector<StandsBeside> alive;
+  for (Judged& one : judged) {
+    alive.push_back({one.at, &one.input, &one.judgement});
+  }
+  return JudgeOverVersion(lives, alive, thresholds, now_ns);
+}
+
 // One window for all, so that their mean is of one time.
 void MeasureAll(const WorkloadLives& lives, const Thresholds& thresholds,
                 int64_t now_ns, const std::vector<Judged*>& standing,
@@ -217,18 +228,30 @@ void ShowOthers(const std::map<WorkloadName, std::vector<Judged>>& judged,
 
 }  // namespace
 
+void Fill(const WorkloadJudgement& judgement, Incident& incident) {
+  incident.page = judgement.page;
+  incident.processes = judgement.processes;
+  incident.shares = judgement.shares;
+  incident.window_s = judgement.window_s;
+  incident.bytes_per_s = judgement.bytes_per_s;
+  incident.time_to_limit = judgement.time_to_limit;
+  incident.version_onset = judgement.onset;
+}
+
 FleetJudgement JudgeFleet(const FleetReader& reader,
                           const Thresholds& thresholds, FleetState& state,
                           int64_t now_ns) {
   FleetJudgement fleet;
   fleet.first_error = state.lives.Update(reader, now_ns);
   std::map<WorkloadName, std::vector<Judged>> judged;
+  std::map<WorkloadName, std::optional<VersionOnset>> onsets;
   std::vector<double> zs;
   for (const auto& [name, lives] : state.lives.workloads()) {
     std::vector<Judged>& mine = judged[name];
     mine = JudgeWorkload(reader, thresholds.judgement, state.confirmations,
                          lives, now_ns, fleet.first_error);
     Pool(thresholds.judgement, mine);
+    onsets[name] = CompareVersions(lives, thresholds.judgement, now_ns, mine);
     for (const Judged& j : mine) zs.push_back(j.judgement.z);
   }
   fleet.processes_judged = static_cast<int64_t>(zs.size());
@@ -236,6 +259,7 @@ FleetJudgement JudgeFleet(const FleetReader& reader,
   for (auto& [name, mine] : judged) {
     WorkloadJudgement w;
     w.workload = name;
+    w.onset = onsets[name];
     std::vector<Judged*> standing;
     for (Judged& one : mine) {
       ProcessJudgement& j = one.judgement;

@@ -25,7 +25,11 @@ struct WorkloadJudgement {
   double window_s = 0;
   GrowthShares shares;                     // of the worst process
   std::vector<AffectedProcess> processes;  // leaking, worst first
+  std::optional<VersionOnset> onset;       // what it was found by, if by that
 };
+
+// As a new incident has it.
+void Fill(const WorkloadJudgement& judgement, Incident& incident);
 
 struct FleetJudgement {
   std::vector<WorkloadJudgement> found;

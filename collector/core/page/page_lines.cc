@@ -61,8 +61,9 @@ std::string UtcMinute(int64_t time_ns) {
   return text.data();
 }
 
-// "; began with version 7 at 2026-11-30 12:01 UTC: at that age 6 gained 0.1
-// MiB/h against 12 MiB/h"; "" where the versions say nothing of it.
+// "; began with version 7 at 2026-11-30 12:01 UTC: at that age 6 gained 9.0
+// KiB/min (CI -2.0-20) against 2.0 MiB/min (CI 1.9-2.1)"; "" where the versions
+// say nothing of it.
 std::string OnsetWords(const VersionOnset& o) {
   if (o.as_before) {
     return "; version " + o.version + ", and " + o.before +
@@ -70,8 +71,13 @@ std::string OnsetWords(const VersionOnset& o) {
   }
   if (!o.began) return "";
   const auto gained = [&](const Estimate& growth) {
-    return o.per_request ? FormatBytes(growth.value) + " per request"
-                         : FormatRate(growth.value);
+    return o.per_request
+               ? FormatBytes(growth.value) + " (" + FormatByteInterval(growth) +
+                     ") per request"
+               : FormatRate(growth.value) + " (" +
+                     FormatByteInterval(
+                         {growth.value * 60, growth.lo * 60, growth.hi * 60}) +
+                     ")";
   };
   return "; began with version " + o.version + " at " + UtcMinute(o.began_ns) +
          ": at that age " + o.before + " gained " + gained(o.growth_before) +
