@@ -50,6 +50,7 @@ absl::StatusOr<plimsoll_frame_layout> MakeFrameLayout(
   plimsoll_frame_layout out = {};
   out.owner = core::kAbsent;
   out.cframe_current_frame = core::kAbsent;
+  out.tstate_status = core::kAbsent;
   if (layout.thread_state_address == 0) return out;
   if (!InThreadState(layout.tstate_thread_id) ||
       !InThreadState(layout.tstate_frame)) {
@@ -83,6 +84,22 @@ absl::StatusOr<plimsoll_frame_layout> MakeFrameLayout(
   if (has_owner) {
     out.owner = layout.frame_owner - begin;
     out.owner_c_stack = static_cast<uint32_t>(layout.owner_c_stack);
+  }
+  if (layout.interpreters_address != 0) {
+    for (const int32_t offset :
+         {layout.interpreter_next, layout.interpreter_gil,
+          layout.gil_last_holder, layout.tstate_status}) {
+      if (!InThreadState(offset)) {
+        return absl::InvalidArgumentError(
+            "frame layout: no offsets of the other interpreters' GILs");
+      }
+    }
+    out.interpreters = layout.interpreters_address;
+    out.main_interpreter = layout.main_interpreter;
+    out.interpreter_next = static_cast<uint32_t>(layout.interpreter_next);
+    out.interpreter_gil = static_cast<uint32_t>(layout.interpreter_gil);
+    out.gil_last_holder = static_cast<uint32_t>(layout.gil_last_holder);
+    out.tstate_status = layout.tstate_status;
   }
   out.instruction_is_lasti = layout.instruction_is_lasti ? 1 : 0;
   out.usable = 1;

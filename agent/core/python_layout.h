@@ -64,6 +64,17 @@ struct FrameLayout {
   // 3.7-3.11 _PyRuntime.gilstate.tstate_current; from 3.12 last_holder of the
   // interpreter's GIL, which is the running thread's state while it holds it.
   uint64_t thread_state_address = 0;
+  // From 3.12, where other interpreters may have a GIL of their own:
+  // _PyRuntime.interpreters.head, the newest, and the main one, the list's
+  // last. 0 before.
+  uint64_t interpreters_address = 0;
+  uint64_t main_interpreter = 0;
+  int32_t interpreter_next = kAbsent;
+  int32_t interpreter_gil = kAbsent;  // pointer
+  int32_t gil_last_holder = kAbsent;
+  // Bit fields; bound_gilstate is that of the state which its thread entered
+  // last, of several that it has in as many interpreters.
+  int32_t tstate_status = kAbsent;
   int32_t tstate_thread_id = kAbsent;  // == pthread_self() == fsbase (glibc)
   int32_t tstate_frame = kAbsent;      // frame, current_frame or cframe
   int32_t cframe_current_frame = kAbsent;  // 3.11, 3.12: one hop more

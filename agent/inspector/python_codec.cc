@@ -15,12 +15,12 @@ constexpr int kMostProbes = 256;
 // A field that is added to one of these must be named below, or it would be
 // lost between child and parent; then change the size here.
 static_assert(sizeof(core::ObjectLayout) == 112, "see VisitObjects");
-static_assert(sizeof(core::FrameLayout) == 56, "see VisitFrames");
+static_assert(sizeof(core::FrameLayout) == 88, "see VisitFrames");
 static_assert(sizeof(core::CodeLayout) == 40, "see VisitCode");
 static_assert(sizeof(core::GcLayout) == 80, "see VisitGc");
 static_assert(sizeof(core::ProbePoint) == 96, "see EncodeBuild, DecodeProbe");
 static_assert(sizeof(core::PythonBuild) == 256, "see EncodeBuild");
-static_assert(sizeof(core::PythonProcess) == 704, "see EncodePython");
+static_assert(sizeof(core::PythonProcess) == 736, "see EncodePython");
 
 // Each Visit names the integers of one struct once, for both directions.
 template <typename Layout, typename F>
@@ -39,6 +39,8 @@ void VisitFrames(Layout& l, F&& f) {
   f(l.tstate_thread_id), f(l.tstate_frame), f(l.cframe_current_frame);
   f(l.frame_code), f(l.frame_previous), f(l.frame_instruction);
   f(l.instruction_is_lasti), f(l.frame_owner), f(l.owner_c_stack);
+  f(l.interpreter_next), f(l.interpreter_gil), f(l.gil_last_holder);
+  f(l.tstate_status);
 }
 
 template <typename Layout, typename F>
@@ -165,6 +167,8 @@ void EncodePython(const core::PythonProcess& python, v1::PythonProcess& out) {
     out.add_object_offsets(offset);
   }
   out.set_thread_state_address(python.frames.thread_state_address);
+  out.set_interpreters_address(python.frames.interpreters_address);
+  out.set_main_interpreter(python.frames.main_interpreter);
   out.set_code_tag_mask(python.frames.code_tag_mask);
   VisitFrames(python.frames, Appender(out.mutable_frames()));
   out.set_code_type_address(python.code.code_type_address);
@@ -201,6 +205,8 @@ absl::StatusOr<core::PythonProcess> DecodePython(const v1::PythonProcess& in) {
   python.objects.object_offsets.assign(in.object_offsets().begin(),
                                        in.object_offsets().end());
   python.frames.thread_state_address = in.thread_state_address();
+  python.frames.interpreters_address = in.interpreters_address();
+  python.frames.main_interpreter = in.main_interpreter();
   python.frames.code_tag_mask = in.code_tag_mask();
   python.code.code_type_address = in.code_type_address();
   python.gc.state_address = in.gc_state_address();

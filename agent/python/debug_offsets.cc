@@ -79,6 +79,7 @@ bool Apply(const Words& w, const Positions& p, VersionLayout& v) {
   Setter s;
   // interpreters is {mutex, head, main, ...}: main follows head.
   s.Set(v.runtime_interpreters_main, w[p.runtime + 2] + 8);
+  s.Set(v.interpreter_next, w[p.interpreter + 2]);
   s.Set(v.interpreter_threads_head, w[p.interpreter + 3]);
   // gc, imports_modules, sysdict, builtins, ceval_gil, gil_runtime_state,
   // its enabled, locked, holder.
@@ -91,6 +92,8 @@ bool Apply(const Words& w, const Positions& p, VersionLayout& v) {
   s.Set(v.tstate_interpreter, w[p.thread + 3]);
   s.Set(v.frames.tstate_frame, w[p.thread + 4]);
   s.Set(v.frames.tstate_thread_id, w[p.thread + p.thread_id]);
+  // thread_id, native_thread_id, datastack_chunk, status.
+  s.Set(v.frames.tstate_status, w[p.thread + p.thread_id + 3]);
   s.Set(v.frames.frame_previous, w[p.frame + 1]);
   s.Set(v.frames.frame_code, w[p.frame + 2]);
   s.Set(v.frames.frame_instruction, w[p.frame + 3]);

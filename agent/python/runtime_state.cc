@@ -134,6 +134,46 @@ absl::StatusOr<uint64_t> FindThreadStateWord(const core::MemorySource& memory,
   return *gil + v.gil_last_holder;
 }
 
+// From 3.12 on: other interpreters may have a GIL of their own. Where theirs
+// are found, and how a thread's state in one of them is told from its others.
+absl::Status SetOtherInterpreters(const core::MemorySource& memory,
+                                  const VersionLayout& v, const Roots& roots,
+                                  core::FrameLayout& frames) {
+  if (v.interpreter_next == core::kAbsent) return absl::OkStatus();
+  // Newest first, and the main one is the oldest.
+  if (ReadWord(memory, roots.interpreter + v.interpreter_next) != uint64_t{0}) {
+    return ProofFailed("the main interpreter is not the last of all");
+  }
+  // Bit fields: initialized is 1 as long as a state is in the list, unbound is
+  // not. The first of the list changes while we look; try a few times.
+  constexpr uint32_t kInitialized = 1;
+  constexpr uint32_t kUnbound = 4;
+  constexpr uint32_t kFields = 0xffff;
+  const auto is_status = [&] {
+    const auto thread =
+        ReadWord(memory, roots.interpreter + v.interpreter_threads_head);
+    const auto status =
+        ReadValue<uint32_t>(memory, thread.value_or(0) + frames.tstate_status);
+    return status && (*status & ~kFields) == 0 &&
+           (*status & (kInitialized | kUnbound)) == kInitialized;
+  };
+  bool proven = false;
+  for (int attempt = 0; attempt < 50 && !proven; ++attempt) {
+    proven = is_status();
+  }
+  if (!proven) {
+    return ProofFailed("the status of the first thread state is not found");
+  }
+  // interpreters is {mutex, head, main, ...}.
+  frames.interpreters_address =
+      roots.runtime + v.runtime_interpreters_main - sizeof(uint64_t);
+  frames.main_interpreter = roots.interpreter;
+  frames.interpreter_next = v.interpreter_next;
+  frames.interpreter_gil = v.interpreter_gil;
+  frames.gil_last_holder = v.gil_last_holder;
+  return absl::OkStatus();
+}
+
 // A ring of GC heads: head.next.prev leads back to head, or head.prev.next
 // does. While it collects, for seconds on a large heap, one of them need not:
 // first the nodes' prev holds reference counts, then head.prev waits to be set
@@ -272,7 +312,12 @@ absl::StatusOr<core::PythonProcess> ResolveRuntime(
   }
   process.frames = v.frames;
   // Stacks and collector state are extras: without them the census still works.
-  const auto word = FindThreadStateWord(memory, v, roots);
+  auto word = FindThreadStateWord(memory, v, roots);
+  if (const absl::Status others =
+          SetOtherInterpreters(memory, v, roots, process.frames);
+      word.ok() && !others.ok()) {
+    word = others;
+  }
   if (word.ok()) {
     process.frames.thread_state_address = *word;
   } else {

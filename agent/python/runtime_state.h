@@ -5,7 +5,9 @@
 // type, code, str and dict are this minor's; the main interpreter's first
 // thread state points back to it; the word next to tstate_current names the
 // main interpreter (3.7-3.11); the GIL is inside the main interpreter and looks
-// like one (3.12+); the collector's three lists are closed rings.
+// like one, the main interpreter is the last of the list, and the status of a
+// thread state reads as one in use (3.12+); the collector's three lists are
+// closed rings.
 //
 // Errors: kUnavailable Python has not started or is ending (ask again);
 // kUnimplemented a proof failed, naming it. Any thread.

@@ -49,6 +49,7 @@ void SetFrames(int minor, core::FrameLayout& f) {
     f.frame_owner = minor >= 14 ? 74 : 70;
     // FRAME_OWNED_BY_CSTACK; from 3.14 FRAME_OWNED_BY_INTERPRETER, and above.
     f.owner_c_stack = 3;
+    f.tstate_status = minor == 12 ? 24 : 32;
   }
   if (minor >= 14) f.code_tag_mask = ~uint64_t{3};  // Py_TAG_BITS
 }
@@ -103,6 +104,7 @@ void SetRuntime(int minor, VersionLayout& v) {
   } else {
     v.interpreter_gil = minor == 12 ? 384 : 16;
     v.gil_last_holder = 8;
+    if (minor == 12) v.interpreter_next = 0;
     static constexpr int32_t kAllocators[] = {96, 704, 880, 1008};
     v.runtime_allocators = kAllocators[minor - 12];
   }

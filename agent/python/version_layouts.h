@@ -40,7 +40,8 @@ struct VersionLayout {
   int32_t runtime_allocators = core::kAbsent;  // 3.12+: raw, mem, obj tables
   // PyInterpreterState.
   int32_t interpreter_threads_head = core::kAbsent;
-  int32_t interpreter_gc = core::kAbsent;  // 3.9+
+  int32_t interpreter_next = core::kAbsent;  // 3.12+, from 3.13 as published
+  int32_t interpreter_gc = core::kAbsent;    // 3.9+
   // Where gc.generations is instead, in some micro releases: those of 3.13
   // since PyGC_Head is declared aligned to 4 bytes (seen in 3.13.5, 3.13.18).
   int32_t gc_generations_packed = core::kAbsent;

@@ -13,7 +13,10 @@ enum {
   PLIMSOLL_MAX_FRAMES = 64,          /* deeper stacks are cut, and counted */
   PLIMSOLL_MAX_SHIM_FRAMES = 64,     /* C-boundary frames skipped per walk */
   PLIMSOLL_FRAME_WINDOW_BYTES = 128, /* one read covers a frame's fields */
-  PLIMSOLL_MAX_TARGETS = 64,         /* processes watched by one object */
+  PLIMSOLL_MAX_INTERPRETERS = 32,    /* further ones are not looked at */
+  /* PyThreadState._status.bound_gilstate, 3.12 on. */
+  PLIMSOLL_LAST_ENTERED = 1 << 3,
+  PLIMSOLL_MAX_TARGETS = 64, /* processes watched by one object */
   PLIMSOLL_OBJECT_OFFSETS = 3,
   PLIMSOLL_PROBE_KINDS = 16, /* power of two */
   PLIMSOLL_GC_BUCKETS = 40,
@@ -39,6 +42,14 @@ struct plimsoll_frame_layout {
   __u32 owner_c_stack; /* this owner value and above: a shim frame */
   __u32 instruction_is_lasti;
   __u32 usable; /* 0: no walk; counted as no thread state */
+  /* Interpreters with a GIL of their own: the word that leads to the newest,
+   * and the oldest, whose GIL thread_state_address is in. 0: there are none. */
+  __u64 interpreters;
+  __u64 main_interpreter;
+  __u32 interpreter_next;
+  __u32 interpreter_gil;
+  __u32 gil_last_holder;
+  __s32 tstate_status; /* -1: a thread has a state in one interpreter only */
 };
 
 struct plimsoll_frame {
@@ -187,9 +198,9 @@ enum {
 #define PLIMSOLL_ASSERT_SIZE(type, bytes) \
   _Static_assert(sizeof(struct type) == (bytes), #type)
 #endif
-PLIMSOLL_ASSERT_SIZE(plimsoll_frame_layout, 64);
+PLIMSOLL_ASSERT_SIZE(plimsoll_frame_layout, 96);
 PLIMSOLL_ASSERT_SIZE(plimsoll_stack, 8 + 16 * PLIMSOLL_MAX_FRAMES);
-PLIMSOLL_ASSERT_SIZE(plimsoll_target, 64 + 16 + 8 + 16 + 16 + 16 + 16);
+PLIMSOLL_ASSERT_SIZE(plimsoll_target, 96 + 16 + 8 + 16 + 16 + 16 + 16);
 PLIMSOLL_ASSERT_SIZE(plimsoll_progress, 80 + 8 * PLIMSOLL_PROBE_KINDS);
 PLIMSOLL_ASSERT_SIZE(plimsoll_count_key, 24);
 PLIMSOLL_ASSERT_SIZE(plimsoll_count, 32);

@@ -53,7 +53,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                     walk.stack.frame_count > PLIMSOLL_MAX_FRAMES)) {
     std::abort();
   }
-  if (here.reads > 4 + PLIMSOLL_MAX_FRAMES + PLIMSOLL_MAX_SHIM_FRAMES) {
+  if (here.reads > 6 + 5 * PLIMSOLL_MAX_INTERPRETERS + PLIMSOLL_MAX_FRAMES +
+                       PLIMSOLL_MAX_SHIM_FRAMES) {
     std::abort();
   }
   return 0;

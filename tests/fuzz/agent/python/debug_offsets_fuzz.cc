@@ -40,6 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!status.ok()) continue;
     for (const int32_t offset :
          {layout.interpreter_gc, layout.interpreter_gil, layout.gil_last_holder,
+          layout.interpreter_next, layout.frames.tstate_status,
           layout.frames.frame_code, layout.frames.frame_owner,
           layout.code.linetable, layout.objects.unicode_ascii_data}) {
       if (offset < 0 || offset > 1 << 20) std::abort();

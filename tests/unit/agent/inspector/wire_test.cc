@@ -74,6 +74,10 @@ void NumberOffsets(core::PythonProcess& p) {
                          &p.frames.frame_instruction,
                          &p.frames.frame_owner,
                          &p.frames.owner_c_stack,
+                         &p.frames.interpreter_next,
+                         &p.frames.interpreter_gil,
+                         &p.frames.gil_last_holder,
+                         &p.frames.tstate_status,
                          &p.code.filename,
                          &p.code.name,
                          &p.code.qualname,
@@ -118,6 +122,8 @@ core::PythonProcess Python() {
   o.dict_keys_log2 = true;
   p.frames.instruction_is_lasti = true;
   p.frames.thread_state_address = 0xffff'8000'0000'0001;
+  p.frames.interpreters_address = 17;
+  p.frames.main_interpreter = 18;
   p.frames.code_tag_mask = ~uint64_t{3};
   p.code.line_table = core::CodeLayout::LineTable::kPep626;
   p.code.code_type_address = 12;
