@@ -175,6 +175,19 @@ static __always_inline u64 typed_block_bytes(struct hit *hit, u64 type,
   return (bytes + 15) & ~15ULL;
 }
 
+/* Of what one thread left pending: holders of two GILs may write at once, and
+ * what is half the one's and half the other's has another hash. */
+static __always_inline u64 pending_hash(u32 tid, u64 type, u64 sp,
+                                        u64 return_word, u64 min_bytes,
+                                        u64 max_bytes) {
+  u64 hash = plimsoll_hash_word(tid, type);
+  hash = plimsoll_hash_word(hash, sp);
+  hash = plimsoll_hash_word(hash, return_word);
+  hash = plimsoll_hash_word(hash, min_bytes);
+  hash = plimsoll_hash_word(hash, max_bytes);
+  return hash ? hash : 1;
+}
+
 /* A typed allocator: counted by its type, and remembered for the malloc that
  * it makes. */
 static __always_inline void handle_typed(struct hit *hit, u64 type, u64 items) {
@@ -191,12 +204,13 @@ static __always_inline void handle_typed(struct hit *hit, u64 type, u64 items) {
   u64 bytes = (u64)basic + items * (u64)item;
   /* The size class is only certain at the malloc; here the row says 0. */
   count_allocation(hit, type, typed_block_bytes(hit, type, bytes), 0);
+  u64 most = bytes + (u64)item + hit->target->gc_slack_bytes + 8;
   p->pending_type = type;
   p->pending_sp = sp;
   p->pending_return = return_word;
   p->pending_min_bytes = bytes;
-  p->pending_max_bytes = bytes + (u64)item + hit->target->gc_slack_bytes + 8;
-  p->pending_thread = hit->tid;
+  p->pending_max_bytes = most;
+  p->pending_check = pending_hash(hit->tid, type, sp, return_word, bytes, most);
 }
 
 /* The pending type, once, when this malloc is made inside that allocator: same
@@ -204,18 +218,21 @@ static __always_inline void handle_typed(struct hit *hit, u64 type, u64 items) {
  * the type explains. A build that inlined the nested malloc leaves the type
  * pending; these checks keep it from the next, unrelated one. */
 static __always_inline u64 take_pending_type(struct hit *hit, u64 bytes) {
-  struct plimsoll_progress *p = hit->progress;
-  u64 word = 0;
-  if (!p->pending_thread) return 0;
-  if (p->pending_thread != hit->tid) return 0;
-  p->pending_thread = 0;
-  if (hit->ctx->sp >= p->pending_sp || bytes < p->pending_min_bytes ||
-      bytes > p->pending_max_bytes)
+  volatile struct plimsoll_progress *p = hit->progress;
+  u64 check = p->pending_check, type, sp, return_word, least, most, word = 0;
+  if (!check) return 0;
+  type = p->pending_type;
+  sp = p->pending_sp;
+  return_word = p->pending_return;
+  least = p->pending_min_bytes;
+  most = p->pending_max_bytes;
+  if (check != pending_hash(hit->tid, type, sp, return_word, least, most))
     return 0;
-  if (bpf_probe_read_user(&word, 8, (const void *)p->pending_sp) ||
-      word != p->pending_return)
+  p->pending_check = 0;
+  if (hit->ctx->sp >= sp || bytes < least || bytes > most) return 0;
+  if (bpf_probe_read_user(&word, 8, (const void *)sp) || word != return_word)
     return 0;
-  return p->pending_type;
+  return type;
 }
 
 static __always_inline void handle_malloc(struct hit *hit, u64 bytes) {

@@ -107,8 +107,10 @@ struct plimsoll_progress {
   __u64 timed_hits;      /* one hit in 16 is timed inside the program */
   __u64 timed_ns;
   /* The typed allocator that this process is in: its nested PyObject_Malloc
-   * takes the type, once. One slot is enough: callers hold the GIL. */
-  __u64 pending_thread;
+   * takes the type, once. One slot is enough where callers hold one GIL; where
+   * there are several the type may be lost, never another's: pending_check is a
+   * hash of the thread and of what follows. 0: none. */
+  __u64 pending_check;
   __u64 pending_type;
   __u64 pending_sp;
   __u64 pending_return;
