@@ -177,15 +177,14 @@ std::string Heading(const StacksReport& report) {
 }
 
 nlohmann::ordered_json RowJson(const StackRow& row) {
-  nlohmann::ordered_json json = {{"type", row.type},
-                                 {"kind", row.kind},
-                                 {"objects", row.objects},
-                                 {"bytes", row.bytes},
-                                 {"share", row.share},
-                                 {"truncated", row.truncated},
-                                 {"frames", FramesJson(row.frames)}};
+  nlohmann::ordered_json json = {
+      {"type", row.type},           {"kind", row.kind},
+      {"objects", row.objects},     {"bytes", row.bytes},
+      {"survived", nullptr},        {"share", row.share},
+      {"truncated", row.truncated}, {"frames", FramesJson(row.frames)}};
   if (row.kind == "native") json["known_to"] = KnownTo(row.frames);
   if (IsFollowed(row)) {
+    json["survived"] = row.objects;
     json["samples"] = row.samples;
     json["share_ci"] = {row.share_interval.low, row.share_interval.high};
   }

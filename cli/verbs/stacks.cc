@@ -112,7 +112,9 @@ void AddNotes(const Gathered& gathered, const WindowSampler* sampler,
   if (sampler != nullptr && sampler->window_ns() > 0) {
     report.notes.push_back(
         "window rows count what was made while probes were attached, kept or "
-        "not; types are ranked by what the censuses saw them gain");
+        "not: what survived is not known, as a later look cannot tell an "
+        "object from the next of its type at its address; types are ranked by "
+        "what the censuses saw them gain");
     report.notes.push_back(
         absl::StrCat("probes (", sampler->rung(), ") cost the process ",
                      FormatShare(sampler->cost_ns() / (report.seconds * 1e9)),

@@ -59,6 +59,12 @@ absl::Status WriteFrames(const v1::Stack& stack, const StringTable& strings,
   return absl::OkStatus();
 }
 
+// Whether what was counted was followed to what stays.
+bool IsFollowed(v1::StackProfile::Kind kind) {
+  return kind == v1::StackProfile::KIND_BIRTH ||
+         kind == v1::StackProfile::KIND_NATIVE;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> MemoryDocument(const v1::MemorySample& memory) {
@@ -299,10 +305,16 @@ absl::StatusOr<std::string> StacksDocument(const v1::StackProfile& profile,
         .Field("allocations", count.allocations())
         .Field("frees", count.frees())
         .Field("allocated_bytes", count.allocated_bytes())
-        .Field("freed_bytes", count.freed_bytes())
-        .Field("surviving_objects", count.surviving_objects())
-        .Field("surviving_bytes", count.surviving_bytes())
-        .Field("weight", count.weight());
+        .Field("freed_bytes", count.freed_bytes());
+    // Null: not known. A window's later look cannot tell an object from the
+    // next of its type at its address.
+    if (IsFollowed(profile.kind())) {
+      json.Field("surviving_objects", count.surviving_objects())
+          .Field("surviving_bytes", count.surviving_bytes());
+    } else {
+      json.Key("surviving_objects").Null().Key("surviving_bytes").Null();
+    }
+    json.Field("weight", count.weight());
     PLIMSOLL_RETURN_IF_ERROR(WriteFrames(
         profile.stacks(static_cast<int>(count.stack_index())), strings, &json));
     json.EndObject();

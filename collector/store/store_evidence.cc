@@ -30,15 +30,21 @@ std::vector<Frame> ParseFrames(const Json& frames) {
   return out;
 }
 
+// Of these alone a later look has shown that the same object, or block, was
+// still there. What a window saw made may have been dropped, and its address
+// handed on to the next of its type.
+bool IsFollowed(const std::string& kind) {
+  return kind == "birth" || kind == "native";
+}
+
 // What the figure of a kind is, and is not.
-const char* Note(const std::string& kind, bool survivors) {
+const char* Note(const std::string& kind) {
   if (kind == "birth") return "born here and still alive when looked at again";
   if (kind == "native") {
     return "asked of malloc here and still there when looked at again";
   }
   if (kind == "store") return "stored here into a container that grows";
   if (kind == "page") return "took fresh pages here; not all of it stays";
-  if (survivors) return "allocated here in the window and not freed in it";
   return "allocated here in the window; how much of it stayed is not known";
 }
 
@@ -79,15 +85,15 @@ std::vector<StackEvidence> Parse(const Json& profile,
     row.net_counts_refused = profile.value("net_counts_refused", false);
     row.time_ns = document.time_ns;
     row.window_ns = document.window_ns;
-    if (row.kind == "birth" || row.kind == "native") {
+    if (IsFollowed(row.kind)) {
       row.samples = IntegerAt(count, "allocations");
     }
     int64_t surviving = IntegerAt(count, "surviving_objects");
-    bool survivors = surviving > 0;
+    bool survivors = IsFollowed(row.kind) && surviving > 0;
     row.objects = survivors ? surviving : IntegerAt(count, "allocations");
     row.bytes =
         IntegerAt(count, survivors ? "surviving_bytes" : "allocated_bytes");
-    row.note = Note(row.kind, survivors);
+    row.note = Note(row.kind);
     if (std::string why = profile.value("refusal", ""); !why.empty()) {
       row.note += "; net counts refused: " + why;
     }

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "collector/store/store_impl.h"
 
 namespace plimsoll::collector::store {
@@ -26,7 +28,7 @@ TEST(StoreEvidence, ADamagedDocumentIsNoEvidence) {
 // Found by the fuzzer: such a number was cast to int64_t, which is undefined.
 TEST(StoreEvidence, ANumberThatIsNoIntegerCountsForNothing) {
   const auto rows = Parse(
-      R"({"stacks":[{"type":"t","surviving_objects":1e300,"allocations":7,)"
+      R"({"kind":"birth","stacks":[{"type":"t","surviving_objects":1e300,"allocations":7,)"
       R"("allocated_bytes":-1e300,"frames":[{"function":"f","line":1e300}]}]})");
   ASSERT_THAT(rows, SizeIs(1));
   EXPECT_EQ(rows[0].objects, 7);
@@ -47,6 +49,24 @@ TEST(StoreEvidence, SharesOfFollowedBirthsHaveAnInterval) {
   // Wilson, 5 of 9, computed independently.
   EXPECT_NEAR(rows[0].share_low, 0.2667, 1e-3);
   EXPECT_NEAR(rows[0].share_high, 0.8112, 1e-3);
+}
+
+// No later look can prove it: an agent that says so is not believed.
+TEST(StoreEvidence, WhatAWindowSawMadeIsNeverCalledSurviving) {
+  for (const char* survivors : {"3", "0", "null"}) {
+    const auto rows =
+        Parse((std::string(R"({"kind":"window","stacks":[{"type":"t",)") +
+               R"("allocations":4,"frees":1,"allocated_bytes":64,)" +
+               R"("surviving_objects":)" + survivors +
+               R"(,"surviving_bytes":48,)" + R"("frames":[]}]})")
+                  .c_str());
+    ASSERT_THAT(rows, SizeIs(1));
+    EXPECT_EQ(rows[0].objects, 4);
+    EXPECT_EQ(rows[0].bytes, 64);
+    EXPECT_EQ(rows[0].note,
+              "allocated here in the window; how much of it stayed is not "
+              "known");
+  }
 }
 
 TEST(StoreEvidence, AProfileWithoutRowsTellsWhy) {
