@@ -37,9 +37,12 @@ class ObjectTally final : public PoolVisitor, public ChunkVisitor {
   const std::map<std::pair<int32_t, uint32_t>, int64_t>& counts() const {
     return counts_;
   }
-  // Pools with a free block came by, and this is what follows one of them.
+  // Pools with a free block came by, and this is what follows one of them: one
+  // that holds the type where there is one. From 3.12 on interpreters may have
+  // lists of their own.
   uint64_t way_in(size_t block_bytes) const {
-    return way_in_[block_bytes / kSmallestBlockBytes];
+    const uint64_t way = way_of_type_[block_bytes / kSmallestBlockBytes];
+    return way != 0 ? way : way_in_[block_bytes / kSmallestBlockBytes];
   }
 
  private:
@@ -47,15 +50,14 @@ class ObjectTally final : public PoolVisitor, public ChunkVisitor {
   const std::vector<uint32_t>& offsets_;
   std::map<std::pair<int32_t, uint32_t>, int64_t> counts_;
   std::array<uint64_t, kClasses> way_in_{};
+  std::array<uint64_t, kClasses> way_of_type_{};
 };
 
 void ObjectTally::VisitPool(const PoolHeader& header, uint64_t,
                             std::span<const std::byte> pool,
                             const FreeBlocks& free_blocks, bool torn) {
   const uint32_t size = header.block_bytes;
-  if (!torn && header.live < header.capacity) {
-    way_in_[size / kSmallestBlockBytes] = Load<uint64_t>(pool.data() + 16);
-  }
+  bool holds_type = false;
   for (uint32_t i = 0; i < header.carved; ++i) {
     if (free_blocks.Contains(i)) continue;
     const auto block = pool.subspan(kPoolHeaderBytes + i * size, size);
@@ -65,9 +67,14 @@ void ObjectTally::VisitPool(const PoolHeader& header, uint64_t,
         continue;
       }
       ++counts_[{static_cast<int32_t>(size), offset}];
+      holds_type = true;
       break;
     }
   }
+  if (torn || header.live >= header.capacity) return;
+  const auto next = Load<uint64_t>(pool.data() + 16);
+  way_in_[size / kSmallestBlockBytes] = next;
+  if (holds_type) way_of_type_[size / kSmallestBlockBytes] = next;
 }
 
 // From one pool of the class along the list to its head.
