@@ -15,7 +15,10 @@
  * state there counts only while CPython calls it the one that the thread
  * entered last (PyThreadState._status.bound_gilstate, which each entry moves:
  * tstate_activate in Python/pystate.c, 3.12 to 3.15); else the other GILs are
- * asked, at most PLIMSOLL_MAX_INTERPRETERS, newest first.
+ * asked, at most PLIMSOLL_MAX_INTERPRETERS, newest first. 3.12 runs code in a
+ * state that another thread made, and whose thread_id is that one's
+ * (python/cpython#109860): where there are several interpreters, the state
+ * there is what the thread's own autoTSSkey leads to, which each entry sets.
  *
  * The frame chain by version: agent/python fills struct plimsoll_frame_layout,
  * agent/core/python_layout.h names the fields' sources. Every address is the
@@ -106,20 +109,35 @@ plimsoll_state_of_another_gil(const struct plimsoll_frame_layout *layout,
   return 0;
 }
 
+/* The thread state that the current thread runs in; 0 when there is none, and
+ * *reason where a read failed. */
+static __always_inline __u64 plimsoll_thread_state(
+    const struct plimsoll_frame_layout *layout, __u32 *reason) {
+  __u64 thread_pointer = plimsoll_thread_pointer(), newest = 0, tstate = 0;
+  __u32 fault = 0;
+  if (layout->interpreters && layout->in_thread >= 0) {
+    if (plimsoll_read_user(&newest, 8, layout->interpreters)) fault = 1;
+    if (!fault && newest != layout->main_interpreter)
+      fault = plimsoll_read_user(
+                  &tstate, 8, thread_pointer + (__u32)layout->in_thread) != 0;
+    if (fault) *reason = PLIMSOLL_DROP_STACK_READ_FAULT;
+    if (fault || newest != layout->main_interpreter) return tstate;
+  }
+  tstate = plimsoll_own_state(layout, layout->thread_state_address,
+                              thread_pointer, &fault);
+  if (fault) *reason = PLIMSOLL_DROP_STACK_READ_FAULT;
+  if (tstate || layout->in_thread >= 0) return tstate;
+  return plimsoll_state_of_another_gil(layout, thread_pointer, reason);
+}
+
 /* The innermost frame of the current thread; 0 and a drop reason when there is
  * none. */
 static __always_inline __u64 plimsoll_innermost_frame(
     const struct plimsoll_frame_layout *layout, __u32 *reason) {
-  __u64 thread_pointer, tstate, frame = 0;
-  __u32 fault = 0;
+  __u64 tstate, frame = 0;
   *reason = PLIMSOLL_DROP_NO_THREAD_STATE;
   if (!layout->usable) return 0;
-  thread_pointer = plimsoll_thread_pointer();
-  tstate = plimsoll_own_state(layout, layout->thread_state_address,
-                              thread_pointer, &fault);
-  if (fault) *reason = PLIMSOLL_DROP_STACK_READ_FAULT;
-  if (!tstate)
-    tstate = plimsoll_state_of_another_gil(layout, thread_pointer, reason);
+  tstate = plimsoll_thread_state(layout, reason);
   if (!tstate) return 0;
   *reason = PLIMSOLL_DROP_NO_THREAD_STATE;
   if (plimsoll_read_user(&frame, 8, tstate + (__u32)layout->tstate_frame)) {

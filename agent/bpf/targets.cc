@@ -50,7 +50,7 @@ absl::StatusOr<plimsoll_frame_layout> MakeFrameLayout(
   plimsoll_frame_layout out = {};
   out.owner = core::kAbsent;
   out.cframe_current_frame = core::kAbsent;
-  out.tstate_status = core::kAbsent;
+  out.tstate_status = out.in_thread = core::kAbsent;
   if (layout.thread_state_address == 0) return out;
   if (!InThreadState(layout.tstate_thread_id) ||
       !InThreadState(layout.tstate_frame)) {
@@ -100,6 +100,9 @@ absl::StatusOr<plimsoll_frame_layout> MakeFrameLayout(
     out.interpreter_gil = static_cast<uint32_t>(layout.interpreter_gil);
     out.gil_last_holder = static_cast<uint32_t>(layout.gil_last_holder);
     out.tstate_status = layout.tstate_status;
+    if (InThreadState(layout.thread_state_in_thread)) {
+      out.in_thread = layout.thread_state_in_thread;
+    }
   }
   out.instruction_is_lasti = layout.instruction_is_lasti ? 1 : 0;
   out.usable = 1;

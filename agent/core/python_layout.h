@@ -75,6 +75,9 @@ struct FrameLayout {
   // Bit fields; bound_gilstate is that of the state which its thread entered
   // last, of several that it has in as many interpreters.
   int32_t tstate_status = kAbsent;
+  // 3.12, where a thread may run in a state that another thread made: from a
+  // thread's fsbase to the word that leads to the state it entered last.
+  int32_t thread_state_in_thread = kAbsent;
   int32_t tstate_thread_id = kAbsent;  // == pthread_self() == fsbase (glibc)
   int32_t tstate_frame = kAbsent;      // frame, current_frame or cframe
   int32_t cframe_current_frame = kAbsent;  // 3.11, 3.12: one hop more

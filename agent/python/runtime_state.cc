@@ -134,6 +134,31 @@ absl::StatusOr<uint64_t> FindThreadStateWord(const core::MemorySource& memory,
   return *gil + v.gil_last_holder;
 }
 
+// 3.12: the word in each thread's control block where pthread_getspecific()
+// finds the state that the thread entered last. glibc's struct pthread has its
+// first 32 keys, {seq, data}, at 784 on x86-64 (nptl/descr.h); proven on a
+// thread of the main interpreter. kAbsent: not found, as where libc is another.
+int32_t FindStateInThread(const core::MemorySource& memory,
+                          const VersionLayout& v, const Roots& roots) {
+  constexpr int32_t kFirstKeys = 784;
+  constexpr int32_t kKeys = 32;
+  constexpr int kMostThreads = 64;
+  if (v.runtime_tss_key == core::kAbsent) return core::kAbsent;
+  const auto key =
+      ReadValue<int32_t>(memory, roots.runtime + v.runtime_tss_key + 4);
+  if (!key || *key < 0 || *key >= kKeys) return core::kAbsent;
+  const int32_t offset = kFirstKeys + 16 * *key + 8;
+  uint64_t state = roots.first_thread;
+  for (int i = 0; i < kMostThreads && state != 0; ++i) {
+    const auto thread = ReadWord(memory, state + v.frames.tstate_thread_id);
+    if (thread && *thread != 0 && ReadWord(memory, *thread + offset) == state) {
+      return offset;
+    }
+    state = ReadWord(memory, state + v.tstate_next).value_or(0);
+  }
+  return core::kAbsent;
+}
+
 // From 3.12 on: other interpreters may have a GIL of their own. Where theirs
 // are found, and how a thread's state in one of them is told from its others.
 absl::Status SetOtherInterpreters(const core::MemorySource& memory,
@@ -163,6 +188,11 @@ absl::Status SetOtherInterpreters(const core::MemorySource& memory,
   }
   if (!proven) {
     return ProofFailed("the status of the first thread state is not found");
+  }
+  frames.thread_state_in_thread = FindStateInThread(memory, v, roots);
+  if (v.runtime_tss_key != core::kAbsent &&
+      frames.thread_state_in_thread == core::kAbsent) {
+    return absl::OkStatus();  // the main interpreter's alone
   }
   // interpreters is {mutex, head, main, ...}.
   frames.interpreters_address =

@@ -104,7 +104,10 @@ void SetRuntime(int minor, VersionLayout& v) {
   } else {
     v.interpreter_gil = minor == 12 ? 384 : 16;
     v.gil_last_holder = 8;
-    if (minor == 12) v.interpreter_next = 0;
+    if (minor == 12) {
+      v.interpreter_next = 0;
+      v.runtime_tss_key = 1544;
+    }
     static constexpr int32_t kAllocators[] = {96, 704, 880, 1008};
     v.runtime_allocators = kAllocators[minor - 12];
   }

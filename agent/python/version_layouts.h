@@ -38,6 +38,8 @@ struct VersionLayout {
   int32_t runtime_auto_interpreter = core::kAbsent;
   int32_t runtime_gc = core::kAbsent;          // 3.7, 3.8
   int32_t runtime_allocators = core::kAbsent;  // 3.12+: raw, mem, obj tables
+  // autoTSSkey, {int is_initialized; pthread_key_t}, where it is needed: 3.12.
+  int32_t runtime_tss_key = core::kAbsent;
   // PyInterpreterState.
   int32_t interpreter_threads_head = core::kAbsent;
   int32_t interpreter_next = core::kAbsent;  // 3.12+, from 3.13 as published

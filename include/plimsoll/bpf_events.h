@@ -50,6 +50,10 @@ struct plimsoll_frame_layout {
   __u32 interpreter_gil;
   __u32 gil_last_holder;
   __s32 tstate_status; /* -1: a thread has a state in one interpreter only */
+  /* From a thread's fsbase to the word that leads to the state that it entered
+   * last, of whichever thread; -1: states are found by their GILs. */
+  __s32 in_thread;
+  __u32 padding;
 };
 
 struct plimsoll_frame {
@@ -200,9 +204,9 @@ enum {
 #define PLIMSOLL_ASSERT_SIZE(type, bytes) \
   _Static_assert(sizeof(struct type) == (bytes), #type)
 #endif
-PLIMSOLL_ASSERT_SIZE(plimsoll_frame_layout, 96);
+PLIMSOLL_ASSERT_SIZE(plimsoll_frame_layout, 104);
 PLIMSOLL_ASSERT_SIZE(plimsoll_stack, 8 + 16 * PLIMSOLL_MAX_FRAMES);
-PLIMSOLL_ASSERT_SIZE(plimsoll_target, 96 + 16 + 8 + 16 + 16 + 16 + 16);
+PLIMSOLL_ASSERT_SIZE(plimsoll_target, 104 + 16 + 8 + 16 + 16 + 16 + 16);
 PLIMSOLL_ASSERT_SIZE(plimsoll_progress, 80 + 8 * PLIMSOLL_PROBE_KINDS);
 PLIMSOLL_ASSERT_SIZE(plimsoll_count_key, 24);
 PLIMSOLL_ASSERT_SIZE(plimsoll_count, 32);

@@ -66,7 +66,7 @@ class PyFramesTest : public ::testing::Test {
     layout_.instruction = 24;
     layout_.owner = -1;
     layout_.usable = 1;
-    layout_.tstate_status = -1;
+    layout_.tstate_status = layout_.in_thread = -1;
   }
   void TearDown() override { memory = nullptr; }
 
@@ -296,6 +296,27 @@ TEST_F(OwnGilTest, AStateThatItsThreadHasLeftIsNotItsStack) {
   EXPECT_EQ(Walked(), kInnerState[1]);
 }
 
+// 3.12: run_string() in a thread runs in the state of the thread that made the
+// interpreter, whose own stack it is not.
+TEST_F(OwnGilTest, AStateMadeByAnotherThreadIsThatOfTheThreadWhichEnteredIt) {
+  layout_.in_thread = 0x318;
+  Put(kThread + 0x318, kInnerState[0]);
+  Put(kOther + 0x318, kState);
+  PutState(kInner[0], kInnerState[0], kOther, true);
+  EXPECT_EQ(Walked(), kInnerState[0]);
+  memory_.thread_pointer = kOther;
+  EXPECT_EQ(Walked(), kState);
+  Put(kOther + 0x318, 0);  // no Python in it
+  EXPECT_EQ(Walked(), 0u);
+  EXPECT_EQ(reason_, PLIMSOLL_DROP_NO_THREAD_STATE);
+  memory_.bytes.erase(kOther + 0x318);
+  EXPECT_EQ(Walked(), 0u);
+  EXPECT_EQ(reason_, PLIMSOLL_DROP_STACK_READ_FAULT);
+  // One interpreter: by its GIL, as before there were others.
+  Put(kList, kMain);
+  EXPECT_EQ(Walked(), kState);
+}
+
 TEST_F(OwnGilTest, OneThatSharesTheMainGilIsLookedAtOnce) {
   const int with_two = (Walk(), memory_.reads);
   for (const int i : {0, 1}) Put(kInner[i] + 16, kMain + 100);
@@ -341,7 +362,9 @@ TEST_F(OwnGilTest, EveryReadOfTheLongWayMayFail) {
     const uint64_t state = Walked();
     // A state of another thread that cannot be read is passed over.
     EXPECT_TRUE(state == 0 || state == kInnerState[1]) << "read " << i;
-    if (state == 0) EXPECT_EQ(reason_, PLIMSOLL_DROP_STACK_READ_FAULT) << i;
+    if (state == 0) {
+      EXPECT_EQ(reason_, PLIMSOLL_DROP_STACK_READ_FAULT) << "read " << i;
+    }
   }
 }
 

@@ -78,6 +78,7 @@ void NumberOffsets(core::PythonProcess& p) {
                          &p.frames.interpreter_gil,
                          &p.frames.gil_last_holder,
                          &p.frames.tstate_status,
+                         &p.frames.thread_state_in_thread,
                          &p.code.filename,
                          &p.code.name,
                          &p.code.qualname,
