@@ -249,11 +249,11 @@ gc.disable()
 class Flotsam(object):
     __slots__ = ('a', 'b')
 makers = (lambda: float('1.5'), lambda: tuple([gc, sys]), lambda: [gc, sys],
-          lambda: dict(a=1), Flotsam)
+          lambda: {'a': gc}, Flotsam)
 def drift(make):
-    last, again = 0, 0
+    seen, again = set(), 0
     for i in range(40):
-        at = id(make()); again += at == last; last = at
+        at = id(make()); again += at in seen; seen.add(at)
     return again
 reused = [drift(make) for make in makers]
 print('ready' if min(reused) > 20 else 'not reused: %s' % reused)
