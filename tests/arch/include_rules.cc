@@ -61,6 +61,7 @@ bool IsExcepted(std::string_view directory, std::string_view target) {
 
 bool IsKernelAbi(std::string_view target) {
   return target == "plimsoll/bpf_events.h" ||
+         target == "plimsoll/bpf_frames.h" ||
          target == "plimsoll/bpf_malloc.h" ||
          target == "plimsoll/bpf_native.h" || target == "plimsoll/bpf_watch.h";
 }

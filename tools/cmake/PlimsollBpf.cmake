@@ -20,6 +20,7 @@ function(plimsoll_bpf_object NAME)
       name plimsoll_${NAME} > "${out}/${NAME}.skel.h"
     DEPENDS "${source}" ${ARG_DEPENDS}
       "${PROJECT_SOURCE_DIR}/include/plimsoll/bpf_events.h"
+      "${PROJECT_SOURCE_DIR}/include/plimsoll/bpf_frames.h"
       "${PROJECT_SOURCE_DIR}/include/plimsoll/bpf_malloc.h"
       "${PROJECT_SOURCE_DIR}/include/plimsoll/bpf_native.h"
       "${PROJECT_SOURCE_DIR}/include/plimsoll/bpf_watch.h"
