@@ -43,6 +43,29 @@ bool InThreadState(int32_t offset) {
   return offset >= 0 && offset < kMaxThreadStateOffset;
 }
 
+// The way to the thread states of interpreters that have a GIL of their own.
+absl::Status SetOtherGils(const core::FrameLayout& layout,
+                          plimsoll_frame_layout& out) {
+  if (layout.interpreters_address == 0) return absl::OkStatus();
+  for (const int32_t offset : {layout.interpreter_next, layout.interpreter_gil,
+                               layout.gil_last_holder, layout.tstate_status}) {
+    if (!InThreadState(offset)) {
+      return absl::InvalidArgumentError(
+          "frame layout: no offsets of the other interpreters' GILs");
+    }
+  }
+  out.interpreters = layout.interpreters_address;
+  out.main_interpreter = layout.main_interpreter;
+  out.interpreter_next = static_cast<uint32_t>(layout.interpreter_next);
+  out.interpreter_gil = static_cast<uint32_t>(layout.interpreter_gil);
+  out.gil_last_holder = static_cast<uint32_t>(layout.gil_last_holder);
+  out.tstate_status = layout.tstate_status;
+  if (InThreadState(layout.thread_state_in_thread)) {
+    out.in_thread = layout.thread_state_in_thread;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<plimsoll_frame_layout> MakeFrameLayout(
@@ -85,25 +108,7 @@ absl::StatusOr<plimsoll_frame_layout> MakeFrameLayout(
     out.owner = layout.frame_owner - begin;
     out.owner_c_stack = static_cast<uint32_t>(layout.owner_c_stack);
   }
-  if (layout.interpreters_address != 0) {
-    for (const int32_t offset :
-         {layout.interpreter_next, layout.interpreter_gil,
-          layout.gil_last_holder, layout.tstate_status}) {
-      if (!InThreadState(offset)) {
-        return absl::InvalidArgumentError(
-            "frame layout: no offsets of the other interpreters' GILs");
-      }
-    }
-    out.interpreters = layout.interpreters_address;
-    out.main_interpreter = layout.main_interpreter;
-    out.interpreter_next = static_cast<uint32_t>(layout.interpreter_next);
-    out.interpreter_gil = static_cast<uint32_t>(layout.interpreter_gil);
-    out.gil_last_holder = static_cast<uint32_t>(layout.gil_last_holder);
-    out.tstate_status = layout.tstate_status;
-    if (InThreadState(layout.thread_state_in_thread)) {
-      out.in_thread = layout.thread_state_in_thread;
-    }
-  }
+  PLIMSOLL_RETURN_IF_ERROR(SetOtherGils(layout, out));
   out.instruction_is_lasti = layout.instruction_is_lasti ? 1 : 0;
   out.usable = 1;
   return out;
