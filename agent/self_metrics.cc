@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/core/refusal_label.h"
+#include "agent/core/tier_name.h"
 #include "plimsoll/drop_reasons.h"
 
 namespace plimsoll::agent {
@@ -19,28 +20,6 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 using Labels = std::vector<std::pair<std::string, std::string>>;
-
-const char* NameOf(core::Tier tier) {
-  switch (tier) {
-    case core::Tier::kMemory:
-      return "memory";
-    case core::Tier::kGc:
-      return "gc";
-    case core::Tier::kHeaders:
-      return "headers";
-    case core::Tier::kCensus:
-      return "census";
-    case core::Tier::kStacks:
-      return "stacks";
-    case core::Tier::kNative:
-      return "native";
-    case core::Tier::kHolders:
-      return "holders";
-    case core::Tier::kRequests:
-      return "requests";
-  }
-  return "unknown";
-}
 
 class Exposition {
  public:
@@ -114,15 +93,18 @@ void AddProcesses(const Agent::Status& agent, Exposition& out) {
   out.Declare("plimsoll_agent_tier_processes", MetricType::Gauge,
               "Processes for which a tier works (ok=\"true\") or does not.");
   for (const auto& [tier, counts] : agent.tiers) {
-    out.Add({{"tier", NameOf(tier)}, {"ok", "true"}}, Real(counts.first));
-    out.Add({{"tier", NameOf(tier)}, {"ok", "false"}}, Real(counts.second));
+    out.Add({{"tier", core::TierName(tier)}, {"ok", "true"}},
+            Real(counts.first));
+    out.Add({{"tier", core::TierName(tier)}, {"ok", "false"}},
+            Real(counts.second));
   }
   out.Declare("plimsoll_agent_tier_refused", MetricType::Gauge,
               "Processes for which a tier does not work, by reason; rare "
               "reasons are \"other\".");
   for (const auto& [tier, refusals] : agent.tier_refusals) {
     for (const auto& [reason, count] : refusals) {
-      out.Add({{"tier", NameOf(tier)}, {"reason", reason}}, Real(count));
+      out.Add({{"tier", core::TierName(tier)}, {"reason", reason}},
+              Real(count));
     }
   }
 }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/core/tier_name.h"
 #include "cli/report/text.h"
 
 namespace plimsoll::cli {
@@ -24,7 +25,7 @@ nlohmann::ordered_json OrNull(const std::optional<int64_t>& value) {
 std::string Seen(const PsProcess& process) {
   std::vector<std::string> names;
   for (const core::TierStatus& tier : process.tiers) {
-    if (tier.ok) names.push_back(TierName(tier.tier));
+    if (tier.ok) names.push_back(core::TierName(tier.tier));
   }
   return absl::StrJoin(names, " ");
 }
@@ -40,7 +41,7 @@ std::string Refusals(const PsReport& report, const Style& style) {
   for (const PsProcess& process : report.processes) {
     for (const core::TierStatus& tier : process.tiers) {
       if (tier.ok) continue;
-      by_reason[tier.reason].tiers.insert(TierName(tier.tier));
+      by_reason[tier.reason].tiers.insert(core::TierName(tier.tier));
       by_reason[tier.reason].pids.insert(process.pid);
     }
   }
@@ -62,28 +63,6 @@ std::string Refusals(const PsReport& report, const Style& style) {
 }
 
 }  // namespace
-
-std::string TierName(core::Tier tier) {
-  switch (tier) {
-    case core::Tier::kMemory:
-      return "memory";
-    case core::Tier::kGc:
-      return "gc";
-    case core::Tier::kHeaders:
-      return "headers";
-    case core::Tier::kCensus:
-      return "census";
-    case core::Tier::kStacks:
-      return "stacks";
-    case core::Tier::kNative:
-      return "native";
-    case core::Tier::kHolders:
-      return "holders";
-    case core::Tier::kRequests:
-      return "requests";
-  }
-  return "unknown";
-}
 
 std::string RenderPs(const PsReport& report, const Style& style) {
   if (report.processes.empty()) {
@@ -135,7 +114,7 @@ std::string PsJson(const PsReport& report) {
     row["limit_bytes"] = OrNull(process.limit_bytes);
     auto& tiers = row["tiers"] = nlohmann::ordered_json::object();
     for (const core::TierStatus& tier : process.tiers) {
-      tiers[TierName(tier.tier)] = tier.ok ? "ok" : tier.reason;
+      tiers[core::TierName(tier.tier)] = tier.ok ? "ok" : tier.reason;
     }
     processes.push_back(row);
   }

@@ -37,10 +37,6 @@ struct PsReport {
   Notes notes;
 };
 
-// "memory", "gc", "headers", "census", "stacks", "native", "holders",
-// "requests".
-std::string TierName(core::Tier tier);
-
 std::string RenderPs(const PsReport& report, const Style& style);
 std::string PsJson(const PsReport& report);
 
