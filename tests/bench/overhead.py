@@ -17,8 +17,13 @@ each start, so that the luck of memory layout averages out.
                  counted by user stack (needs Debian's bpftrace)
 
 The figure is requests per CPU second of the target (all its threads, user and
-system: the cost of a uprobe's trap is in it). Single pairs have outliers on both
-sides, so beside median and mean stands the Hodges-Lehmann estimate (the median of
+system: the cost of a uprobe's trap is in it). Neighbours on a virtual machine's host
+change a core's speed by a third for seconds at a time, so between its requests the
+target does a fixed piece of work (targets/serve.py, Yardstick), and the figure is
+taken at the same speed of that: a control variate, whose power is fitted to the
+bare halves (Lavenberg and Welch 1981). The null row shows what noise is left.
+
+Single pairs have outliers on both sides, so beside median and mean stands the Hodges-Lehmann estimate (the median of
 all means of two pairs; Hodges and Lehmann 1963), and its one-sided 95 % bound
 by the signed-rank test (Hollander, Wolfe and Chicken, Nonparametric Statistical
 Methods, 3rd ed., section 3.3); for the mean a bootstrap (5th percentile of 2,000
@@ -29,7 +34,7 @@ own metrics.
   tests/bench/overhead.py --bin build/release/bin [--starts 4] [--pairs 30]
 """
 import argparse
-import json
+import math
 import os
 import random
 import shutil
@@ -135,6 +140,17 @@ def rate(answer):
     return answer["requests"] / (answer["cpu_ns"] / 1e9)
 
 
+def follows(halves):
+    """By which power of the yardstick's speed requests go, from bare halves."""
+    speed = [math.log(half["yardsticks_per_s"]) for half in halves]
+    work = [math.log(rate(half)) for half in halves]
+    spread = statistics.pvariance(speed)
+    if len(halves) < 8 or spread < 0.005 ** 2:
+        return 1.0  # too few to say, or the machine was steady: it matters little
+    power = statistics.covariance(speed, work) / statistics.variance(speed)
+    return min(max(power, 0.0), 2.0)
+
+
 def mean_bound(ratios):
     rng = random.Random(7)
     means = sorted(
@@ -154,21 +170,29 @@ class Row:
     """The pairs of one row."""
 
     def __init__(self):
-        self.ratios, self.p99_ratios = [], []
+        self.pairs, self.p99_ratios = [], []
         self.probe_cost_ns, self.cpu_ns = 0.0, 0
 
     def add(self, halves):
-        self.ratios.append(rate(halves["on"]) / rate(halves["bare"]))
+        self.pairs.append(halves)
         self.p99_ratios.append(halves["on"]["p99_ns"] / halves["bare"]["p99_ns"])
 
+    def ratios(self):
+        power = follows([halves["bare"] for halves in self.pairs])
+        return [rate(halves["on"]) / rate(halves["bare"]) *
+                (halves["bare"]["yardsticks_per_s"] /
+                 halves["on"]["yardsticks_per_s"]) ** power
+                for halves in self.pairs]
+
     def text(self):
-        estimate, bound = hodges_lehmann(self.ratios)
+        ratios = self.ratios()
+        estimate, bound = hodges_lehmann(ratios)
         accounting = "-"
         if self.cpu_ns:
             accounting = "%.5f" % (1 - self.probe_cost_ns / self.cpu_ns)
         return "%d | %.4f | %.4f (%.4f) | %.4f (%.4f) | %.2f | %s" % (
-            len(self.ratios), statistics.median(self.ratios), estimate, bound,
-            statistics.fmean(self.ratios), mean_bound(self.ratios),
+            len(ratios), statistics.median(ratios), estimate, bound,
+            statistics.fmean(ratios), mean_bound(ratios),
             statistics.median(self.p99_ratios), accounting)
 
 
@@ -202,7 +226,7 @@ def measure(args, script, row):
                 result.add(halves)
                 print("\r%s %s: start %d/%d pair %d/%d ratio %.4f   " % (
                     script, row, start + 1, args.starts, pair + 1, args.pairs,
-                    result.ratios[-1]), end="", file=sys.stderr, flush=True)
+                    result.ratios()[-1]), end="", file=sys.stderr, flush=True)
         target.close()
     print(file=sys.stderr)
     return result
