@@ -22,14 +22,19 @@ enum { GC_COLLECT = 7, GC_START = 10, GC_DONE = 11 }; /* core::ProbeKind */
 #define GC_YOUNG_ITEMS 11
 #define GC_OLD_ITEMS 3
 
+#define GC_LONGEST_TRIES 32
+
 /* A collection in progress. */
 struct gc_running {
   u64 start_ns;
   u32 generation;
   u32 asks_generation; /* the probe did not tell it */
   u32 has_collections;
-  u32 is_main; /* the statistics are those of the interpreter that collects */
-  u32 nested;  /* calls from inside, by finalizers: they return at once */
+  u32 nested; /* calls from inside, by finalizers: they return at once */
+  /* The statistics that were read, and whether they are known to be those of
+   * the interpreter that collects. */
+  u64 statistics;
+  u32 is_own;
   u32 padding;
   u64 collections[PLIMSOLL_GC_GENERATIONS - 1]; /* before, by generation */
 };
@@ -75,24 +80,21 @@ static __always_inline bool read_ring(u64 *ring, u32 items, u64 *collections) {
   return !bpf_probe_read_user(collections, sizeof(u64), (const void *)at);
 }
 
-/* Collections so far of each generation, from the collector's own statistics.
- */
+/* Collections so far of each generation, from a collector's own statistics. */
 static __always_inline bool read_collections(
-    const struct plimsoll_target *target, u64 *collections) {
+    const struct plimsoll_target *target, u64 statistics, u64 *collections) {
   u64 stats[3 * (PLIMSOLL_GC_GENERATIONS - 1)];
-  if (!target->gc_stats_address) return false;
+  if (!statistics) return false;
   if (target->gc_stats_are_rings) {
     u64 ring = 0;
-    if (bpf_probe_read_user(&ring, sizeof(ring),
-                            (const void *)target->gc_stats_address) ||
+    if (bpf_probe_read_user(&ring, sizeof(ring), (const void *)statistics) ||
         !ring)
       return false;
     return read_ring(&ring, GC_YOUNG_ITEMS, &collections[0]) &&
            read_ring(&ring, GC_OLD_ITEMS, &collections[1]) &&
            read_ring(&ring, GC_OLD_ITEMS, &collections[2]);
   }
-  if (bpf_probe_read_user(stats, sizeof(stats),
-                          (const void *)target->gc_stats_address))
+  if (bpf_probe_read_user(stats, sizeof(stats), (const void *)statistics))
     return false;
   collections[0] = stats[0];
   collections[1] = stats[3];
@@ -100,17 +102,29 @@ static __always_inline bool read_collections(
   return true;
 }
 
-/* Whether the collector's function, whose first argument is a thread state, was
- * called for the main interpreter. A compiler may have moved the argument: then
- * this is false. */
-static __always_inline bool is_main(const struct plimsoll_target *target,
-                                    u64 thread_state) {
-  u64 interpreter = 0;
-  if (!target->interpreter) return false;
-  bpf_probe_read_user(
-      &interpreter, sizeof(interpreter),
-      (const void *)(thread_state + target->tstate_interpreter));
-  return interpreter == target->interpreter;
+/* The statistics of the interpreter that the collector's function, whose first
+ * argument is a thread state, was called for: the main one, or one of those
+ * that are listed. A compiler may have moved the argument: then 0. */
+static __always_inline u64 own_statistics(const struct plimsoll_target *target,
+                                          u64 thread_state) {
+  u64 interpreter = 0, listed = 0, at = target->frames.interpreters;
+  if (!target->interpreter || !target->gc_stats_address) return 0;
+  if (bpf_probe_read_user(
+          &interpreter, sizeof(interpreter),
+          (const void *)(thread_state + target->tstate_interpreter)))
+    return 0;
+  if (interpreter == target->interpreter) return target->gc_stats_address;
+  if (!interpreter || !at) return 0;
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < PLIMSOLL_MAX_INTERPRETERS; i++) {
+    if (bpf_probe_read_user(&listed, sizeof(listed), (const void *)at) ||
+        !listed)
+      return 0;
+    if (listed == interpreter)
+      return target->gc_stats_address - target->interpreter + interpreter;
+    at = listed + target->frames.interpreter_next;
+  }
+  return 0;
 }
 
 static __always_inline bool same_collections(const u64 *a, const u64 *b) {
@@ -119,19 +133,21 @@ static __always_inline bool same_collections(const u64 *a, const u64 *b) {
 
 static __always_inline void begin_collection(
     const struct plimsoll_target *target, u64 thread, bool known,
-    s64 generation, bool main) {
+    s64 generation, u64 own) {
   struct gc_running begun = {.start_ns = bpf_ktime_get_ns()};
   begun.generation = PLIMSOLL_GC_GENERATIONS - 1;
   if (known && generation >= 0 && generation < PLIMSOLL_GC_GENERATIONS - 1)
     begun.generation = generation;
   else
     begun.asks_generation = 1;
-  if (begun.asks_generation || main)
-    begun.has_collections = read_collections(target, begun.collections);
-  begun.is_main = main && begun.has_collections;
-  if (begun.is_main) {
+  begun.statistics = own ? own : target->gc_stats_address;
+  if (begun.asks_generation || own)
+    begun.has_collections =
+        read_collections(target, begun.statistics, begun.collections);
+  begun.is_own = own && begun.has_collections;
+  if (begun.is_own) {
     struct gc_running *outer = bpf_map_lookup_elem(&running, &thread);
-    if (outer && outer->is_main &&
+    if (outer && outer->is_own && outer->statistics == own &&
         same_collections(outer->collections, begun.collections)) {
       outer->nested++;
       return;
@@ -146,8 +162,9 @@ static __always_inline void begin_collection(
 static __always_inline s32 collected_generation(
     const struct plimsoll_target *target, const struct gc_running *begun) {
   u64 now[PLIMSOLL_GC_GENERATIONS - 1];
-  if (begun->has_collections && read_collections(target, now)) {
-    if (begun->is_main && same_collections(begun->collections, now)) return -1;
+  if (begun->has_collections &&
+      read_collections(target, begun->statistics, now)) {
+    if (begun->is_own && same_collections(begun->collections, now)) return -1;
     if (begun->asks_generation) {
       if (now[0] != begun->collections[0]) return 0;
       if (now[1] != begun->collections[1]) return 1;
@@ -157,8 +174,32 @@ static __always_inline s32 collected_generation(
   return begun->generation;
 }
 
-/* One process collects on one thread at a time (it holds the GIL), so a row has
- * one writer. */
+/* Keeps the longest pause of the epoch. A try fails only where another writer
+ * came between. */
+static __always_inline void keep_longest(u64 *longest, u64 mine) {
+  u64 seen = *(volatile u64 *)longest;
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < GC_LONGEST_TRIES; i++) {
+    if (PLIMSOLL_GC_SAME_EPOCH(seen, mine) && seen >= mine) return;
+    u64 found = __sync_val_compare_and_swap(longest, seen, mine);
+    if (found == seen) return;
+    seen = found;
+  }
+}
+
+/* Interpreters with a GIL each collect at once, on as many threads, into the
+ * same rows: each word is added to as one. */
+static __always_inline void count_pause(struct plimsoll_gc_pauses *row,
+                                        u32 epoch, u64 pause, s64 collected) {
+  u32 bucket = log2_bucket(pause);
+  __sync_fetch_and_add(&row->count, 1);
+  __sync_fetch_and_add(&row->sum_ns, pause);
+  keep_longest(&row->longest, PLIMSOLL_GC_LONGEST(epoch, pause));
+  if (collected > 0) __sync_fetch_and_add(&row->collected, collected);
+  if (bucket < PLIMSOLL_GC_BUCKETS)
+    __sync_fetch_and_add(&row->log2_ns[bucket], 1);
+}
+
 static __always_inline void end_collection(const struct plimsoll_target *target,
                                            u64 thread, s64 collected) {
   u64 now = bpf_ktime_get_ns();
@@ -182,16 +223,7 @@ static __always_inline void end_collection(const struct plimsoll_target *target,
     count_drop(target->slot, PLIMSOLL_DROP_MAP_FULL);
     return;
   }
-  row->count++;
-  row->sum_ns += pause;
-  if (row->max_epoch != target->epoch) {
-    row->max_epoch = target->epoch;
-    row->max_ns = 0;
-  }
-  if (pause > row->max_ns) row->max_ns = pause;
-  if (collected > 0) row->collected += collected;
-  u32 bucket = log2_bucket(pause);
-  if (bucket < PLIMSOLL_GC_BUCKETS) row->log2_ns[bucket]++;
+  count_pause(row, target->epoch, pause, collected);
 }
 
 SEC("uprobe")
@@ -210,7 +242,7 @@ int handle_gc(struct pt_regs *ctx) {
   } else {
     /* The generation is an int; the upper half of its register is anything. */
     begin_collection(target, thread, known, (s32)argument,
-                     kind == GC_COLLECT && is_main(target, ctx->di));
+                     kind == GC_COLLECT ? own_statistics(target, ctx->di) : 0);
   }
   return 0;
 }

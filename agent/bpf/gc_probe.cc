@@ -68,7 +68,11 @@ core::GcPauses Since(const plimsoll_gc_pauses& now,
   core::GcPauses pauses;
   pauses.count = static_cast<int64_t>(now.count - before.count);
   pauses.sum_ns = static_cast<int64_t>(now.sum_ns - before.sum_ns);
-  pauses.max_ns = now.max_epoch == epoch ? static_cast<int64_t>(now.max_ns) : 0;
+  // None since: then the longest is one of an epoch long ago.
+  if (pauses.count > 0 &&
+      PLIMSOLL_GC_SAME_EPOCH(now.longest, PLIMSOLL_GC_LONGEST(epoch, 0))) {
+    pauses.max_ns = static_cast<int64_t>(now.longest & PLIMSOLL_GC_PAUSE_MASK);
+  }
   pauses.collected = now.collected - before.collected;
   for (size_t i = 0; i < pauses.log2_ns_counts.size(); ++i) {
     pauses.log2_ns_counts[i] =

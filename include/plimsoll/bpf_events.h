@@ -98,11 +98,19 @@ struct plimsoll_gc_key {
 struct plimsoll_gc_pauses {
   __u64 count;
   __u64 sum_ns;
-  __u64 max_ns;
+  __u64 longest; /* PLIMSOLL_GC_LONGEST, of one epoch */
   __s64 collected;
-  __u64 max_epoch; /* plimsoll_target.epoch that max_ns belongs to */
   __u64 log2_ns[PLIMSOLL_GC_BUCKETS];
 };
+
+/* A pause and the plimsoll_target.epoch it ended in, as one word, so that what
+ * is longer replaces what is there at once. 2^48 ns are three days. */
+#define PLIMSOLL_GC_PAUSE_MASK ((1ULL << 48) - 1)
+#define PLIMSOLL_GC_LONGEST(epoch, pause_ns)                     \
+  ((__u64)(epoch) << 48 |                                        \
+   ((pause_ns) > PLIMSOLL_GC_PAUSE_MASK ? PLIMSOLL_GC_PAUSE_MASK \
+                                        : (__u64)(pause_ns)))
+#define PLIMSOLL_GC_SAME_EPOCH(a, b) ((a) >> 48 == (b) >> 48)
 
 /* One page fault of a watched process (ring buffer of growth). */
 struct plimsoll_fault {
@@ -145,7 +153,7 @@ PLIMSOLL_ASSERT_SIZE(plimsoll_target, 104 + 16 + 8 + 16 + 16 + 16 + 16);
 PLIMSOLL_ASSERT_SIZE(plimsoll_progress, 80 + 8 * PLIMSOLL_PROBE_KINDS);
 PLIMSOLL_ASSERT_SIZE(plimsoll_count_key, 24);
 PLIMSOLL_ASSERT_SIZE(plimsoll_count, 32);
-PLIMSOLL_ASSERT_SIZE(plimsoll_gc_pauses, 40 + 8 * PLIMSOLL_GC_BUCKETS);
+PLIMSOLL_ASSERT_SIZE(plimsoll_gc_pauses, 32 + 8 * PLIMSOLL_GC_BUCKETS);
 PLIMSOLL_ASSERT_SIZE(plimsoll_fault, 40);
 PLIMSOLL_ASSERT_SIZE(plimsoll_lifecycle_event, 16);
 
