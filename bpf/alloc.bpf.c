@@ -309,7 +309,7 @@ int handle_alloc(struct pt_regs *ctx) {
       .tid = (u32)pid_tgid,
       .kind = PLIMSOLL_COOKIE_KIND(cookie),
       .no_items = PLIMSOLL_COOKIE_FLAGS(cookie) & PLIMSOLL_NO_ITEMS};
-  hit.stack_hash = record_stack(tgid);
+  hit.stack_hash = record_stack(tgid, PLIMSOLL_HOLDS_GIL);
   if (cookie_argument(ctx, cookie, &argument))
     dispatch(&hit, argument);
   else

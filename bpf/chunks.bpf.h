@@ -98,7 +98,8 @@ __attribute__((noinline)) u64 keep_chunk_stack(u32 tgid, u32 index) {
   u64 hash;
   if (!target || !chunk) return 0;
   chunk->walk.stack.frame_count = 0;
-  hash = plimsoll_walk_frames(&target->frames, &chunk->walk, &reason);
+  hash = plimsoll_walk_frames(&target->frames, PLIMSOLL_MAYBE_NO_GIL,
+                              &chunk->walk, &reason);
   if (reason) count_drop(target->slot, reason);
   return hash;
 }

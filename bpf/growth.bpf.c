@@ -28,7 +28,7 @@ int handle_page_fault(struct bpf_perf_event_data *ctx) {
   struct plimsoll_progress *p = take_hit(target, PAGE_FAULT_KIND, &n);
   if (!p) return 0;
   u64 begin = (n & 15) == 15 ? bpf_ktime_get_ns() : 0;
-  u64 hash = record_stack(tgid);
+  u64 hash = record_stack(tgid, PLIMSOLL_MAYBE_NO_GIL);
   struct plimsoll_fault *fault =
       bpf_ringbuf_reserve(&faults, sizeof(*fault), 0);
   if (!fault) {

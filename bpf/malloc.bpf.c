@@ -174,9 +174,10 @@ static __always_inline void begin_block(struct pt_regs *ctx, u32 slot,
                                         u64 pid_tgid, u64 address, u64 bytes) {
   u32 tgid = pid_tgid >> 32;
   struct plimsoll_malloc_totals *sums = window_totals();
-  struct plimsoll_malloc_key key = {.stack_hash = record_stack(tgid),
-                                    .caller = caller_hash(ctx->ip, ctx->sp),
-                                    .tgid = tgid};
+  struct plimsoll_malloc_key key = {
+      .stack_hash = record_stack(tgid, PLIMSOLL_MAYBE_NO_GIL),
+      .caller = caller_hash(ctx->ip, ctx->sp),
+      .tgid = tgid};
   struct plimsoll_malloc_row *row = row_of(&key, ctx->ip);
   struct plimsoll_malloc_block_key at = {.address = address, .tgid = tgid};
   struct plimsoll_malloc_block block = {.born_ns = bpf_ktime_get_ns(),

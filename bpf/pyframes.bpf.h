@@ -4,6 +4,7 @@
  * that includes this defines first
  *   plimsoll_read_user(void *dst, u32 bytes, u64 address) -> 0 or an error
  *   plimsoll_thread_pointer(void) -> fsbase of the current task
+ *   plimsoll_stack_pointer(void) -> its rsp in user space, or 0
  *
  * Whose state the frames hang from: bpf/thread_state.bpf.h.
  *
@@ -39,12 +40,13 @@ plimsoll_window_word(const struct plimsoll_walk *walk, __u32 offset) {
 
 /* The innermost frame of the current thread; 0 and a drop reason when there is
  * none. */
-static __always_inline __u64 plimsoll_innermost_frame(
-    const struct plimsoll_frame_layout *layout, __u32 *reason) {
+static __always_inline __u64
+plimsoll_innermost_frame(const struct plimsoll_frame_layout *layout,
+                         __u32 holds_gil, __u32 *reason) {
   __u64 tstate, frame = 0;
   *reason = PLIMSOLL_DROP_NO_THREAD_STATE;
   if (!layout->usable) return 0;
-  tstate = plimsoll_thread_state(layout, reason);
+  tstate = plimsoll_thread_state(layout, holds_gil, reason);
   if (!tstate) return 0;
   *reason = PLIMSOLL_DROP_NO_THREAD_STATE;
   if (plimsoll_read_user(&frame, 8, tstate + (__u32)layout->tstate_frame)) {
@@ -65,11 +67,11 @@ static __always_inline __u64 plimsoll_innermost_frame(
 
 /* Fills walk->stack and returns its hash. 0: no stack, *reason says why. A
  * stack cut short by a fault or its depth has a hash, and *reason is set. */
-static __always_inline __u64
-plimsoll_walk_frames(const struct plimsoll_frame_layout *layout,
-                     struct plimsoll_walk *walk, __u32 *reason) {
+static __always_inline __u64 plimsoll_walk_frames(
+    const struct plimsoll_frame_layout *layout, __u32 holds_gil,
+    struct plimsoll_walk *walk, __u32 *reason) {
   __u64 hash = 0xcbf29ce484222325ULL;
-  __u64 frame = plimsoll_innermost_frame(layout, reason);
+  __u64 frame = plimsoll_innermost_frame(layout, holds_gil, reason);
   __u32 count, bytes = layout->window_bytes;
   if (!frame) return 0;
   *reason = PLIMSOLL_DROP_NONE;
@@ -77,6 +79,7 @@ plimsoll_walk_frames(const struct plimsoll_frame_layout *layout,
   /* The count lives in memory, where the verifier does not follow its value:
    * else it would check every pair of (iteration, count) on its own. */
   walk->stack.frame_count = 0;
+  walk->shim = 0;
   if (bytes > PLIMSOLL_FRAME_WINDOW_BYTES) bytes = PLIMSOLL_FRAME_WINDOW_BYTES;
 #ifdef __bpf__
 #pragma clang loop unroll(disable)
@@ -93,11 +96,15 @@ plimsoll_walk_frames(const struct plimsoll_frame_layout *layout,
       *reason = PLIMSOLL_DROP_STACK_READ_FAULT;
       break;
     }
-    frame = plimsoll_window_word(walk, layout->previous);
     if (layout->owner >= 0 &&
         walk->window[layout->owner & (PLIMSOLL_FRAME_WINDOW_BYTES - 1)] >=
-            layout->owner_c_stack)
-      continue; /* a shim between C and Python: no code of its own */
+            layout->owner_c_stack) {
+      /* A shim between C and Python: no code of its own. */
+      if (!walk->shim) walk->shim = frame;
+      frame = plimsoll_window_word(walk, layout->previous);
+      continue;
+    }
+    frame = plimsoll_window_word(walk, layout->previous);
     __u64 code =
         plimsoll_window_word(walk, layout->code) & layout->code_tag_mask;
     __u64 instruction = plimsoll_window_word(walk, layout->instruction);
@@ -107,6 +114,12 @@ plimsoll_walk_frames(const struct plimsoll_frame_layout *layout,
         instruction;
     hash = plimsoll_hash_word(plimsoll_hash_word(hash, code), instruction);
     walk->stack.frame_count = count + 1;
+  }
+  if (layout->shim_on_stack && !holds_gil && walk->shim &&
+      !plimsoll_on_own_stack(walk->shim, plimsoll_thread_pointer())) {
+    *reason = PLIMSOLL_DROP_NO_THREAD_STATE;
+    walk->stack.frame_count = 0;
+    return 0;
   }
   if (!*reason && frame) *reason = PLIMSOLL_DROP_STACK_TOO_DEEP;
   if (*reason) walk->stack.truncated = 1;

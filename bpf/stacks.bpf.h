@@ -33,10 +33,10 @@ struct {
 } walks SEC(".maps");
 
 static __always_inline u64 walk_and_store(const struct plimsoll_target *target,
-                                          u32 tgid,
+                                          u32 tgid, u32 holds_gil,
                                           struct plimsoll_walk *walk) {
   u32 reason = PLIMSOLL_DROP_NONE;
-  u64 hash = plimsoll_walk_frames(&target->frames, walk, &reason);
+  u64 hash = plimsoll_walk_frames(&target->frames, holds_gil, walk, &reason);
   if (reason) count_drop(target->slot, reason);
   if (!hash) return 0;
   struct plimsoll_stack_key key = {.hash = hash, .tgid = tgid};
@@ -52,7 +52,7 @@ static __always_inline u64 walk_and_store(const struct plimsoll_target *target,
 
 /* The current Python stack's key in the stack table; 0: none, counted. A global
  * function, so that the verifier checks the walk once and on its own. */
-__attribute__((noinline)) u64 record_stack(u32 tgid) {
+__attribute__((noinline)) u64 record_stack(u32 tgid, u32 holds_gil) {
   u32 zero = 0, i;
   u64 hash = 0;
   /* Through memory, so that the verifier checks one walk, not one per slot. */
@@ -75,7 +75,7 @@ __attribute__((noinline)) u64 record_stack(u32 tgid) {
     return 0;
   }
   slot = &room->slots[i];
-  hash = walk_and_store(target, tgid, &slot->walk);
+  hash = walk_and_store(target, tgid, holds_gil, &slot->walk);
   __sync_lock_test_and_set(&slot->busy, 0);
   return hash;
 }

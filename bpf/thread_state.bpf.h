@@ -3,9 +3,19 @@
  * interpreters that is. As pyframes.bpf.h, which includes this.
  *
  * A thread has Python frames only while the interpreter's current thread state
- * is its own: tstate.thread_id is pthread_self(), which glibc and musl keep in
- * fsbase. A native thread, or one that has let the GIL go to another, gets no
- * stack (PLIMSOLL_DROP_NO_THREAD_STATE), never somebody else's.
+ * is its own. A native thread, or one that has let the GIL go to another, gets
+ * no stack (PLIMSOLL_DROP_NO_THREAD_STATE). A program may make a state in one
+ * thread and enter it in another, so the state is the thread's own
+ *   - where the hit proves that the thread holds the GIL (PLIMSOLL_HOLDS_GIL)
+ *     and there is one;
+ *   - in 3.10 to 3.12 when its cframe, a variable of the loop that runs the
+ *     code, stands on the thread's stack;
+ *   - else when the thread made it: tstate.thread_id is pthread_self(), which
+ *     glibc and musl keep in fsbase. One that was handed on then gives no stack
+ *     to the thread that runs in it. In 3.13 the walk asks the loop's shim
+ *     frame as well, which is such a variable; in 3.7 to 3.9, 3.14 and 3.15 a
+ *     thread that made a state, handed it on and is out of Python would be
+ *     given the stack of the one that runs in it.
  *
  * From 3.12 an interpreter may have a GIL of its own, and a thread that goes
  * from one to the other stays the last holder of the GIL that it let go. So its
@@ -27,20 +37,44 @@
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
+enum {
+  PLIMSOLL_MAYBE_NO_GIL = 0,
+  PLIMSOLL_HOLDS_GIL = 1, /* that of its interpreter: it makes an object */
+};
+
+/* Whether `address` is on the current thread's stack. C libraries keep the
+ * control block of a thread at the end of its stack; that of the first thread
+ * is above all that is mapped, its control block below. */
+static __always_inline __u32 plimsoll_on_own_stack(__u64 address,
+                                                   __u64 thread_pointer) {
+  __u64 stack = plimsoll_stack_pointer();
+  return stack && address >= stack &&
+         (stack > thread_pointer || address < thread_pointer);
+}
+
 /* The thread state that the word at `address` leads to, when it is the one that
- * the current thread runs in, or has run in last: 0 if not. *fault: a read
- * failed. */
+ * the current thread runs in, or has run in last: 0 if not. thread_pointer 0:
+ * it is. *fault: a read failed. */
 static __always_inline __u64
 plimsoll_own_state(const struct plimsoll_frame_layout *layout, __u64 address,
                    __u64 thread_pointer, __u32 *fault) {
-  __u64 tstate = 0, thread_id = 0;
+  __u64 tstate = 0, word = 0;
   __u32 status = PLIMSOLL_LAST_ENTERED;
   *fault = 1;
   if (plimsoll_read_user(&tstate, 8, address)) return 0;
-  if (tstate && plimsoll_read_user(&thread_id, 8,
-                                   tstate + (__u32)layout->tstate_thread_id))
+  if (!tstate || !thread_pointer) {
+    *fault = 0;
+    return tstate;
+  }
+  if (layout->tstate_c_frame >= 0) {
+    if (plimsoll_read_user(&word, 8, tstate + (__u32)layout->tstate_c_frame))
+      return 0;
+    *fault = 0;
+    return plimsoll_on_own_stack(word, thread_pointer) ? tstate : 0;
+  }
+  if (plimsoll_read_user(&word, 8, tstate + (__u32)layout->tstate_thread_id))
     return 0;
-  if (!tstate || thread_id != thread_pointer) {
+  if (word != thread_pointer) {
     *fault = 0;
     return 0;
   }
@@ -85,22 +119,25 @@ plimsoll_state_of_another_gil(const struct plimsoll_frame_layout *layout,
 
 /* The thread state that the current thread runs in; 0 when there is none, and
  * *reason where a read failed. */
-static __always_inline __u64 plimsoll_thread_state(
-    const struct plimsoll_frame_layout *layout, __u32 *reason) {
+static __always_inline __u64
+plimsoll_thread_state(const struct plimsoll_frame_layout *layout,
+                      __u32 holds_gil, __u32 *reason) {
   __u64 thread_pointer = plimsoll_thread_pointer(), newest = 0, tstate = 0;
-  __u32 fault = 0;
-  if (layout->interpreters && layout->in_thread >= 0) {
+  __u32 fault = 0, one_gil = layout->tstate_status < 0; /* up to 3.11 */
+  if (layout->interpreters && (holds_gil || layout->in_thread >= 0)) {
     if (plimsoll_read_user(&newest, 8, layout->interpreters)) fault = 1;
-    if (!fault && newest != layout->main_interpreter)
+    one_gil = newest == layout->main_interpreter;
+    if (!fault && !one_gil && layout->in_thread >= 0)
       fault = plimsoll_read_user(
                   &tstate, 8, thread_pointer + (__u32)layout->in_thread) != 0;
     if (fault) *reason = PLIMSOLL_DROP_STACK_READ_FAULT;
-    if (fault || newest != layout->main_interpreter) return tstate;
+    if (fault || (!one_gil && layout->in_thread >= 0)) return tstate;
   }
-  tstate = plimsoll_own_state(layout, layout->thread_state_address,
-                              thread_pointer, &fault);
+  tstate =
+      plimsoll_own_state(layout, layout->thread_state_address,
+                         holds_gil && one_gil ? 0 : thread_pointer, &fault);
   if (fault) *reason = PLIMSOLL_DROP_STACK_READ_FAULT;
-  if (tstate || layout->in_thread >= 0) return tstate;
+  if (tstate || one_gil || layout->in_thread >= 0) return tstate;
   return plimsoll_state_of_another_gil(layout, thread_pointer, reason);
 }
 

@@ -16,6 +16,13 @@ static __always_inline u64 plimsoll_thread_pointer(void) {
   return BPF_CORE_READ(task, thread.fsbase);
 }
 
+/* User space's, also where the hit is inside a system call; 0: not known. */
+static __always_inline u64 plimsoll_stack_pointer(void) {
+  struct pt_regs *regs =
+      (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+  return regs ? regs->sp : 0;
+}
+
 #include "bpf/pyframes.bpf.h"
 
 #endif /* PLIMSOLL_WALK_BPF_H_ */

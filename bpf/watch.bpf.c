@@ -90,7 +90,8 @@ __attribute__((noinline)) u64 keep_stack(u32 tgid, u64 address) {
     return 0;
   }
   watch->walk.stack.frame_count = 0;
-  hash = plimsoll_walk_frames(&target->frames, &watch->walk, &reason);
+  hash = plimsoll_walk_frames(&target->frames, PLIMSOLL_MAYBE_NO_GIL,
+                              &watch->walk, &reason);
   if (reason) count_drop(target->slot, reason);
   __sync_lock_test_and_set(&watch->busy, 0);
   return hash;

@@ -73,7 +73,7 @@ absl::StatusOr<plimsoll_frame_layout> MakeFrameLayout(
   plimsoll_frame_layout out = {};
   out.owner = core::kAbsent;
   out.cframe_current_frame = core::kAbsent;
-  out.tstate_status = out.in_thread = core::kAbsent;
+  out.tstate_status = out.in_thread = out.tstate_c_frame = core::kAbsent;
   if (layout.thread_state_address == 0) return out;
   if (!InThreadState(layout.tstate_thread_id) ||
       !InThreadState(layout.tstate_frame)) {
@@ -99,6 +99,9 @@ absl::StatusOr<plimsoll_frame_layout> MakeFrameLayout(
   out.tstate_thread_id = layout.tstate_thread_id;
   out.tstate_frame = layout.tstate_frame;
   out.cframe_current_frame = layout.cframe_current_frame;
+  if (InThreadState(layout.tstate_c_frame)) {
+    out.tstate_c_frame = layout.tstate_c_frame;
+  }
   out.window_offset = static_cast<uint32_t>(begin);
   out.window_bytes = static_cast<uint32_t>(end - begin);
   out.code = static_cast<uint32_t>(layout.frame_code - begin);
@@ -107,6 +110,7 @@ absl::StatusOr<plimsoll_frame_layout> MakeFrameLayout(
   if (has_owner) {
     out.owner = layout.frame_owner - begin;
     out.owner_c_stack = static_cast<uint32_t>(layout.owner_c_stack);
+    out.shim_on_stack = layout.shim_on_stack ? 1 : 0;
   }
   PLIMSOLL_RETURN_IF_ERROR(SetOtherGils(layout, out));
   out.instruction_is_lasti = layout.instruction_is_lasti ? 1 : 0;

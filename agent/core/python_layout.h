@@ -81,12 +81,17 @@ struct FrameLayout {
   int32_t tstate_thread_id = kAbsent;  // == pthread_self() == fsbase (glibc)
   int32_t tstate_frame = kAbsent;      // frame, current_frame or cframe
   int32_t cframe_current_frame = kAbsent;  // 3.11, 3.12: one hop more
+  // 3.10 to 3.12: cframe, a variable of the loop that runs Python code, so that
+  // it stands on the stack of the thread that runs in this state.
+  int32_t tstate_c_frame = kAbsent;
   int32_t frame_code = kAbsent;
   int32_t frame_previous = kAbsent;
-  int32_t frame_instruction = kAbsent;    // prev_instr, instr_ptr or f_lasti
-  bool instruction_is_lasti = false;      // up to 3.10: an int index
-  int32_t frame_owner = kAbsent;          // 3.12+: char
-  int32_t owner_c_stack = kAbsent;        // value of a shim frame to skip
+  int32_t frame_instruction = kAbsent;  // prev_instr, instr_ptr or f_lasti
+  bool instruction_is_lasti = false;    // up to 3.10: an int index
+  int32_t frame_owner = kAbsent;        // 3.12+: char
+  int32_t owner_c_stack = kAbsent;      // value of a shim frame to skip
+  // 3.13: the shim below the frames that one loop runs is a variable of it.
+  bool shim_on_stack = false;
   uint64_t code_tag_mask = ~uint64_t{0};  // 3.14: strip _PyStackRef tag bits
 };
 

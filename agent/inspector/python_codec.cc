@@ -40,7 +40,8 @@ void VisitFrames(Layout& l, F&& f) {
   f(l.frame_code), f(l.frame_previous), f(l.frame_instruction);
   f(l.instruction_is_lasti), f(l.frame_owner), f(l.owner_c_stack);
   f(l.interpreter_next), f(l.interpreter_gil), f(l.gil_last_holder);
-  f(l.tstate_status), f(l.thread_state_in_thread);
+  f(l.tstate_status), f(l.thread_state_in_thread), f(l.tstate_c_frame);
+  f(l.shim_on_stack);
 }
 
 template <typename Layout, typename F>

@@ -30,6 +30,7 @@ void SetFrames(int minor, core::FrameLayout& f) {
   static constexpr int32_t kThreadId[] = {176, 176, 176, 176, 152,
                                           136, 152, 152, 176};
   f.tstate_thread_id = kThreadId[minor - kOldestMinor];
+  if (minor >= 10 && minor <= 12) f.tstate_c_frame = minor == 10 ? 48 : 56;
   if (minor <= 10) {  // PyFrameObject
     f.tstate_frame = 24;
     f.frame_previous = 24;
@@ -49,6 +50,7 @@ void SetFrames(int minor, core::FrameLayout& f) {
     f.frame_owner = minor >= 14 ? 74 : 70;
     // FRAME_OWNED_BY_CSTACK; from 3.14 FRAME_OWNED_BY_INTERPRETER, and above.
     f.owner_c_stack = 3;
+    f.shim_on_stack = minor == 13;
     f.tstate_status = minor == 12 ? 24 : 32;
   }
   if (minor >= 14) f.code_tag_mask = ~uint64_t{3};  // Py_TAG_BITS

@@ -149,7 +149,7 @@ enum {
   PLIMSOLL_NO_ITEMS = 8, /* the second argument is no count of items */
 };
 
-PLIMSOLL_ASSERT_SIZE(plimsoll_target, 104 + 16 + 8 + 16 + 16 + 16 + 16);
+PLIMSOLL_ASSERT_SIZE(plimsoll_target, 112 + 16 + 8 + 16 + 16 + 16 + 16);
 PLIMSOLL_ASSERT_SIZE(plimsoll_progress, 80 + 8 * PLIMSOLL_PROBE_KINDS);
 PLIMSOLL_ASSERT_SIZE(plimsoll_count_key, 24);
 PLIMSOLL_ASSERT_SIZE(plimsoll_count, 32);

@@ -45,6 +45,11 @@ struct plimsoll_frame_layout {
   /* From a thread's fsbase to the word that leads to the state that it entered
    * last, of whichever thread; -1: states are found by their GILs. */
   __s32 in_thread;
+  /* 3.10 to 3.12, in a thread state: its word that leads to the stack of the
+   * thread that runs in it; -1: states are told by who made them. */
+  __s32 tstate_c_frame;
+  /* 3.13: the first shim frame of a walk is on the stack of its thread. */
+  __u32 shim_on_stack;
   __u32 padding;
 };
 
@@ -73,7 +78,7 @@ struct plimsoll_stack {
 #define PLIMSOLL_ASSERT_SIZE(type, bytes) \
   _Static_assert(sizeof(struct type) == (bytes), #type)
 #endif
-PLIMSOLL_ASSERT_SIZE(plimsoll_frame_layout, 104);
+PLIMSOLL_ASSERT_SIZE(plimsoll_frame_layout, 112);
 PLIMSOLL_ASSERT_SIZE(plimsoll_stack, 8 + 16 * PLIMSOLL_MAX_FRAMES);
 
 #endif /* PLIMSOLL_BPF_FRAMES_H_ */

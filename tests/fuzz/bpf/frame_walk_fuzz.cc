@@ -13,6 +13,7 @@ struct Input {
   const uint8_t* data = nullptr;
   size_t left = 0;
   uint64_t thread_pointer = 0;
+  uint64_t stack_pointer = 0;
   int reads = 0;
 };
 Input* input = nullptr;
@@ -27,6 +28,7 @@ int plimsoll_read_user(void* out, uint32_t count, uint64_t) {
 }
 
 uint64_t plimsoll_thread_pointer() { return input->thread_pointer; }
+uint64_t plimsoll_stack_pointer() { return input->stack_pointer; }
 
 }  // namespace
 
@@ -40,11 +42,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Input here{data + sizeof(layout), size - sizeof(layout)};
   // As a thread's own state would have it: the second word read.
   std::memcpy(&here.thread_pointer, here.data + 8, 8);
+  here.stack_pointer = layout.padding;
+  const uint32_t holds_gil = layout.padding & 1;
   input = &here;
   plimsoll_walk walk;
   std::memset(&walk, 0xee, sizeof(walk));
   uint32_t reason = 0;
-  const uint64_t hash = plimsoll_walk_frames(&layout, &walk, &reason);
+  const uint64_t hash =
+      plimsoll_walk_frames(&layout, holds_gil, &walk, &reason);
   input = nullptr;
   if (hash == 0 && reason == PLIMSOLL_DROP_NONE && layout.owner < 0) {
     std::abort();

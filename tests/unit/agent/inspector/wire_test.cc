@@ -79,6 +79,7 @@ void NumberOffsets(core::PythonProcess& p) {
                          &p.frames.gil_last_holder,
                          &p.frames.tstate_status,
                          &p.frames.thread_state_in_thread,
+                         &p.frames.tstate_c_frame,
                          &p.code.filename,
                          &p.code.name,
                          &p.code.qualname,
@@ -122,6 +123,7 @@ core::PythonProcess Python() {
   NumberOffsets(p);
   o.dict_keys_log2 = true;
   p.frames.instruction_is_lasti = true;
+  p.frames.shim_on_stack = true;
   p.frames.thread_state_address = 0xffff'8000'0000'0001;
   p.frames.interpreters_address = 17;
   p.frames.main_interpreter = 18;
@@ -170,6 +172,7 @@ TEST(PythonCodecTest, EveryFieldSurvives) {
   EXPECT_TRUE(back->build.probes[0].no_items);
   EXPECT_EQ(back->build.object_path, python.build.object_path);
   EXPECT_TRUE(back->frames.instruction_is_lasti);
+  EXPECT_TRUE(back->frames.shim_on_stack);
 }
 
 TEST(MallocCodecTest, EveryFieldSurvives) {
