@@ -99,8 +99,9 @@ static __always_inline __u64 plimsoll_walk_frames(
     if (layout->owner >= 0 &&
         walk->window[layout->owner & (PLIMSOLL_FRAME_WINDOW_BYTES - 1)] >=
             layout->owner_c_stack) {
-      /* A shim between C and Python: no code of its own. */
-      if (!walk->shim) walk->shim = frame;
+      /* A shim between C and Python: no code of its own. The outermost that was
+       * seen; to keep the first would be a branch more for the verifier. */
+      walk->shim = frame;
       frame = plimsoll_window_word(walk, layout->previous);
       continue;
     }
