@@ -115,6 +115,7 @@ int handle_write(struct bpf_perf_event_data *ctx) {
     if (!watch) return 0; /* the watchpoint is being moved */
     __sync_fetch_and_add(&watch->hits, 1);
     watch->last_ns = bpf_ktime_get_ns();
+    watch->last_tid = (u32)bpf_get_current_pid_tgid();
     if (is_birth(watch)) {
       keep_stack(tgid, key.address);
       __sync_fetch_and_add(&watch->births, 1);

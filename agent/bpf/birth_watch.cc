@@ -1,7 +1,6 @@
 #include "agent/bpf/birth_watch.h"
 
 #include <bpf/bpf.h>
-#include <time.h>
 
 #include <cerrno>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "agent/bpf/chunk_rows.h"
 #include "agent/bpf/handles.h"
 #include "agent/bpf/targets.h"
+#include "agent/bpf/thread_clock.h"
 #include "agent/bpf/thread_events.h"
 #include "agent/bpf/thread_watchpoints.h"
 #include "bpf/watch.skel.h"
@@ -24,12 +24,6 @@ namespace {
 // Of the program at a hit, until it was measured.
 constexpr double kAssumedProgramNs = 1'000;
 constexpr int64_t kSamplePeriodNs = 10'000'000;
-
-int64_t MonotonicNs() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 }  // namespace
 
@@ -190,10 +184,22 @@ core::WriteReading BirthWatch::Read(int index) {
   return {
       .hits = row.hits,
       .marks = row.hits,
+      .births = row.births,
       .has_stack = row.births > 0,
       .unwritten_ns = row.last_ns == 0
                           ? 0
                           : MonotonicNs() - static_cast<int64_t>(row.last_ns)};
+}
+
+absl::StatusOr<bool> BirthWatch::Blink(int index, int64_t ns) {
+  if (state_->chunk.has_value()) return false;
+  const auto at = static_cast<size_t>(index);
+  const plimsoll_watch_key key = state_->KeyOf(state_->slots[at].address);
+  plimsoll_watched row = {};
+  if (bpf_map_lookup_elem(state_->loaded->watches_fd(), &key, &row) != 0) {
+    return false;
+  }
+  return state_->watchpoints[at].Blink(static_cast<int32_t>(row.last_tid), ns);
 }
 
 int64_t BirthWatch::CpuNs() { return ProcessCpuNs(state_->pid); }

@@ -57,6 +57,8 @@ class BirthWatch final : public core::WritePort {
   absl::Status Arm(int index, const core::WriteWatch& watch) override;
   void Disarm(int index) override;
   core::WriteReading Read(int index) override;
+  // Of chunks never: a death that goes by would be missed.
+  absl::StatusOr<bool> Blink(int index, int64_t ns) override;
   int64_t CpuNs() override;
   core::CpuSamples Samples() override;
   double NsPerHit() override;

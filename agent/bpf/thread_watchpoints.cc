@@ -73,7 +73,7 @@ absl::StatusOr<ThreadWatchpoints> ThreadWatchpoints::Open(int32_t pid,
     auto event = OpenOne(tid, program_fd);
     if (absl::IsNotFound(event.status())) continue;
     if (!event.ok()) return event.status();
-    watchpoints.events_.push_back(*std::move(event));
+    watchpoints.events_.push_back({tid, *std::move(event)});
   }
   if (watchpoints.events_.empty()) {
     return absl::NotFoundError(absl::StrCat("pid ", pid, " is gone"));
@@ -85,9 +85,9 @@ absl::Status ThreadWatchpoints::Move(uint64_t address) {
   perf_event_attr attributes = Attributes(address, false);
   size_t moved = 0;
   int error = ESRCH;
-  for (const UniqueFd& event : events_) {
-    if (::ioctl(event.get(), PERF_EVENT_IOC_MODIFY_ATTRIBUTES, &attributes) ==
-        0) {
+  for (const OfThread& of : events_) {
+    if (::ioctl(of.event.get(), PERF_EVENT_IOC_MODIFY_ATTRIBUTES,
+                &attributes) == 0) {
       ++moved;
     } else {
       error = errno;  // its thread may have ended
@@ -99,17 +99,35 @@ absl::Status ThreadWatchpoints::Move(uint64_t address) {
 }
 
 void ThreadWatchpoints::Disable() {
-  for (const UniqueFd& event : events_) {
+  for (const OfThread& of : events_) {
     // Of a thread that has ended there is nothing left to disable.
-    static_cast<void>(::ioctl(event.get(), PERF_EVENT_IOC_DISABLE, 0));
+    static_cast<void>(::ioctl(of.event.get(), PERF_EVENT_IOC_DISABLE, 0));
   }
+}
+
+absl::StatusOr<bool> ThreadWatchpoints::Blink(int32_t tid, int64_t ns) const {
+  const auto of =
+      std::find_if(events_.begin(), events_.end(),
+                   [tid](const OfThread& each) { return each.tid == tid; });
+  if (of == events_.end() ||
+      ::ioctl(of->event.get(), PERF_EVENT_IOC_DISABLE, 0) != 0) {
+    return false;
+  }
+  // Shorter than what a sleep is late by.
+  const int64_t begin = MonotonicNs();
+  int64_t waited = 0;
+  while (waited < ns) waited = MonotonicNs() - begin;
+  if (::ioctl(of->event.get(), PERF_EVENT_IOC_ENABLE, 0) != 0) {
+    return absl::ErrnoToStatus(errno, "enable a watchpoint again");
+  }
+  return true;
 }
 
 absl::StatusOr<uint64_t> ThreadWatchpoints::Writes() const {
   uint64_t writes = 0;
-  for (const UniqueFd& event : events_) {
+  for (const OfThread& of : events_) {
     uint64_t of_thread = 0;
-    if (::read(event.get(), &of_thread, sizeof(of_thread)) !=
+    if (::read(of.event.get(), &of_thread, sizeof(of_thread)) !=
         static_cast<ssize_t>(sizeof(of_thread))) {
       return absl::DataLossError("a watchpoint's count cannot be read");
     }

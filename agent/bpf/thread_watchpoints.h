@@ -31,6 +31,11 @@ class ThreadWatchpoints {
   // `address` is a multiple of 8. kNotFound: no thread is left.
   absl::Status Move(uint64_t address);
   void Disable();
+  // Lets one thread, and those that it has started since Open, go on unwatched
+  // for so long, which is waited for: some microseconds more. False: it has no
+  // watchpoint of its own, and nothing was done. An error: it may be unwatched
+  // from here on.
+  absl::StatusOr<bool> Blink(int32_t tid, int64_t ns) const;
   // Writes since Open, on threads that have ended too, by the kernel's own
   // count: also those at which it skipped the program, as it does on a
   // processor that another program was interrupted on. kDataLoss: an event
@@ -40,7 +45,11 @@ class ThreadWatchpoints {
 
  private:
   ThreadWatchpoints() = default;
-  std::vector<UniqueFd> events_;
+  struct OfThread {
+    int32_t tid = 0;
+    UniqueFd event;
+  };
+  std::vector<OfThread> events_;
 };
 
 // What a write that traps costs a thread here, for a program that returns at

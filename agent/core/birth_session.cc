@@ -21,6 +21,10 @@ constexpr int64_t kLongestPatienceNs = 60 * kNsPerSecond;
 constexpr int64_t kFirstLookStepNs = 20 * kNsPerMs;  // doubled each time
 // Churn writes again within microseconds.
 constexpr int64_t kStillWrittenNs = kNsPerMs;
+// Of a block that is kept sooner every write is seen.
+constexpr uint64_t kHitsBeforeBlinks = 500;
+// Of a writer that runs: one that waits for the GIL gains nothing in a blink.
+constexpr int64_t kWritingNs = kNsPerMs / 10;
 // Giving up wastes what was spent: a block that is written a thousand times
 // before it is kept must be waited for.
 constexpr double kSamplesPerBudget = 4;
@@ -135,7 +139,8 @@ BirthSession::BirthSession(const BirthSurvey& survey,
       patience_ns_(FirstPatienceNs(options_, OfChunks(classes_))),
       now_ns_(now_ns),
       end_ns_(now_ns + options.duration_ns),
-      allowance_(options.pace, now_ns) {}
+      allowance_(options.pace, now_ns),
+      blink_(options.seed) {}
 
 void BirthSession::Tick(int64_t now_ns) {
   now_ns_ = std::max(now_ns_, now_ns);
@@ -193,6 +198,7 @@ void BirthSession::Watch(Slot& slot, int index) {
   allowance_.Spend(hits, now_ns_);
   counts_.hits += hits;
   slot.hits = reading.hits;
+  slot.births = reading.births;
   if (reading.marks != slot.marks) {
     if (slot.marks == 0) picker_.Reached(slot.pick);
     slot.marks = reading.marks;
@@ -204,8 +210,10 @@ void BirthSession::Watch(Slot& slot, int index) {
   }
   // A block that the last write of a burst keeps is not looked away from.
   const bool still_written = reading.unwritten_ns < kStillWrittenNs;
-  if (hits > 0 && still_written && allowance_.spent()) {
-    return Pause(slot, index);
+  if (hits > 0 && still_written) {
+    if (allowance_.spent()) return Pause(slot, index);
+    if (reading.unwritten_ns < kWritingNs) Blink(slot, index);
+    if (!slot.armed) return;
   }
   const int64_t left_alone_ns =
       now_ns_ - std::max(slot.armed_ns, slot.quiet_ns);
@@ -236,8 +244,25 @@ void BirthSession::Pause(Slot& slot, int index) {
   slot.resume_ns = allowance_.FullAtNs();
 }
 
+// Only the last writer, and while the others wait for it: they are watched.
+// Where enough blocks are seen to their end nothing is left unwatched.
+void BirthSession::Blink(Slot& slot, int index) {
+  if (counts_.hot <= 2 * (static_cast<int64_t>(samples_.size()) + 1)) return;
+  if (slot.hits_before + slot.hits < kHitsBeforeBlinks) return;
+  if (slot.blinked_at) blink_.WentOn();
+  const auto done = writes_->Blink(index, blink_.DrawNs());
+  if (!done.ok()) return GiveUp(slot, index, counts_.hot);
+  if (!*done) return;
+  slot.blinked_at = writes_->Read(index).births;
+  ++counts_.blinks;
+}
+
 bool BirthSession::Rests(const Slot& slot) const {
-  return slot.marks > 0 && now_ns_ - slot.quiet_ns >= RestNs() &&
+  // What was kept in a blink is no sample: it must only outlast the turns of
+  // other threads, while its maker waits for the GIL.
+  const int64_t rest_ns =
+      BlinkedSince(slot) ? std::min(kShortestRestNs, RestNs()) : RestNs();
+  return slot.marks > 0 && now_ns_ - slot.quiet_ns >= rest_ns &&
          writes_->CpuNs() - slot.quiet_cpu_ns >= kRestCpuNs;
 }
 
@@ -318,6 +343,8 @@ bool BirthSession::Arm(Slot& slot, int index) {
   slot.armed = true;
   slot.hits = 0;
   slot.marks = 0;
+  slot.births = 0;
+  slot.blinked_at.reset();
   slot.armed_ns = now_ns_;
   slot.quiet_ns = now_ns_;
   slot.next_look_ns = now_ns_;

@@ -18,6 +18,12 @@
 // To rest is to be left alone while the process runs: one that is stopped, or
 // starved of CPU, leaves everything alone, what it is about to drop as well.
 //
+// A block amid churn is written all the time, and trapping makes its writer a
+// hundred times slower: then the rest of a thousand that are dropped before one
+// is kept takes longer than a turn with the GIL, and each of many threads gets
+// a part of its own. So the writer is left unwatched for moments (BlinkLength)
+// in which it gets ahead; what was kept in one is not seen, and is no sample.
+//
 // While it waits, a watchpoint stands, and may slow the process
 // (WatchSlowdown): then it waits for less, half a second at least.
 //
@@ -35,14 +41,15 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/core/birth_look.h"
+#include "agent/core/birth_samples.h"
 #include "agent/core/birth_word.h"
+#include "agent/core/blink_length.h"
 #include "agent/core/hit_allowance.h"
 #include "agent/core/python_layout.h"
 #include "agent/core/spot_picker.h"
@@ -50,45 +57,6 @@
 #include "agent/core/write_port.h"
 
 namespace plimsoll::core {
-
-struct BirthOptions {
-  int64_t duration_ns = 30'000'000'000;
-  // How long an object must be left alone to count as staying. 0: a twentieth
-  // of the duration, within [0.5, 3] s.
-  int64_t rest_ns = 0;
-  double budget_ns = 500e6;          // of the target's CPU time
-  uint64_t max_hits_per_sample = 0;  // 0: those of a quarter of the budget
-  HitPace pace = {};
-  double objects_per_s = 0;  // net growth where known
-  uint64_t seed = 1;
-};
-
-struct BirthSample {
-  RawStack stack;                        // empty: the birth ran no Python code
-  std::optional<NativeSnapshot> native;  // of chunks
-  uint64_t block = 0;
-  int64_t block_bytes = 0;
-  size_t in_class = 0;      // of classes()
-  uint64_t cache_mark = 0;  // of chunks, BirthSpot's
-  int64_t born_ns = 0;      // within a Tick; of the clock that Tick is given
-  uint64_t hits = 0;        // that it took
-};
-
-struct BirthCounts {
-  uint64_t hits = 0;
-  int64_t armed = 0;
-  int64_t late = 0;       // handed out before the watch stood
-  int64_t unreached = 0;  // never written while watched
-  int64_t hot = 0;        // written too often: given up, or kept unseen
-  int64_t other = 0;      // rests as something else than the type
-  int64_t died = 0;       // was a sample, and gone at the end
-  int64_t unread = 0;     // its stack could not be read
-  int64_t starved = 0;    // left alone, but the process hardly ran meanwhile
-  int64_t looks = 0;
-  double cost_ns = 0;       // of the target's CPU time, all in all
-  double slowed_share = 0;  // of that while a watchpoint stood: lost
-  bool budget_spent = false;
-};
 
 class BirthSession {
  public:
@@ -124,9 +92,11 @@ class BirthSession {
     uint64_t generation = 0;  // of what an answer is about
     SpotPicker::Pick pick;
     BirthSpot spot;
-    uint64_t hits = 0;         // since it was armed
-    uint64_t marks = 0;        // of them, births and deaths
-    uint64_t hits_before = 0;  // it was last paused
+    uint64_t hits = 0;   // since it was armed
+    uint64_t marks = 0;  // of them, births and deaths
+    uint64_t births = 0;
+    std::optional<uint64_t> blinked_at;  // births at the end of a blink
+    uint64_t hits_before = 0;            // it was last paused
     int64_t armed_ns = 0;
     int64_t quiet_ns = 0;      // when its marks were last seen to change
     int64_t quiet_cpu_ns = 0;  // the process' CPU time then
@@ -140,15 +110,21 @@ class BirthSession {
                int64_t now_ns);
   void Watch(Slot& slot, int index);
   void Pause(Slot& slot, int index);
+  void Blink(Slot& slot, int index);
   bool Arm(Slot& slot, int index);
   void Look();
   void LookAtTheEnd();
   void Answer(const Asked& asked, const absl::StatusOr<BirthFindings>& found);
   void AnswerBlock(int index, const BlockState& state);
+  void LookLater(Slot& slot) const;
   void AnswerSpot(int index, const SpotPicker::Pick& pick,
                   const BirthSpot& spot);
   void AnswerEnd(const BirthFindings& found);
   bool Rests(const Slot& slot) const;
+  // What is there may have been born in a blink.
+  static bool BlinkedSince(const Slot& slot) {
+    return slot.blinked_at == slot.births;
+  }
   void CountCost();
   int64_t Afforded(int64_t wanted_ns) const;
   int64_t RestNs() const { return Afforded(options_.rest_ns); }
@@ -186,6 +162,7 @@ class BirthSession {
   int64_t next_wish_ns_ = 0;
   HitAllowance allowance_;
   WatchSlowdown slowdown_;
+  BlinkLength blink_;
   size_t kept_unseen_ = 0;  // while their watch paused, since it was widened
   bool one_burst_each_ = false;
   uint64_t cache_mark_ = 0;  // of the process, as last seen

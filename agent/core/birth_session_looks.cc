@@ -104,23 +104,33 @@ void BirthSession::Answer(const Asked& asked,
   }
 }
 
+void BirthSession::LookLater(Slot& slot) const {
+  slot.next_look_ns = now_ns_ + slot.look_step_ns;
+  slot.look_step_ns = std::min(2 * slot.look_step_ns, kLastLookStepNs);
+}
+
 void BirthSession::AnswerBlock(int index, const BlockState& state) {
   Slot& slot = slots_[static_cast<size_t>(index)];
   if (!state.in_pool) {
     if (slot.marks == 0) picker_.PassedOver(slot.pick);
     return GiveUp(slot, index, counts_.other);
   }
-  if (!state.handed_out) {  // free, or free again: it may still be reached
-    slot.next_look_ns = now_ns_ + slot.look_step_ns;
-    slot.look_step_ns = std::min(2 * slot.look_step_ns, kLastLookStepNs);
-    return;
-  }
+  // Free, or free again: it may still be reached.
+  if (!state.handed_out) return LookLater(slot);
   if (slot.marks == 0) {
     if (slot.hits_before > 0) return KeptUnseen(slot, index);
     picker_.Late(slot.pick);
     return GiveUp(slot, index, counts_.late);
   }
-  if (!IsTheType(state)) return GiveUp(slot, index, counts_.other);
+  if (!IsTheType(state)) {
+    // On a free list, perhaps, until the churn goes on.
+    if (now_ns_ - slot.quiet_ns < RestNs()) return LookLater(slot);
+    return GiveUp(slot, index, counts_.other);
+  }
+  if (BlinkedSince(slot)) {
+    blink_.KeptUnseen();
+    return GiveUp(slot, index, counts_.hot);
+  }
   slot.spot.chunk_bytes = state.chunk_bytes;
   Accept(slot, index);
 }
@@ -153,6 +163,7 @@ void BirthSession::Accept(Slot& slot, int index) {
   }
   auto stack = writes_->ReadStack(index);
   if (!stack.ok()) return GiveUp(slot, index, counts_.unread);
+  if (slot.blinked_at) blink_.Kept();
   const BlockClass& blocks = classes_[slot.pick.in_class];
   samples_.push_back({.stack = std::move(stack->python),
                       .native = std::move(stack->native),

@@ -48,6 +48,7 @@ struct WriteWatch {
 struct WriteReading {
   uint64_t hits = 0;         // traps
   uint64_t marks = 0;        // of them, those that are no mere use of the block
+  uint64_t births = 0;       // of a pool's block: as far as they keep a stack
   bool has_stack = false;    // the last mark was a birth, and has a stack
   int64_t unwritten_ns = 0;  // since the last trap; 0: not known
 };
@@ -73,6 +74,10 @@ class WritePort {
   virtual absl::Status Arm(int slot, const WriteWatch& watch) = 0;
   virtual void Disarm(int slot) = 0;
   virtual WriteReading Read(int slot) = 0;
+  // Lets the thread that wrote last go on unwatched for about so long, and
+  // waits for it; the counts are kept. False: not done, as that thread cannot
+  // be told from others. An error: writes may be missed from here on.
+  virtual absl::StatusOr<bool> Blink(int slot, int64_t ns) = 0;
   // CPU time that the process has taken so far, all threads. Negative: it
   // cannot be read (any more), and then nothing rests.
   virtual int64_t CpuNs() = 0;

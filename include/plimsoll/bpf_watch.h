@@ -36,9 +36,9 @@ struct plimsoll_watched {
   __u64 untracked_address;
   __u64 hits;
   __u64 last_ns;
-  __u64 births; /* writes that count as one; 0 again when overwritten */
-  __u32 busy;   /* a walk is under way */
-  __u32 padding;
+  __u64 births;   /* writes that count as one; 0 again when overwritten */
+  __u32 busy;     /* a walk is under way */
+  __u32 last_tid; /* of the last write */
   struct plimsoll_walk walk; /* of the last birth; frame_count 0: no stack */
 };
 

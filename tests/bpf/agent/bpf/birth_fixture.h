@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <memory>
@@ -44,7 +45,9 @@ class BirthWatchTest : public ::testing::Test {
       watchers.push_back(std::make_unique<BirthWatcher>(
           *probe_, target->process(), target->Number("type"),
           core::BirthOptions{.duration_ns = static_cast<int64_t>(seconds * 1e9),
-                             .rest_ns = 500'000'000}));
+                             .rest_ns = 500'000'000,
+                             // As the agent's, but for short ones.
+                             .budget_ns = std::max(500e6, seconds * 0.05e9)}));
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     for (const auto& watcher : watchers) watcher->Start();

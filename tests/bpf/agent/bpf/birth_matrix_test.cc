@@ -54,6 +54,13 @@ TEST_P(BirthMatrixTest, FortyThreads) {
   RunKinds({"40", "100", "2000", "0"}, 3, 4);
 }
 
+// A thousand take longer under watch than a turn with the GIL, and each thread
+// gets a part of its own.
+TEST_P(BirthMatrixTest, FortyThreadsOfAThousandfoldChurn) {
+  if (!IsFull()) GTEST_SKIP() << "PLIMSOLL_FULL=1 has the slow ones";
+  RunKinds({"40", "1000", "1000", "0"}, 60, 2);
+}
+
 TEST_P(BirthMatrixTest, AHeapOfHoles) {
   RunKinds({"1", "100", "2000", "1000000"}, 3, 4);
 }

@@ -46,8 +46,8 @@ struct BirthRun {
         << counts.unreached << " hot " << counts.hot << " other "
         << counts.other << " died " << counts.died << " unread "
         << counts.unread << " starved " << counts.starved << " looks "
-        << counts.looks << " moves " << use.moves << " of "
-        << (use.moves ? use.move_ns / use.moves : 0) << " ns, open "
+        << counts.looks << " blinks " << counts.blinks << " moves " << use.moves
+        << " of " << (use.moves ? use.move_ns / use.moves : 0) << " ns, open "
         << use.open_ns << " ns on " << use.threads << " threads, program "
         << use.program_ns_per_hit << " ns;";
     for (const auto& [name, n] : by_function) out << " " << name << ":" << n;

@@ -19,7 +19,8 @@ class Writes final : public WritePort {
     return absl::OkStatus();
   }
   void Disarm(int) override {}
-  WriteReading Read(int) override { return {2, 2, true, 0}; }
+  WriteReading Read(int) override { return {2, 2, 2, true, 0}; }
+  absl::StatusOr<bool> Blink(int, int64_t) override { return false; }
   int64_t CpuNs() override { return cpu_ns_ += kMs; }
   CpuSamples Samples() override { return {}; }
   double NsPerHit() override { return 10'000; }

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <utility>
@@ -38,10 +39,12 @@ class World final : public WritePort {
     types_[block] = type;
     for (auto& [slot, armed] : armed_) {
       if (armed.watch.address != block + kOffset + 8) continue;
+      if (slot == blinking_) continue;
       armed.reading.marks = ++armed.reading.hits;
       ++hits;
       armed.reading.has_stack =
           armed.watch.type_address == 0 || type == armed.watch.type;
+      ++armed.reading.births;
       armed.code = code;
     }
     return block;
@@ -63,6 +66,13 @@ class World final : public WritePort {
     WriteReading reading = armed_.at(slot).reading;
     reading.unwritten_ns = unwritten_ns;
     return reading;
+  }
+  absl::StatusOr<bool> Blink(int slot, int64_t ns) override {
+    if (while_unwatched == nullptr) return false;
+    blinking_ = slot;
+    while_unwatched(ns);
+    blinking_ = -1;
+    return true;
   }
   absl::StatusOr<WriterStack> ReadStack(int slot) override {
     WriterStack stack;
@@ -105,6 +115,8 @@ class World final : public WritePort {
   int64_t cpu_ns = 0;
   double in_string = 0;      // of samples of CPU time while any stands
   int64_t unwritten_ns = 0;  // what is said of every slot
+  // What the last writer does in a blink; none: there are no blinks.
+  std::function<void(int64_t ns)> while_unwatched;
 
  private:
   struct Armed {
@@ -113,6 +125,7 @@ class World final : public WritePort {
     uint64_t code = 0;
   };
   const int registers_;
+  int blinking_ = -1;  // the slot
   CpuSamples samples_;
   double in_string_sum_ = 0;
   uint64_t next_ = 0x10000;
