@@ -15,12 +15,12 @@ constexpr int kMostProbes = 256;
 // A field that is added to one of these must be named below, or it would be
 // lost between child and parent; then change the size here.
 static_assert(sizeof(core::ObjectLayout) == 112, "see VisitObjects");
-static_assert(sizeof(core::FrameLayout) == 88, "see VisitFrames");
+static_assert(sizeof(core::FrameLayout) == 96, "see VisitFrames");
 static_assert(sizeof(core::CodeLayout) == 40, "see VisitCode");
 static_assert(sizeof(core::GcLayout) == 80, "see VisitGc");
 static_assert(sizeof(core::ProbePoint) == 96, "see EncodeBuild, DecodeProbe");
 static_assert(sizeof(core::PythonBuild) == 256, "see EncodeBuild");
-static_assert(sizeof(core::PythonProcess) == 736, "see EncodePython");
+static_assert(sizeof(core::PythonProcess) == 744, "see EncodePython");
 
 // Each Visit names the integers of one struct once, for both directions.
 template <typename Layout, typename F>
