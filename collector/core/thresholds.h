@@ -99,6 +99,9 @@ struct JudgementThresholds {
   // alarms of two windows in a row to 0 of 609 machine-days at .4 %.
   double ticket_floor_per_h = 0.001;
   double page_floor_per_h = 0.004;
+  // The same for the bytes of one type, which is a part of what leaks: objects
+  // own others.
+  double type_floor_per_h = 0.001;
   // Where there is no limit: the same shares of this many bytes.
   double assumed_limit_bytes = 4.0 * (1 << 30);
   // Of the interval's half width: measured coverage of the plain one is short.

@@ -8,6 +8,7 @@
 #include "collector/core/growth/false_discovery.h"
 #include "collector/core/growth/growth_measure.h"
 #include "collector/core/growth/judge_over_version.h"
+#include "collector/core/growth/judge_types.h"
 #include "collector/core/growth/judge_used.h"
 #include "plimsoll/base/status_macros.h"
 
@@ -94,7 +95,49 @@ struct Judged {
   size_t at = 0;  // of its workload's lives
   JudgementInput input;
   ProcessJudgement judgement;
+  const TypeLives* by_type = nullptr;  // what the judgement is by, if by one
 };
+
+bool Holds(const ProcessJudgement& j) { return j.page || j.ticket; }
+
+std::vector<StandsBeside> Alive(std::vector<Judged>& judged) {
+  std::vector<StandsBeside> alive;
+  for (Judged& one : judged) {
+    alive.push_back({one.at, &one.input, &one.judgement});
+  }
+  return alive;
+}
+
+// Those that do not leak by their memory, by what rises in them. Adds the z of
+// each test.
+void JudgeTypes(const WorkloadLives& lives, const std::vector<TypeLives>& types,
+                const JudgementThresholds& by_type, int64_t now_ns,
+                std::vector<Judged>& judged, std::vector<double>& zs) {
+  if (types.empty()) return;
+  for (Judged& one : judged) {
+    if (Holds(one.judgement)) continue;
+    JudgedByType found = JudgeLifeByTypes(types, lives.lives, one.at, one.input,
+                                          by_type, now_ns);
+    zs.insert(zs.end(), found.zs.begin(), found.zs.end());
+    if (found.type == nullptr) continue;
+    one.judgement = std::move(found.judgement);
+    one.by_type = found.type;
+  }
+  for (const TypeLives& type : types) {
+    JudgeTypeOverVersion(lives, type, Alive(judged), by_type, now_ns);
+    for (Judged& one : judged) {
+      if (one.judgement.by_type != type.type || one.by_type != nullptr)
+        continue;
+      one.by_type = &type;
+      zs.push_back(one.judgement.z);
+    }
+  }
+}
+
+JudgedLife ByType(const WorkloadLives& lives, const Judged& one,
+                  const JudgementThresholds& by_type, int64_t now_ns) {
+  return {one.by_type->lives, one.at, one.input, by_type, now_ns, &lives.lives};
+}
 
 // Pods that each grow, none of them surely, are sure together: their errors are
 // independent, their leak is one.
@@ -167,19 +210,10 @@ std::vector<Judged> JudgeWorkload(const FleetReader& reader,
                             : Depth::kToClaim;
     out.push_back({&lives.known[i], i, *input,
                    JudgeLifeByUse(lives.lives, lives.used, i, *input,
-                                  thresholds, now_ns, depth)});
+                                  thresholds, now_ns, depth),
+                   nullptr});
   }
   return out;
-}
-
-std::optional<VersionOnset> CompareVersions(
-    const WorkloadLives& lives, const JudgementThresholds& thresholds,
-    int64_t now_ns, std::vector<Judged>& judged) {
-  std::vector<StandsBeside> alive;
-  for (Judged& one : judged) {
-    alive.push_back({one.at, &one.input, &one.judgement});
-  }
-  return JudgeOverVersion(lives, alive, thresholds, now_ns);
 }
 
 // One window for all, so that their mean is of one time.
@@ -188,13 +222,21 @@ void MeasureAll(const WorkloadLives& lives, const Thresholds& thresholds,
                 FleetJudgement& fleet, WorkloadJudgement& w) {
   std::vector<JudgedLife> leaking;
   for (const Judged* one : standing) {
-    leaking.push_back(Measurable(lives, *one, thresholds, now_ns));
+    leaking.push_back(one->by_type != nullptr
+                          ? ByType(lives, *one, thresholds.judgement, now_ns)
+                          : Measurable(lives, *one, thresholds, now_ns));
   }
   w.window_s = ChooseWindow(leaking, w.window_s);
   for (size_t i = 0; i < standing.size(); ++i) {
     Judged* one = standing[i];
-    if (const auto measured =
-            MeasureGrowth(leaking[i], w.window_s, leaking.size())) {
+    auto measured = MeasureGrowth(leaking[i], w.window_s, leaking.size());
+    if (measured && one->by_type != nullptr) {
+      const auto memory =
+          MeasureGrowth(Measurable(lives, *one, thresholds, now_ns), w.window_s,
+                        leaking.size());
+      if (memory) AddWhatItOwns(*memory, *measured);
+    }
+    if (measured) {
       one->judgement.bytes_per_s = measured->bytes_per_s;
       one->judgement.time_to_limit = measured->time_to_limit;
       one->judgement.model_limited = measured->model_limited;
@@ -207,6 +249,12 @@ void MeasureAll(const WorkloadLives& lives, const Thresholds& thresholds,
     w.processes.push_back(
         Affected(one->life->info, one->judgement, one->input));
   }
+}
+
+// What rises by type is Python's.
+bool IsAllByType(const std::vector<Judged*>& standing) {
+  return std::all_of(standing.begin(), standing.end(),
+                     [](const Judged* one) { return one->by_type != nullptr; });
 }
 
 // An incident is not opened for a rate that may be none.
@@ -242,20 +290,27 @@ FleetJudgement JudgeFleet(const FleetReader& reader,
                           const Thresholds& thresholds, FleetState& state,
                           int64_t now_ns) {
   FleetJudgement fleet;
+  const JudgementThresholds& t = thresholds.judgement;
   fleet.first_error = state.lives.Update(reader, now_ns);
+  fleet.first_error.Update(state.types.Update(reader, state.lives.workloads(),
+                                              t.assumed_limit_bytes, now_ns));
+  const JudgementThresholds by_type = OfOneType(t);
   std::map<WorkloadName, std::vector<Judged>> judged;
   std::map<WorkloadName, std::optional<VersionOnset>> onsets;
-  std::vector<double> zs;
+  std::vector<double> zs, type_zs;
   for (const auto& [name, lives] : state.lives.workloads()) {
     std::vector<Judged>& mine = judged[name];
-    mine = JudgeWorkload(reader, thresholds.judgement, state.confirmations,
-                         lives, now_ns, fleet.first_error);
-    Pool(thresholds.judgement, mine);
-    onsets[name] = CompareVersions(lives, thresholds.judgement, now_ns, mine);
+    mine = JudgeWorkload(reader, t, state.confirmations, lives, now_ns,
+                         fleet.first_error);
+    Pool(t, mine);
+    onsets[name] = JudgeOverVersion(lives, Alive(mine), t, now_ns);
     for (const Judged& j : mine) zs.push_back(j.judgement.z);
+    JudgeTypes(lives, state.types.Of(name), by_type, now_ns, mine, type_zs);
   }
   fleet.processes_judged = static_cast<int64_t>(zs.size());
-  const double least_z = LeastZ(zs, thresholds.judgement.false_discovery_rate);
+  const double least_z = LeastZ(zs, t.false_discovery_rate);
+  const double least_type_z =
+      LeastZ(type_zs, t.false_discovery_rate, state.types.screened());
   for (auto& [name, mine] : judged) {
     WorkloadJudgement w;
     w.workload = name;
@@ -263,7 +318,9 @@ FleetJudgement JudgeFleet(const FleetReader& reader,
     std::vector<Judged*> standing;
     for (Judged& one : mine) {
       ProcessJudgement& j = one.judgement;
-      if (j.z < least_z) j.page = j.ticket = false;
+      if (j.z < (one.by_type == nullptr ? least_z : least_type_z)) {
+        j.page = j.ticket = false;
+      }
       if (!state.confirmations.Add(one.life->info.key, j, now_ns)) continue;
       standing.push_back(&one);
       w.page = w.page || j.page;
@@ -275,7 +332,8 @@ FleetJudgement JudgeFleet(const FleetReader& reader,
     if (MayBeNone(standing)) continue;
     Summarise(w);
     fleet.first_error.Update(NameCause(reader, thresholds, now_ns, w));
-    w.cause = KeptOnly(standing).value_or(w.cause);
+    w.cause = KeptOnly(standing).value_or(
+        IsAllByType(standing) ? Verdict::kPythonObject : w.cause);
     if (!MayTicket(w.cause)) continue;
     w.page = w.page && MayPage(w.cause);
     fleet.workloads.insert(name);

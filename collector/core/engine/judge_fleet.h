@@ -13,6 +13,7 @@
 #include "collector/core/incident/incident.h"
 #include "collector/core/ports.h"
 #include "collector/core/thresholds.h"
+#include "collector/core/types/type_book.h"
 
 namespace plimsoll::collector {
 
@@ -45,6 +46,7 @@ struct FleetState {
   explicit FleetState(const JudgementThresholds& thresholds)
       : confirmations(thresholds) {}
   LifeBook lives;
+  TypeBook types;
   Confirmations confirmations;
 };
 

@@ -8,10 +8,10 @@
 
 namespace plimsoll::collector {
 
-double LeastZ(const std::vector<double>& zs, double rate) {
+double LeastZ(const std::vector<double>& zs, double rate, size_t tests) {
   std::vector<double> sorted = zs;
   std::sort(sorted.begin(), sorted.end(), std::greater<>());
-  const double n = static_cast<double>(sorted.size());
+  const double n = static_cast<double>(std::max(tests, sorted.size()));
   double bar = std::numeric_limits<double>::infinity();
   for (size_t k = 0; k < sorted.size(); ++k) {
     if (ChanceOf(sorted[k]) <= rate * static_cast<double>(k + 1) / n)

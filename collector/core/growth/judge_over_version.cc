@@ -49,6 +49,49 @@ ProcessJudgement Ticket(const JudgedLife& c, const OverVersion& over,
   return j;
 }
 
+// The lives by one series; it is nothing where it is the memory itself.
+struct BySeries {
+  const std::vector<WorkloadLife>& series;
+  const std::vector<WorkloadLife>* memory;
+
+  JudgedLife LifeOf(const StandsBeside& one,
+                    const JudgementThresholds& thresholds,
+                    int64_t now_ns) const {
+    return {series, one.at, *one.input, thresholds, now_ns, memory};
+  }
+};
+
+OverVersion Ask(const WorkloadLives& lives, const BySeries& by,
+                const std::vector<StandsBeside>& alive,
+                const JudgementThresholds& thresholds, int64_t now_ns) {
+  std::vector<VersionLife> compared;
+  for (size_t i = 0; i < lives.known.size(); ++i) {
+    VersionLife one;
+    one.life = &by.series[i];
+    one.counted = &lives.lives[i];
+    one.alive = false;
+    const ProcessInfo& info = lives.known[i].info;
+    one.pod = info.pod.empty() ? info.agent_id : info.pod;
+    compared.push_back(std::move(one));
+  }
+  for (const StandsBeside& one : alive) {
+    compared[one.at].alive = true;
+    if (lives.lives[one.at].blocks.empty()) continue;
+    compared[one.at].left_bytes =
+        by.LifeOf(one, thresholds, now_ns)
+            .left(lives.lives[one.at].blocks.back().floor);
+  }
+  return AskVersionsBefore(compared, now_ns);
+}
+
+// Of those that are no page and no ticket yet; null of any other.
+const StandsBeside* Silent(const std::vector<StandsBeside>& alive, size_t at) {
+  const auto one =
+      std::find_if(alive.begin(), alive.end(),
+                   [at](const StandsBeside& s) { return s.at == at; });
+  return one->judgement->page || one->judgement->ticket ? nullptr : &*one;
+}
+
 }  // namespace
 
 std::optional<VersionOnset> JudgeOverVersion(
@@ -56,38 +99,38 @@ std::optional<VersionOnset> JudgeOverVersion(
     const JudgementThresholds& thresholds, int64_t now_ns) {
   if (alive.empty() || !HasVersions(lives)) return std::nullopt;
   const bool by_use = AllAreCovered(lives, alive);
-  const std::vector<WorkloadLife>& series = by_use ? lives.used : lives.lives;
-  const auto judged_life = [&](const StandsBeside& one) {
-    return JudgedLife{series,     one.at, *one.input,
-                      thresholds, now_ns, by_use ? &lives.lives : nullptr};
-  };
-  std::vector<VersionLife> compared;
-  std::vector<size_t> index_of(lives.known.size(), 0);
-  for (size_t i = 0; i < lives.known.size(); ++i) {
-    VersionLife one;
-    one.life = &series[i];
-    one.counted = &lives.lives[i];
-    one.alive = false;
-    const ProcessInfo& info = lives.known[i].info;
-    one.pod = info.pod.empty() ? info.agent_id : info.pod;
-    compared.push_back(std::move(one));
-  }
-  for (size_t k = 0; k < alive.size(); ++k) {
-    const size_t at = alive[k].at;
-    index_of[at] = k;
-    compared[at].alive = true;
-    if (lives.lives[at].blocks.empty()) continue;
-    compared[at].left_bytes =
-        judged_life(alive[k]).left(lives.lives[at].blocks.back().floor);
-  }
-  const OverVersion over = AskVersionsBefore(compared, now_ns);
+  const BySeries by{by_use ? lives.used : lives.lives,
+                    by_use ? &lives.lives : nullptr};
+  const OverVersion over = Ask(lives, by, alive, thresholds, now_ns);
   for (const OverVersion::Growing& growing : over.growing) {
-    const StandsBeside& one = alive[index_of[growing.at]];
-    if (one.judgement->page || one.judgement->ticket) continue;
-    *one.judgement = Ticket(judged_life(one), over, growing);
+    const StandsBeside* one = Silent(alive, growing.at);
+    if (one == nullptr) continue;
+    *one->judgement =
+        Ticket(by.LifeOf(*one, thresholds, now_ns), over, growing);
   }
   if (over.growing.empty()) return std::nullopt;
   return over.onset;
+}
+
+void JudgeTypeOverVersion(const WorkloadLives& lives, const TypeLives& type,
+                          const std::vector<StandsBeside>& alive,
+                          const JudgementThresholds& by_type, int64_t now_ns) {
+  if (alive.empty() || !HasVersions(lives)) return;
+  const BySeries by{type.lives, &lives.lives};
+  const OverVersion over = Ask(lives, by, alive, by_type, now_ns);
+  for (const OverVersion::Growing& growing : over.growing) {
+    const StandsBeside* one = Silent(alive, growing.at);
+    if (one == nullptr) continue;
+    ProcessJudgement j =
+        Ticket(by.LifeOf(*one, by_type, now_ns), over, growing);
+    if (j.bytes_per_s.value * 3600 <
+        by_type.ticket_floor_per_h * by.LifeOf(*one, by_type, now_ns).limit()) {
+      continue;
+    }
+    j.page = j.by_used = false;
+    j.by_type = type.type;
+    *one->judgement = std::move(j);
+  }
 }
 
 }  // namespace plimsoll::collector

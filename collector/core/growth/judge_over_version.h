@@ -14,6 +14,7 @@
 #include "collector/core/history/life_book.h"
 #include "collector/core/incident/incident_traffic.h"
 #include "collector/core/thresholds.h"
+#include "collector/core/types/type_book.h"
 
 namespace plimsoll::collector {
 
@@ -29,6 +30,12 @@ struct StandsBeside {
 std::optional<VersionOnset> JudgeOverVersion(
     const WorkloadLives& lives, const std::vector<StandsBeside>& alive,
     const JudgementThresholds& thresholds, int64_t now_ns);
+
+// The same by the live bytes of one type: tickets, no pages. `by_type`:
+// OfOneType's thresholds.
+void JudgeTypeOverVersion(const WorkloadLives& lives, const TypeLives& type,
+                          const std::vector<StandsBeside>& alive,
+                          const JudgementThresholds& by_type, int64_t now_ns);
 
 }  // namespace plimsoll::collector
 

@@ -73,7 +73,8 @@ std::string AgainstPast(const JudgedLife& c, const GrowthFit& fit) {
   if (fit.of.is_saw()) return "";  // its troughs were fitted
   const double margin = c.thresholds.past_peak_margin * c.limit();
   const double now = c.life().blocks.back().floor;
-  return now < SurvivedPeak(c.lives) + margin ? "not past an earlier peak" : "";
+  const double peak = SurvivedPeak(c.lives);
+  return peak > 0 && now < peak + margin ? "not past an earlier peak" : "";
 }
 
 // While it may be a cache that fills.

@@ -45,6 +45,7 @@ struct ProcessJudgement {
   std::string why_not;    // the first condition that fails in the last window
   bool by_shape = false;  // it was the shape of the growth that failed
   bool by_used = false;   // of the bytes in use, not of all anonymous memory
+  std::string by_type;    // of the live bytes of this type; else empty
   // Why not by the shape of the longest window that could be looked at, where
   // it was the shape: what is shown while a shorter one waits. No claim rests
   // on it.

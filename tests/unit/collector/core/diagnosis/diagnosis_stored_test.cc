@@ -97,6 +97,9 @@ TEST(LeastZ, IsTheLowestThatMayStillBeClaimed) {
   EXPECT_EQ(LeastZ({2.054, 2.054, 2.054, 0}, 0.05), 2.054);
   EXPECT_TRUE(std::isinf(LeastZ({2.054, 0, 0, 0}, 0.05)));
   EXPECT_TRUE(std::isinf(LeastZ({}, 0.05)));
+  // Three of a hundred that were looked at, the others without any trend.
+  EXPECT_TRUE(std::isinf(LeastZ({2.054, 2.054, 2.054}, 0.05, 100)));
+  EXPECT_EQ(LeastZ({2.974, 2.974, 2.974}, 0.05, 100), 2.974);
 }
 
 }  // namespace

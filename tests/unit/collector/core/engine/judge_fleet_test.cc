@@ -33,13 +33,25 @@ class FleetTest : public ::testing::Test {
     for (int i = 0; i < workloads; ++i) Add("flat-" + std::to_string(i), 0);
   }
 
+  // Live bytes of a type in the pod that was added last, at a census each two
+  // minutes: by so much of the limit an hour since the pod began, a day before.
+  void AddType(const std::string& type, double leak_per_h) {
+    fleet_.processes[pods_].start_unix_ns = kStartNs - 24 * kHour;
+    for (int64_t at = kStartNs; at < kEnd; at += 120 * kSecond) {
+      const double hours = static_cast<double>(at - kStartNs) / kHour;
+      fleet_.Put(pods_, {metric::kTypeBytes, type}, at,
+                 (0.01 + leak_per_h * (24 + hours)) * kLimit);
+    }
+  }
+
   // The last eighty minutes, in which what holds at each look comes to stand.
   // `set` is given the z of the first pod at each look.
   FleetJudgement Judge(
-      const std::function<void(double, JudgementThresholds&)>& set) {
+      const std::function<void(double, JudgementThresholds&)>& set,
+      int looks = 16) {
     FleetState state{thresholds_.judgement};
     FleetJudgement judged;
-    for (int64_t now = kEnd - 16 * kTick; now < kEnd; now += kTick) {
+    for (int64_t now = kEnd - looks * kTick; now < kEnd; now += kTick) {
       set(FirstZ(now), thresholds_.judgement);
       judged = JudgeFleet(fleet_, thresholds_, state, now);
       EXPECT_TRUE(judged.first_error.ok()) << judged.first_error;
@@ -153,6 +165,35 @@ TEST_F(FleetTest, APoolWhoseMeanMayBeNoneIsNotSure) {
   Add("shop", kLeakPerHour, 5);
   thresholds_.judgement.interval_inflation = 1e4;
   EXPECT_TRUE(Judge(PooledFrom(0.5)).standing.empty());
+}
+
+// Half an hour until a type is followed, and an hour to stand.
+constexpr int kTypeLooks = 24;
+
+TEST_F(FleetTest, ALeakThatOnlyItsTypeShowsIsATicketOfPythonObjects) {
+  Add("shop", 0);
+  AddType("dict", 0);
+  AddType("app.Order", 0.002);
+  const FleetJudgement judged =
+      Judge([](double, JudgementThresholds&) {}, kTypeLooks);
+  ASSERT_EQ(judged.found.size(), 1U);
+  const WorkloadJudgement& w = judged.found[0];
+  EXPECT_FALSE(w.page);
+  EXPECT_EQ(w.cause, Verdict::kPythonObject);
+  // What its objects own may leak with it.
+  const double truth = 0.002 * kLimit / 3600;
+  EXPECT_LE(w.bytes_per_s.lo, truth);
+  EXPECT_GE(w.bytes_per_s.lo, 0.5 * truth);
+  EXPECT_GE(w.bytes_per_s.hi, truth);
+  ASSERT_EQ(judged.standing.size(), 1U);
+  EXPECT_EQ(judged.standing.begin()->second.by_type, "app.Order");
+}
+
+TEST_F(FleetTest, WhatHasNoTypeThatRisesIsAsBefore) {
+  Add("shop", 0);
+  AddType("dict", 0);
+  EXPECT_TRUE(
+      Judge([](double, JudgementThresholds&) {}, kTypeLooks).found.empty());
 }
 
 }  // namespace

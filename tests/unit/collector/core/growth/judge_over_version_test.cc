@@ -42,6 +42,32 @@ class JudgeOverVersionTest : public ::testing::Test {
     return judgements;
   }
 
+  // The bytes of one type in the lives that Deploy made, all of them from 5 MiB
+  // on; in the new version's they grow.
+  std::vector<ProcessJudgement> JudgeByType(double mib_per_h) {
+    TypeLives type;
+    type.type = "app.Order";
+    for (const WorkloadLife& life : lives_.lives) {
+      WorkloadLife& one = type.lives.emplace_back(life);
+      for (MemoryBlock& b : one.blocks) {
+        const double h =
+            static_cast<double>(b.time_ns - life.start_ns) / 3.6e12;
+        b.floor = (5 + (life.version == "2" ? mib_per_h * h : 0)) * kMiB;
+        b.peak = b.floor;
+      }
+    }
+    JudgementInput input;
+    input.limit_bytes = kLimit;
+    std::vector<ProcessJudgement> judgements(lives_.lives.size(), before_);
+    std::vector<StandsBeside> alive;
+    for (size_t i = 0; i < judgements.size(); ++i) {
+      if (lives_.known[i].alive) alive.push_back({i, &input, &judgements[i]});
+    }
+    const JudgementThresholds thresholds;
+    JudgeTypeOverVersion(lives_, type, alive, thresholds, Ns(kNow_h));
+    return judgements;
+  }
+
   WorkloadLives lives_;
   ProcessJudgement before_;
 
@@ -134,6 +160,33 @@ TEST_F(JudgeOverVersionTest, IsNoneWithOneVersion) {
     for (WorkloadLife& life : *series) life.version = "2";
   }
   for (const ProcessJudgement& j : Judge()) EXPECT_FALSE(j.ticket || j.page);
+}
+
+// Twenty MiB an hour are no more than the noise of the memory.
+TEST_F(JudgeOverVersionTest, ATypeTellsWhatTheMemoryHides) {
+  Deploy(0, 0);
+  for (const ProcessJudgement& j : Judge()) ASSERT_FALSE(j.ticket || j.page);
+  const auto judged = JudgeByType(20);
+  for (const size_t i : {1, 3}) {
+    EXPECT_TRUE(judged[i].ticket && judged[i].grows);
+    EXPECT_EQ(judged[i].by_type, "app.Order");
+    EXPECT_NEAR(judged[i].bytes_per_s.value, 20 * kMiB / 3600, 100);
+  }
+  EXPECT_FALSE(judged[0].ticket || judged[2].ticket);
+  for (const ProcessJudgement& j : JudgeByType(0)) EXPECT_FALSE(j.ticket);
+}
+
+TEST_F(JudgeOverVersionTest, ATypeIsNeverAPage) {
+  Deploy(0, 0);
+  const auto judged = JudgeByType(400);
+  EXPECT_TRUE(judged[1].ticket);
+  EXPECT_FALSE(judged[1].page);
+}
+
+TEST_F(JudgeOverVersionTest, ATypeLeavesWhatIsATicketAlready) {
+  Deploy(0, 0);
+  before_.ticket = true;
+  EXPECT_TRUE(JudgeByType(20)[1].by_type.empty());
 }
 
 }  // namespace
