@@ -2,9 +2,10 @@
 // old, three ticks of five minutes, which are 15 minutes. Each process has one
 // judged series (anonymous memory) at 15 s and its limit; with --all also the
 // free bytes of Python and of malloc at a census each two minutes and requests
-// of two kinds at 15 s.
+// of two kinds at 15 s. --types: so many types at each census, one in fifty of
+// which rises.
 //   judge_cost_bench [--processes N] [--pods N of a workload] [--leaking SHARE]
-//                    [--all]
+//                    [--all] [--types N]
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -48,8 +49,13 @@ double Hash(uint64_t x) {
 // keep; the time that takes is told apart.
 class MadeFleet : public collector::FleetReader {
  public:
-  MadeFleet(int64_t processes, int64_t pods, double leaking, bool all)
-      : processes_(processes), pods_(pods), leaking_(leaking), all_(all) {}
+  MadeFleet(int64_t processes, int64_t pods, double leaking, bool all,
+            int types)
+      : processes_(processes),
+        pods_(pods),
+        leaking_(leaking),
+        all_(all),
+        types_(types) {}
 
   absl::StatusOr<std::vector<collector::ProcessInfo>> Processes(
       int64_t) const override {
@@ -73,6 +79,12 @@ class MadeFleet : public collector::FleetReader {
   absl::StatusOr<std::vector<collector::SeriesName>> Series(
       collector::ProcessKey, const std::string& metric) const override {
     std::vector<collector::SeriesName> names;
+    const double before = CpuSeconds();
+    for (int i = 0; metric == collector::metric::kTypeBytes && i < types_;
+         ++i) {
+      names.push_back({metric, std::to_string(i)});
+    }
+    made_s += CpuSeconds() - before;
     if (all_ && metric == collector::metric::kRequests) {
       for (const char* city : {"city=oslo", "city=lima"}) {
         names.push_back({metric, city});
@@ -90,7 +102,9 @@ class MadeFleet : public collector::FleetReader {
       int64_t at = std::max(from_ns, StartOf(process));
       at += (every - at % every) % every;
       for (; at < to_ns && at <= now_ns; at += every) {
-        out.push_back({at, ValueAt(series.metric, process, at)});
+        out.push_back({at, series.label.empty() || !IsType(series.metric)
+                               ? ValueAt(series.metric, process, at)
+                               : TypeAt(series.label, at)});
       }
     }
     made_s += CpuSeconds() - before;
@@ -127,11 +141,23 @@ class MadeFleet : public collector::FleetReader {
     return kStart - static_cast<int64_t>(hours * 3600e9);
   }
 
+  static bool IsType(const std::string& metric) {
+    return metric == collector::metric::kTypeBytes;
+  }
+  static double TypeAt(const std::string& type, int64_t at_ns) {
+    const uint64_t k = std::stoull(type);
+    const double hours = static_cast<double>(at_ns - kStart + kDayNs) / 3600e9;
+    const double wander = 1 + 0.01 * Hash(k ^ static_cast<uint64_t>(at_ns));
+    return (0.0005 * Hash(k) * wander + (k % 50 == 0 ? 0.001 * hours : 0)) *
+           kLimit;
+  }
+
   // 0: there is no such series.
   int64_t EveryNs(const std::string& metric) const {
     namespace metric_of = collector::metric;
     if (metric == metric_of::kAnon) return kScrapeNs;
     if (metric == metric_of::kCgroupLimit) return kTickNs;
+    if (IsType(metric)) return kCensusNs;
     if (!all_) return 0;
     if (metric == metric_of::kRequests) return kScrapeNs;
     const bool census =
@@ -171,6 +197,7 @@ class MadeFleet : public collector::FleetReader {
   const int64_t processes_, pods_;
   const double leaking_;
   const bool all_;
+  const int types_;
 };
 
 double ResidentBytes() {
@@ -180,8 +207,8 @@ double ResidentBytes() {
   return resident * 4096;
 }
 
-int Run(int64_t processes, int64_t pods, double leaking, bool all) {
-  MadeFleet fleet(processes, pods, leaking, all);
+int Run(int64_t processes, int64_t pods, double leaking, bool all, int types) {
+  MadeFleet fleet(processes, pods, leaking, all, types);
   const collector::Thresholds thresholds;
   collector::FleetState state(thresholds.judgement);
   const auto tick = [&](const char* name) {
@@ -222,6 +249,7 @@ int main(int argc, char** argv) {
   int64_t processes = 100'000, pods = 5;
   double leaking = 0.02;
   bool all = false;
+  int types = 0;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     const char* value = i + 1 < argc ? argv[i + 1] : "";
@@ -231,6 +259,8 @@ int main(int argc, char** argv) {
       pods = std::max(1LL, std::atoll(value)), ++i;
     } else if (flag == "--leaking") {
       leaking = std::atof(value), ++i;
+    } else if (flag == "--types") {
+      types = std::atoi(value), ++i;
     } else if (flag == "--all") {
       all = true;
     } else {
@@ -238,5 +268,5 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
-  return plimsoll::bench::Run(processes, pods, leaking, all);
+  return plimsoll::bench::Run(processes, pods, leaking, all, types);
 }

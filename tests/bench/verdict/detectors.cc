@@ -7,6 +7,7 @@
 #include <set>
 
 #include "collector/core/backtest/backtest.h"
+#include "collector/core/growth/judge_types.h"
 #include "collector/core/growth/judge_used.h"
 #include "collector/core/history/life_book.h"
 
@@ -47,6 +48,18 @@ void FeedCensuses(const PodLife& life, Recording& recording) {
   }
 }
 
+void FeedTypes(const PodLife& life, Recording& recording) {
+  for (size_t i = 0; i < kTypes; ++i) {
+    MetricName name =
+        NameOf((kOwn + collector::metric::kTypeBytes).c_str(), life);
+    name.labels.push_back({"label", kTypeNames[i]});
+    auto* bytes = recording.StreamOf(name);
+    for (const TypeLook& look : life.types) {
+      recording.AddTo(*bytes, Ms(look.t_s), look.bytes[i]);
+    }
+  }
+}
+
 void Feed(const MadeWorkload& w, const Given& given, Recording& recording) {
   const bool with_requests = given.requests;
   for (const PodLife& life : w.lives) {
@@ -56,6 +69,7 @@ void Feed(const MadeWorkload& w, const Given& given, Recording& recording) {
     auto* start =
         recording.StreamOf(NameOf("process_start_time_seconds", life));
     if (given.live) FeedCensuses(life, recording);
+    if (given.types) FeedTypes(life, recording);
     std::array<collector::RecordedStream*, kCities> cities{};
     for (size_t c = 0; with_requests && c < kCities; ++c) {
       MetricName name = NameOf("http_requests_total", life);
@@ -100,6 +114,25 @@ Claim ClaimOf(const collector::Said& said, int workload) {
     claim.attribute = incident.traffic.causes.front().attributes;
   }
   return claim;
+}
+
+void ExplainTypes(const std::vector<collector::TypeLives>& types,
+                  const std::vector<collector::WorkloadLife>& lives, size_t me,
+                  const collector::JudgementInput& input,
+                  const collector::JudgementThresholds& thresholds, int64_t now,
+                  double limit_bytes) {
+  for (const collector::TypeLives& type : types) {
+    const auto j =
+        collector::JudgeSeries({type.lives, me, input, thresholds, now, &lives},
+                               collector::Depth::kInFull);
+    std::printf(
+        "        %-12s %s%.3f [%.3f, %.3f] %%/h z %.1f over %.1f h %s\n",
+        type.type.c_str(), j.ticket || j.page ? "TICKET " : "",
+        j.bytes_per_s.value * 360000 / limit_bytes,
+        j.bytes_per_s.lo * 360000 / limit_bytes,
+        j.bytes_per_s.hi * 360000 / limit_bytes, j.z, j.window_s / 3600,
+        j.why_not.c_str());
+  }
 }
 
 struct Text {
@@ -182,10 +215,16 @@ void Explain(const MadeWorkload& workload,
   Feed(workload, given, recording);
   recording.Seal();
   collector::LifeBook book;
+  collector::TypeBook types;
+  const auto by_type = collector::OfOneType(thresholds.judgement);
   for (int tick = 1; tick <= 144; ++tick) {
     const int64_t now = (kStartMs + tick * 300'000LL) * 1'000'000;
     recording.SetNow(now);
-    if (!book.Update(recording, now).ok() || tick % 6 != 0) continue;
+    if (!book.Update(recording, now).ok() ||
+        !types.Update(recording, book.workloads(), 4e9, now).ok() ||
+        tick % 6 != 0) {
+      continue;
+    }
     for (const auto& [name, w] : book.workloads()) {
       for (size_t i = 0; i < w.known.size(); ++i) {
         if (!w.known[i].alive) continue;
@@ -205,6 +244,8 @@ void Explain(const MadeWorkload& workload,
             j.bytes_per_s.lo * 360000 / workload.limit_bytes,
             j.bytes_per_s.hi * 360000 / workload.limit_bytes, j.z,
             j.window_s / 3600, j.by_used ? "by use " : "", j.why_not.c_str());
+        ExplainTypes(types.Of(name), w.lives, i, input, by_type, now,
+                     workload.limit_bytes);
       }
     }
   }

@@ -16,6 +16,7 @@ namespace plimsoll::bench {
 struct Given {
   bool requests = false;  // counters by city
   bool live = false;      // what the agent's censuses say is in use
+  bool types = false;     // and the live bytes of each type
 };
 
 // The collector's engine over the fleet as a recording, every five minutes.

@@ -6,6 +6,7 @@
 
 #include "tests/bench/verdict/census_maker.h"
 #include "tests/bench/verdict/process_model.h"
+#include "tests/bench/verdict/type_maker.h"
 
 namespace plimsoll::bench {
 namespace {
@@ -39,6 +40,7 @@ class WorkloadMaker {
         random_(random),
         census_random_(options.seed * 1'000'003 +
                        static_cast<uint64_t>(number)),
+        type_random_(options.seed * 2'000'003 + static_cast<uint64_t>(number)),
         end_s_(options.hours * 3600) {
     made_.name = "work" + std::string(1, static_cast<char>('a' + number / 26)) +
                  std::string(1, static_cast<char>('a' + number % 26));
@@ -61,6 +63,7 @@ class WorkloadMaker {
     made_.limit_bytes = traits_.limit;
     census_ = DrawCensusTraits(census_random_);
     traits_.pressure_in_use = Uniform(census_random_, 0, 1) < 0.5;
+    types_ = DrawTypeTraits(traits_, type_random_);
     for (int i = 0; made_.shape == Shape::kMixed && i < kShapes - 1; ++i) {
       if (traits_.has[static_cast<size_t>(i)]) {
         made_.mixture += (made_.mixture.empty() ? "" : "+") +
@@ -222,6 +225,7 @@ class WorkloadMaker {
     }
     const double phase = Draw(0, dt);
     CensusMaker censuses(census_, from_s + phase, census_random_);
+    TypeMaker types(types_, type_random_);
     for (double t = from_s + phase; t < until_s; t += dt) {
       const double bytes = model.Step(t, t - life.start_s, dt);
       if (bytes >= traits_.limit) {
@@ -236,6 +240,10 @@ class WorkloadMaker {
                       censuses.Look(t, bytes, model.in_use())};
       life.ticks.push_back(tick);
       life.requests.push_back(model.requests());
+      if (tick.used != kNoCensus) {
+        life.types.push_back({t, types.Look(t, t - life.start_s, model.parts(),
+                                            model.leaked())});
+      }
       if (Chance(0.002)) {  // a scrape that was sent twice
         life.ticks.push_back(tick);
         life.requests.push_back(model.requests());
@@ -254,13 +262,15 @@ class WorkloadMaker {
 
   const FleetOptions options_;
   Random& random_;
-  Random census_random_;  // its own: the memory is the same with and without
+  // Their own: the memory is the same with and without.
+  Random census_random_, type_random_;
   const double end_s_;
   double deploy_s_ = 0;
   MadeWorkload made_;
   Traits traits_;
   LeakTraits leak_;
   CensusTraits census_;
+  TypeTraits types_;
   std::array<std::array<double, kCities>, 2> mixes_{};
 };
 

@@ -60,6 +60,20 @@ struct Tick {
 
 inline constexpr int kCities = 6;
 
+// Live bytes by type: builtins, then classes of the application (type_maker.h).
+inline constexpr size_t kBuiltinTypes = 16, kTypes = 24;
+inline constexpr const char* kTypeNames[kTypes] = {
+    "dict",       "str",        "list",       "tuple",      "bytes",
+    "set",        "int",        "float",      "function",   "code",
+    "type",       "cell",       "generator",  "bytearray",  "frozenset",
+    "coroutine",  "app.Class0", "app.Class1", "app.Class2", "app.Class3",
+    "app.Class4", "app.Class5", "app.Class6", "app.Class7"};
+using TypeBytes = std::array<float, kTypes>;
+struct TypeLook {
+  double t_s = 0;
+  TypeBytes bytes{};
+};
+
 // One life of one container.
 struct PodLife {
   std::string pod, region, version;
@@ -68,6 +82,7 @@ struct PodLife {
   std::vector<Tick> ticks;  // as scraped: some are missing, some are doubled
   // Requests so far by city, at each tick.
   std::vector<std::array<float, kCities>> requests;
+  std::vector<TypeLook> types;  // at each census
 };
 
 struct MadeWorkload {

@@ -30,6 +30,7 @@ constexpr Knob kKnobs[] = {
     {"min_pooled_z", &JudgementThresholds::min_pooled_z},
     {"least_in_use", &JudgementThresholds::least_in_use},
     {"max_load_share", &JudgementThresholds::max_load_share},
+    {"type_floor_per_h", &JudgementThresholds::type_floor_per_h},
     {"interval_inflation", &JudgementThresholds::interval_inflation},
     {"false_discovery_rate", &JudgementThresholds::false_discovery_rate}};
 

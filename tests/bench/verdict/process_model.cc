@@ -103,8 +103,12 @@ double ProcessModel::Step(double t_s, double age_s, double dt_s) {
   const double keep = std::exp(-dt_s / traits_.noise_s);
   noise_ =
       keep * noise_ + traits_.noise * std::sqrt(1 - keep * keep) * Normal();
-  double bytes = base_ * (1 - 0.6 * std::exp(-age_s / 20)) + noise_;
+  parts_ = {};
+  parts_.base = base_ * (1 - 0.6 * std::exp(-age_s / 20));
+  parts_.noise = noise_;
+  double bytes = parts_.base + noise_;
   const double in_flight = 0.3 * kMiB * std::abs(Normal());
+  parts_.in_flight = in_flight;
   bytes += in_flight;
   bytes += Shapes(t_s, age_s, dt_s);
   const double all = bytes + leaked_;
@@ -113,6 +117,7 @@ double ProcessModel::Step(double t_s, double age_s, double dt_s) {
       traits_.has[At(Shape::kPressure)] && !traits_.pressure_in_use;
   const bool most = traits_.has[At(Shape::kHighWater)];
   in_use_ = all - (kept ? std::max(0.0, kept_) : 0) - (most ? most_ : 0);
+  if (kept) parts_.pressure = 0;
   if (traits_.has[At(Shape::kPressure)] && all > traits_.pressure_top) {
     kept_ *= 1 - traits_.pressure_given_back;
   }
@@ -126,21 +131,28 @@ double ProcessModel::Shapes(double t_s, double age_s, double dt_s) {
   if (t.has[At(Shape::kSaw)]) {
     saw_ += t.saw * dt_s / t.saw_s * load * (1 + 0.3 * Normal());
     if (saw_ > t.saw) saw_ = 0;
-    bytes += std::max(0.0, saw_);
+    parts_.saw = std::max(0.0, saw_);
+    bytes += parts_.saw;
   }
   if (t.has[At(Shape::kWarmUp)]) {
-    bytes += t.warm * (1 - std::exp(-age_s / t.warm_s));
+    parts_.warm = t.warm * (1 - std::exp(-age_s / t.warm_s));
+    bytes += parts_.warm;
   }
   if (t.has[At(Shape::kCache)]) {
-    bytes += t.cache * (t.cache_linear ? std::min(1.0, age_s / t.cache_s)
-                                       : 1 - std::exp(-age_s / t.cache_s));
+    parts_.cache =
+        t.cache * (t.cache_linear ? std::min(1.0, age_s / t.cache_s)
+                                  : 1 - std::exp(-age_s / t.cache_s));
+    bytes += parts_.cache;
   }
   if (t.has[At(Shape::kPressure)]) {
     kept_ += t.pressure_per_s * dt_s * (1 + 0.3 * Normal());
-    bytes += std::max(0.0, kept_);
+    parts_.pressure = std::max(0.0, kept_);
+    bytes += parts_.pressure;
   }
-  if (t.has[At(Shape::kStep)] && t_s > t.step_at_s) bytes += t.step;
-  if (t.has[At(Shape::kDiurnal)]) bytes += t.load_bytes * load;
+  if (t.has[At(Shape::kStep)] && t_s > t.step_at_s) parts_.step = t.step;
+  bytes += parts_.step;
+  if (t.has[At(Shape::kDiurnal)]) parts_.load = t.load_bytes * load;
+  bytes += parts_.load;
   if (t.has[At(Shape::kHighWater)]) {
     // A burst now and then; what it needed is kept.
     if (Uniform(random_, 0, 1) < dt_s / 1800) {

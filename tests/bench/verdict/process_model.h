@@ -44,6 +44,12 @@ struct LeakTraits {
   int city = -1;
 };
 
+// What is in use, by what needs it: all but the leak. Bytes of the newest step.
+struct Parts {
+  double base = 0, noise = 0, in_flight = 0;
+  double saw = 0, warm = 0, cache = 0, pressure = 0, step = 0, load = 0;
+};
+
 class ProcessModel {
  public:
   ProcessModel(const Traits& traits, const LeakTraits& leak,
@@ -54,6 +60,7 @@ class ProcessModel {
   // Of the newest step: without leak and noise, and what of all is in use.
   double path() const { return path_; }
   double in_use() const { return in_use_; }
+  const Parts& parts() const { return parts_; }
   const std::array<float, kCities>& requests() const { return requests_; }
 
  private:
@@ -67,6 +74,7 @@ class ProcessModel {
   Random& random_;
   double base_, noise_ = 0, saw_ = 0, kept_ = 0, most_ = 0, leaked_ = 0;
   double path_ = 0, in_use_ = 0;
+  Parts parts_;
   std::array<float, kCities> requests_{};
 };
 

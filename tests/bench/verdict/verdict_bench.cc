@@ -4,8 +4,8 @@
 // are looked at once.
 //
 //   verdict_bench [--seed N] [--fleets N] [--leaking SHARE] [--no-rivals]
-//                 [--rows memory,requests,live,both] [--verbose] [--dump FILE]
-//                 [--explain WORKLOAD] [--recorded DIRECTORY of
+//                 [--rows memory,requests,live,both,types,all] [--verbose]
+//                 [--dump FILE] [--explain WORKLOAD] [--recorded DIRECTORY of
 //                 record_programs.py] [--trace FILE... of traced.h]
 //                 [--ranges]
 //
@@ -41,7 +41,11 @@ constexpr RowKind kRows[] = {
     {"memory", "plimsoll, memory alone", {}},
     {"requests", "plimsoll, with requests", {.requests = true}},
     {"live", "plimsoll, with live bytes", {.live = true}},
-    {"both", "plimsoll, with both", {.requests = true, .live = true}}};
+    {"both", "plimsoll, with both", {.requests = true, .live = true}},
+    {"types", "plimsoll, with types", {.live = true, .types = true}},
+    {"all",
+     "plimsoll, with all",
+     {.requests = true, .live = true, .types = true}}};
 
 struct Arguments {
   uint64_t seed = 1;
