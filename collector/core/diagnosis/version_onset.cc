@@ -4,6 +4,8 @@
 #include <cmath>
 #include <optional>
 
+#include "collector/core/growth/onset_time.h"
+#include "collector/core/history/life_log.h"
 #include "collector/core/stats/random_effects.h"
 #include "collector/core/stats/robust_slope.h"
 
@@ -11,9 +13,6 @@ namespace plimsoll::collector {
 namespace {
 
 constexpr double kLeastAge_s = 180;
-// Younger ages that are looked at: each half of the one before.
-constexpr int kEarlyAges = 3;
-constexpr double kEarlyFrom = 0.3, kLeastEarly_s = 1200;
 constexpr double kLeastCovered = 0.5;  // of the ages
 constexpr size_t kMostFloors = 24;
 constexpr size_t kFloorOf = 4;  // samples
@@ -122,32 +121,19 @@ Sides RatesOf(const std::vector<VersionedLife>& lives,
   return sides;
 }
 
-// What the version's lives gained over those before it was, up to an age,
-// surely less than half of what it is now.
-bool WasLessAt(const std::vector<VersionedLife>& lives,
-               const VersionOnset& onset, const std::string& attributes,
-               double to_s) {
-  Sides early =
-      RatesOf(lives, onset.version, kEarlyFrom * to_s, to_s, attributes);
-  if (early.now.empty() || early.then.empty() ||
-      (onset.per_request && !early.counted)) {
-    return false;
+// When it began, by the floors that the judgement keeps of a life.
+OnsetTime TimeOf(const std::vector<VersionedLife>& lives,
+                 const std::string& version) {
+  std::vector<WorkloadLife> kept(lives.size());
+  std::vector<const WorkloadLife*> now, then;
+  for (size_t i = 0; i < lives.size(); ++i) {
+    LifeLog log;
+    log.Add(lives[i].bytes);
+    log.MoveTo(kept[i].blocks);
+    kept[i].start_ns = lives[i].start_ns;
+    (lives[i].version == version ? now : then).push_back(&kept[i]);
   }
-  if (onset.per_request) early.PerRequest();
-  const Effect x = MeanOf(early.now), p = MeanOf(early.then);
-  const double excess = onset.growth.value - onset.growth_before.value;
-  return x.value - p.value + kNormal95 * std::sqrt(x.variance + p.variance) <
-         kAsBefore * excess;
-}
-
-// Its lives did not leak when they were younger: something else came later.
-bool BeganLater(const std::vector<VersionedLife>& lives,
-                const VersionOnset& onset, const std::string& attributes) {
-  double to_s = onset.from_age_s;
-  for (int i = 0; i < kEarlyAges && to_s >= kLeastEarly_s; ++i, to_s /= 2) {
-    if (WasLessAt(lives, onset, attributes, to_s)) return true;
-  }
-  return false;
+  return TimeOfOnset(now, then);
 }
 
 Estimate EstimateOf(const Effect& mean) {
@@ -156,6 +142,10 @@ Estimate EstimateOf(const Effect& mean) {
 }
 
 }  // namespace
+
+void DateOnset(const std::vector<VersionedLife>& lives, VersionOnset& onset) {
+  DateOnset(TimeOf(lives, onset.version), onset);
+}
 
 VersionOnset JudgeOnset(const std::vector<VersionedLife>& lives,
                         const std::string& version, const std::string& before,
@@ -194,11 +184,8 @@ VersionOnset JudgeOnset(const std::vector<VersionedLife>& lives,
            std::sqrt(part * part * x.variance + p.variance);
   };
   const bool grows = x.value > kSure * std::sqrt(x.variance);
-  out.began = grows && distance(kNotBefore) > kSure;
-  if (out.began && BeganLater(lives, out, attributes)) {
-    out.began = false;
-    out.not_told = "version " + version + " gained less when it was younger";
-  }
+  out.not_before = grows && distance(kNotBefore) > kSure;
+  if (out.not_before) DateOnset(lives, out);
   out.as_before = grows && distance(kAsBefore) < -kSure;
   return out;
 }

@@ -36,8 +36,12 @@ VersionOnset JudgeOnset(const std::vector<VersionedLife>& lives,
                         const std::string& version, const std::string& before,
                         const std::string& attributes);
 
+// When a growth that the version before did not have began: onset_time.h.
+void DateOnset(const std::vector<VersionedLife>& lives, VersionOnset& onset);
+
 // Into Incident::version_onset, of the oldest version that leaks; nothing where
-// no version was seen before it. Anew every few minutes.
+// no version was seen before it. Anew every few minutes, until it is told
+// whether it began with the version or later.
 absl::Status ReadVersionOnset(const FleetReader& reader, int64_t now_ns,
                               Incident& incident);
 

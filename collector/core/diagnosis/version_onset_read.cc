@@ -133,10 +133,9 @@ absl::StatusOr<VersionedLife> ReadLife(const FleetReader& reader,
   return life;
 }
 
-// There are figures, and something speaks against them.
-bool WasContradicted(const VersionOnset& onset) {
-  return onset.lives > 0 && onset.lives_before > 0 && !onset.not_told.empty();
-}
+// What was told stays true when the version before is forgotten or the first
+// hours are a smaller part of the whole.
+bool IsTold(const VersionOnset& onset) { return onset.began || onset.later; }
 
 }  // namespace
 
@@ -152,14 +151,12 @@ absl::Status ReadVersionOnset(const FleetReader& reader, int64_t now_ns,
   }
   const auto starts = FirstStarts(mine);
   const std::string version = LeakingVersion(incident, starts);
-  // What was told, or spoke against it, stays true when the version before is
-  // forgotten or the first hours are a smaller part of the whole.
-  if (known && known->version == version &&
-      (known->began || WasContradicted(*known))) {
-    return absl::OkStatus();
-  }
+  const bool same = known && known->version == version;
+  if (same && IsTold(*known)) return absl::OkStatus();
   const std::string before =
       version.empty() ? "" : VersionBefore(version, starts);
+  const bool dated_only = same && known->not_before && known->before == before;
+  VersionOnset onset = dated_only ? *known : VersionOnset{};
   incident.version_onset.reset();
   if (before.empty()) return absl::OkStatus();
   const std::vector<ProcessInfo> workers = WithoutParents(mine);
@@ -174,10 +171,14 @@ absl::Status ReadVersionOnset(const FleetReader& reader, int64_t now_ns,
     lives.push_back(std::move(life));
   }
   const auto& causes = incident.traffic.causes;
-  incident.version_onset =
-      JudgeOnset(lives, version, before,
-                 causes.size() == 1 ? causes.front().attributes : "");
-  incident.version_onset->at_ns = now_ns;
+  if (dated_only) {
+    DateOnset(lives, onset);
+  } else {
+    onset = JudgeOnset(lives, version, before,
+                       causes.size() == 1 ? causes.front().attributes : "");
+  }
+  onset.at_ns = now_ns;
+  incident.version_onset = std::move(onset);
   return absl::OkStatus();
 }
 

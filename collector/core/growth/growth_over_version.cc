@@ -279,7 +279,7 @@ class Comparison {
                     now + std::sqrt(now_error)};
     onset.growth_before = {before, before - before_error,
                            before + before_error};
-    onset.began = true;
+    onset.not_before = true;
   }
 
   const std::vector<VersionLife>& lives_;

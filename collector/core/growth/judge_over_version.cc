@@ -7,6 +7,7 @@
 #include "collector/core/growth/growth_over_version.h"
 #include "collector/core/growth/judge_used.h"
 #include "collector/core/growth/judged_life.h"
+#include "collector/core/growth/onset_time.h"
 
 namespace plimsoll::collector {
 namespace {
@@ -29,6 +30,19 @@ bool AllAreCovered(const WorkloadLives& lives,
     return lives.lives[one.at].blocks.size() < kFewestBlocks ||
            IsCovered(lives.used[one.at], lives.lives[one.at]);
   });
+}
+
+OnsetTime TimeOf(const VersionOnset& onset,
+                 const std::vector<WorkloadLife>& series) {
+  std::vector<const WorkloadLife*> now, before;
+  for (const WorkloadLife& life : series) {
+    if (life.version == onset.version) {
+      now.push_back(&life);
+    } else if (!life.version.empty() && life.start_ns < onset.began_ns) {
+      before.push_back(&life);
+    }
+  }
+  return TimeOfOnset(std::move(now), before);
 }
 
 ProcessJudgement Ticket(const JudgedLife& c, const OverVersion& over,
@@ -109,7 +123,9 @@ std::optional<VersionOnset> JudgeOverVersion(
         Ticket(by.LifeOf(*one, thresholds, now_ns), over, growing);
   }
   if (over.growing.empty()) return std::nullopt;
-  return over.onset;
+  VersionOnset onset = over.onset;
+  DateOnset(TimeOf(onset, series), onset);
+  return onset;
 }
 
 void JudgeTypeOverVersion(const WorkloadLives& lives, const TypeLives& type,

@@ -25,8 +25,9 @@ struct StandsBeside {
   ProcessJudgement* judgement = nullptr;
 };
 
-// Judgements that are no page and no ticket yet become one. Returns with which
-// version it began; nothing where nothing is claimed.
+// Judgements that are no page and no ticket yet become one. Returns which
+// version grows as none before it, and whether it began with that one or later
+// (onset_time.h); nothing where nothing is claimed.
 std::optional<VersionOnset> JudgeOverVersion(
     const WorkloadLives& lives, const std::vector<StandsBeside>& alive,
     const JudgementThresholds& thresholds, int64_t now_ns);

@@ -135,12 +135,11 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GroupComparison, one, other,
                                                 bytes_per_request_one,
                                                 bytes_per_request_other,
                                                 worse_here, not_told)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(VersionOnset, version, before,
-                                                began_ns, from_age_s, to_age_s,
-                                                lives, lives_before, growth,
-                                                growth_before, per_request,
-                                                began, as_before, not_told,
-                                                at_ns)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    VersionOnset, version, before, began_ns, from_age_s, to_age_s, lives,
+    lives_before, growth, growth_before, per_request, began, as_before,
+    not_told, at_ns, not_before, with_version, later, since_ns, since_from_ns,
+    since_to_ns)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Neighbour, workload, pid,
                                                 anon_bytes, worst)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RegionGrowth, region, cluster,

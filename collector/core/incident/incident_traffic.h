@@ -100,10 +100,16 @@ struct VersionOnset {
   // counted, per request.
   Estimate growth, growth_before;
   bool per_request = false;
-  bool began = false;      // the version before surely did not leak
-  bool as_before = false;  // it surely gained more than half as much
-  std::string not_told;    // why there are no figures
-  int64_t at_ns = 0;       // when it was judged; 0: not yet
+  bool not_before = false;  // the version before surely did not leak
+  bool as_before = false;   // it surely gained more than half as much
+  // Of one that the version before had not, how sure it is that it began with
+  // the lives of this one (onset_time.h): surely, surely not, or neither yet.
+  double with_version = 0.5;
+  bool began = false, later = false;
+  // When, where it came later: the middle, and where it is with 95 % surety.
+  int64_t since_ns = 0, since_from_ns = 0, since_to_ns = 0;
+  std::string not_told;  // why there are no figures
+  int64_t at_ns = 0;     // when it was judged; 0: not yet
   friend bool operator==(const VersionOnset&, const VersionOnset&) = default;
 };
 

@@ -61,6 +61,16 @@ std::string UtcMinute(int64_t time_ns) {
   return text.data();
 }
 
+// "; began at about 2026-11-30 14:20 UTC (2026-11-30 14:10 UTC to ...), 2.1 h
+// after version 7 came: until then its pods gained no more than those of 6"
+std::string LaterWords(const VersionOnset& o) {
+  const double after_s = static_cast<double>(o.since_ns - o.began_ns) / 1e9;
+  return "; began at about " + UtcMinute(o.since_ns) + " (" +
+         UtcMinute(o.since_from_ns) + " to " + UtcMinute(o.since_to_ns) +
+         "), " + FormatDuration(after_s) + " after version " + o.version +
+         " came: until then its pods gained no more than those of " + o.before;
+}
+
 // "; began with version 7 at 2026-11-30 12:01 UTC: at that age 6 gained 9.0
 // KiB/min (CI -2.0-20) against 2.0 MiB/min (CI 1.9-2.1)"; "" where the versions
 // say nothing of it.
@@ -69,7 +79,8 @@ std::string OnsetWords(const VersionOnset& o) {
     return "; version " + o.version + ", and " + o.before +
            " gained as much at that age";
   }
-  if (!o.began) return "";
+  if (o.later) return LaterWords(o);
+  if (!o.began && !o.not_before) return "";
   const auto gained = [&](const Estimate& growth) {
     return o.per_request
                ? FormatBytes(growth.value) + " (" + FormatByteInterval(growth) +
@@ -79,9 +90,16 @@ std::string OnsetWords(const VersionOnset& o) {
                          {growth.value * 60, growth.lo * 60, growth.hi * 60}) +
                      ")";
   };
+  const std::string figures = ": at that age " + o.before + " gained " +
+                              gained(o.growth_before) + " against " +
+                              gained(o.growth);
+  if (!o.began) {
+    return "; version " + o.version + " and not " + o.before + figures +
+           "; whether since its first pod came at " + UtcMinute(o.began_ns) +
+           " or since later cannot be told yet";
+  }
   return "; began with version " + o.version + " at " + UtcMinute(o.began_ns) +
-         ": at that age " + o.before + " gained " + gained(o.growth_before) +
-         " against " + gained(o.growth);
+         figures;
 }
 
 // "; version 7 and not 6" when only processes of 7 leak.

@@ -118,16 +118,38 @@ TEST(VersionOnset, NotBegunWhereOneOfThreeGrows) {
   EXPECT_FALSE(o.as_before);
 }
 
-// The leak came hours after the deploy, with something else.
-TEST(VersionOnset, NotBegunWhereItsLivesDidNotGrowWhenTheyWereYounger) {
+// The leak came hours after the deploy, with something else, and no life of the
+// version before was left to leak with those of this one.
+TEST(VersionOnset, BeganLaterWhereItsLivesDidNotGrowWhenTheyWereYounger) {
   const VersionOnset o = Judge({{"1", 0, 14400, 0},
                                 {"1", 0, 14400, 0},
                                 {"2", 14400, 28800, kLeak, 0, 0, 7200},
                                 {"2", 14500, 28800, kLeak, 0, 0, 7100}});
   EXPECT_GT(o.growth.lo, 4 * o.growth_before.hi);
   EXPECT_FALSE(o.began);
-  EXPECT_EQ(o.not_told, "version 2 gained less when it was younger");
+  EXPECT_TRUE(o.not_before);
+  EXPECT_TRUE(o.later);
+  const int64_t truth = kStartNs + (14400 + 7200) * kSecondNs;
+  EXPECT_LE(o.since_from_ns, truth);
+  EXPECT_GE(o.since_to_ns, truth);
+  EXPECT_NEAR(o.since_ns, truth, 900 * kSecondNs);
   EXPECT_FALSE(o.as_before);
+}
+
+// Forty minutes of lives cannot say whether a leak was there from the start on.
+TEST(VersionOnset, NeitherWhereTheTwoCannotBeToldApart) {
+  std::mt19937_64 random(5);
+  std::vector<VersionedLife> lives;
+  for (const LifeSpec& spec :
+       {LifeSpec{"1", 0, 14400, 0}, LifeSpec{"2", 14400, 16800, kLeak}}) {
+    lives.push_back(MakeVersioned(spec, random));
+  }
+  VersionOnset o;
+  o.version = "2";
+  o.not_before = true;
+  DateOnset(lives, o);
+  EXPECT_FALSE(o.began);
+  EXPECT_FALSE(o.later);
 }
 
 TEST(VersionOnset, TooLittleWasSeen) {
@@ -197,6 +219,44 @@ TEST(ReadVersionOnset, SaysSoOnThePageWhenTheVersionBeforeIsGone) {
   EXPECT_EQ(read->version_onset, i.version_onset);
   ASSERT_TRUE(ReadVersionOnset(fleet, now + 3 * 86400 * kSecondNs, i).ok());
   EXPECT_TRUE(i.version_onset->began);
+}
+
+TEST(ReadVersionOnset, SaysWhenItBeganWhereThatWasLater) {
+  FakeFleet fleet;
+  Store({{"1", 0, 14400, 0},
+         {"1", 0, 14400, 0},
+         {"2", 14400, 28800, kLeak, 0, 0, 7200},
+         {"2", 14500, 28800, kLeak, 0, 0, 7100}},
+        fleet);
+  Incident i = LeakingSince(3);
+  ASSERT_TRUE(ReadVersionOnset(fleet, kStartNs + 28800 * kSecondNs, i).ok());
+  EXPECT_THAT(WritePage(i, "").where,
+              HasSubstr("; began at about 2023-11-15 "));
+  EXPECT_THAT(WritePage(i, "").where,
+              HasSubstr(" after version 2 came: until then its pods gained no "
+                        "more than those of 1"));
+}
+
+// What is known of the version before stays known; whether it began with this
+// one is asked again.
+TEST(ReadVersionOnset, WhatCannotBeToldYetIsToldLater) {
+  FakeFleet fleet;
+  Store({{"1", 0, 14400, 0},
+         {"1", 0, 14400, 0},
+         {"2", 14400, 21600, kLeak},
+         {"2", 14500, 21600, kLeak}},
+        fleet);
+  Incident i = LeakingSince(3);
+  VersionOnset known;
+  known.version = "2", known.before = "1";
+  known.not_before = true;
+  known.growth = {1, 1, 1};
+  i.version_onset = known;
+  EXPECT_THAT(WritePage(i, "").where, HasSubstr("; version 2 and not 1: "));
+  EXPECT_THAT(WritePage(i, "").where, EndsWith("cannot be told yet"));
+  ASSERT_TRUE(ReadVersionOnset(fleet, kStartNs + 21600 * kSecondNs, i).ok());
+  EXPECT_TRUE(i.version_onset->began);
+  EXPECT_EQ(i.version_onset->growth.value, 1);
 }
 
 TEST(ReadVersionOnset, AMasterIsNoneOfItsVersionsLives) {
