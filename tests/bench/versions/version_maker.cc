@@ -77,11 +77,14 @@ class Process {
         leaked_ += 10 * mean * 0.6 * std::pow(u, -0.4);
       }
     }
-    noise_ = 0.97 * noise_ + world_.noise * std::sqrt(1 - 0.97 * 0.97) *
-                                 std::normal_distribution<double>()(random_);
-    return base_ + noise_ + leaked_ + HealthyAt(t_s - pod_.from_s, load);
+    noise_ = kNoiseFollows * noise_ +
+             world_.noise * std::sqrt(1 - kNoiseFollows * kNoiseFollows) *
+                 std::normal_distribution<double>()(random_);
+    healthy_ = base_ + HealthyAt(t_s - pod_.from_s, load);
+    return noise_ + leaked_ + healthy_;
   }
   double requests() const { return requests_; }
+  double healthy() const { return healthy_; }
 
  private:
   double HealthyAt(double age_s, double load) {
@@ -106,7 +109,7 @@ class Process {
   const World& world_;
   const MadePod& pod_;
   Random& random_;
-  double base_, saw_, noise_ = 0, leaked_ = 0, requests_ = 0;
+  double base_, saw_, noise_ = 0, leaked_ = 0, requests_ = 0, healthy_ = 0;
 };
 
 std::vector<MadePod> PodsOf(const VersionCell& cell, const World& w,
@@ -138,7 +141,7 @@ void Live(const VersionCell& cell, const World& world, MadePod& pod,
   for (double t = pod.from_s + kStep_s; t < pod.to_s; t += kStep_s) {
     const double bytes = process.Step(t);
     if (bytes >= kLimit) return;  // killed, and not started anew here
-    pod.looks.push_back({t, bytes, process.requests()});
+    pod.looks.push_back({t, bytes, process.requests(), process.healthy()});
   }
 }
 
@@ -150,6 +153,8 @@ MadeVersions MakeVersions(const VersionCell& cell, uint64_t seed) {
   MadeVersions made;
   made.began_with_new = cell.leaks == Leaks::kNew;
   made.deploy_s = world.deploy_s;
+  made.later_s = cell.leaks == Leaks::kLater ? world.later_s : 0;
+  made.noise_bytes = world.noise;
   made.pods = PodsOf(cell, world, random);
   int news = 0;
   for (MadePod& pod : made.pods) {

@@ -37,6 +37,7 @@ struct VersionCell {
 
 struct MadeLook {
   double t_s = 0, bytes = 0, requests = 0;
+  double healthy_bytes = 0;  // of these, without the leak and the noise
 };
 
 // One life of one pod, looked at each kLookEvery_s.
@@ -51,12 +52,16 @@ struct MadeVersions {
   std::vector<MadePod> pods;
   bool began_with_new = false;
   double deploy_s = 0, second_pod_s = 0;
+  double later_s = 0;      // Leaks::kLater: since when
+  double noise_bytes = 0;  // standard deviation
 };
 
 inline constexpr const char* kOldVersion = "1.4";
 inline constexpr const char* kNewVersion = "1.5";
 inline constexpr double kVersionHours = 14, kLookEvery_s = 15;
 inline constexpr double kVersionLimit = 1e9;
+// Of the noise from one look to the next: it is over in eight minutes.
+inline constexpr double kNoiseFollows = 0.97;
 
 MadeVersions MakeVersions(const VersionCell& cell, uint64_t seed);
 
