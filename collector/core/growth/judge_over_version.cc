@@ -124,7 +124,7 @@ std::optional<VersionOnset> JudgeOverVersion(
   }
   if (over.growing.empty()) return std::nullopt;
   VersionOnset onset = over.onset;
-  DateOnset(TimeOf(onset, series), onset);
+  DateOnset(TimeOf(onset, by.series), onset);
   return onset;
 }
 
