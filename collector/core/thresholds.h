@@ -102,6 +102,9 @@ struct JudgementThresholds {
   // The same for the bytes of one type, which is a part of what leaks: objects
   // own others.
   double type_floor_per_h = 0.001;
+  // Gained in the window: CPython's arenas are a MiB each, and what of the
+  // first of them is touched wanders by as much in a program that is flat.
+  double least_gained_bytes = 1 << 20;
   // Where there is no limit: the same shares of this many bytes.
   double assumed_limit_bytes = 4.0 * (1 << 30);
   // Of the interval's half width: measured coverage of the plain one is short.

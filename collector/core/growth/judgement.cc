@@ -147,7 +147,8 @@ std::string AgainstSlow(const JudgedLife& c, const GrowthFit& fit,
 void Grade(const Window& window, const JudgedLife& c, ProcessJudgement& j) {
   const JudgementThresholds& t = c.thresholds;
   const double per_hour = j.bytes_per_s.value * 3600 / c.limit();
-  if (per_hour < t.ticket_floor_per_h) {
+  if (per_hour < t.ticket_floor_per_h ||
+      j.bytes_per_s.value * j.window_s < t.least_gained_bytes) {
     j.why_not = "under the effect floor";
     return;
   }

@@ -32,6 +32,7 @@ constexpr Knob kKnobs[] = {
     {"max_load_share", &JudgementThresholds::max_load_share},
     {"type_floor_per_h", &JudgementThresholds::type_floor_per_h},
     {"interval_inflation", &JudgementThresholds::interval_inflation},
+    {"least_gained_bytes", &JudgementThresholds::least_gained_bytes},
     {"false_discovery_rate", &JudgementThresholds::false_discovery_rate}};
 
 }  // namespace

@@ -104,6 +104,29 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"cache filled in 1 h, 6 h", Kind::kFilled, 0, 6, 0, 1},
         Row{"diurnal, 24 h", Kind::kDiurnal, 0, 24, 0, .05}));
 
+// A small program in a small cgroup: less than one of CPython's arenas in hours
+// is where in them its blocks lie (docs/measurement.md, `collected_garbage`).
+// Of the same growth four times as much is a leak.
+TEST(JudgeProcess, GrowthByLessThanAnArenaIsNoTicket) {
+  const auto judge = [](double kib_per_h) {
+    std::mt19937_64 random(1);
+    std::normal_distribution<double> normal;
+    std::vector<Sample> anon;
+    for (int i = 0; i < 10 * 120; ++i) {
+      const double kib = 15 * 1024 + kib_per_h * i / 120.0 + normal(random);
+      anon.push_back({kStartNs + i * 30 * kSecond, kib * 1024});
+    }
+    const JudgementInput input{{}, 32 * kMiB, {}};
+    return JudgeProcess(anon, input, JudgementThresholds{},
+                        anon.back().time_ns);
+  };
+  const ProcessJudgement little = judge(60);
+  EXPECT_GT(little.bytes_per_s.value * 3600, 50 * 1024);
+  EXPECT_FALSE(little.ticket);
+  EXPECT_EQ(little.why_not, "under the effect floor");
+  EXPECT_TRUE(judge(240).ticket) << judge(240).why_not;
+}
+
 TEST(JudgeProcess, TheTimeIsToThePeakAndARange) {
   const auto samples = Make(Kind::kLeakOnSaw, 20, 2, 1);
   const JudgementInput input{samples.back().value, kLimit, {}};
