@@ -13,7 +13,7 @@
 namespace plimsoll::collector {
 namespace {
 
-constexpr double kGrid_s = 300;       // ages at which lives are compared
+constexpr double kGrid_s = 300;  // ages at which lives are compared
 constexpr double kMostMissing_s = 900;
 // From the first start of the version on, what begins is the version's: a cache
 // that is not asked yet, a first request of a kind.
@@ -282,8 +282,8 @@ std::optional<Onsets> OnsetsOf(const std::vector<const WorkloadLife*>& lives,
   if (seen.empty()) return std::nullopt;
   // What is taken off is the same for all of them, and its noise too.
   const double at_once = points / static_cast<double>(ages);
-  return Onsets(std::move(seen), (1 + 1 / healthy.lives) /
-                                     (1 + at_once / healthy.lives));
+  return Onsets(std::move(seen),
+                (1 + 1 / healthy.lives) / (1 + at_once / healthy.lives));
 }
 
 }  // namespace

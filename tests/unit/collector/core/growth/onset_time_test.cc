@@ -24,9 +24,8 @@ using Shape = std::function<double(double age, double clock)>;
 double Flat(double, double) { return 0; }
 // The deploy is at 0.
 Shape LeakFrom(double clock_h) {
-  return [=](double, double clock) {
-    return 50 * std::max(0.0, clock - clock_h);
-  };
+  return
+      [=](double, double clock) { return 50 * std::max(0.0, clock - clock_h); };
 }
 Shape Leak() {
   return [](double age, double) { return 50 * age; };
