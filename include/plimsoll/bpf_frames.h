@@ -48,7 +48,7 @@ struct plimsoll_frame_layout {
   /* 3.10 to 3.12, in a thread state: its word that leads to the stack of the
    * thread that runs in it; -1: states are told by who made them. */
   __s32 tstate_c_frame;
-  /* 3.13: the first shim frame of a walk is on the stack of its thread. */
+  /* 3.13: the outermost shim frame of a walk is on the stack of its thread. */
   __u32 shim_on_stack;
   __u32 padding;
 };

@@ -16,7 +16,7 @@ enum {
 /* What one walk works in: too large for the BPF stack. */
 struct plimsoll_walk {
   struct plimsoll_stack stack;
-  __u64 shim; /* the first that the walk came by; 0: none */
+  __u64 shim; /* the outermost that the walk came by; 0: none */
   /* 8 more so that a word at the last offset stays inside. */
   __u8 window[PLIMSOLL_FRAME_WINDOW_BYTES + 8];
 };

@@ -80,9 +80,9 @@ TEST_F(PyFramesTest, AShimOnAnotherStackIsAnotherThreads) {
   layout_.owner_c_stack = 3;
   layout_.shim_on_stack = 1;
   PutFrames(5);
-  const uint64_t shim = kFrames + 1 * kFrameBytes;
+  Put(kFrames + 1 * kFrameBytes + 64, 3ull << 32);  // inner ones: not asked
+  const uint64_t shim = kFrames + 3 * kFrameBytes;
   Put(shim + 64, 3ull << 32);
-  Put(kFrames + 3 * kFrameBytes + 64, 3ull << 32);  // further ones: not asked
   memory_.stack_pointer = shim - 8;
   const uint64_t whole = Walk();
   EXPECT_NE(whole, 0u);
