@@ -93,19 +93,27 @@ __attribute__((noinline)) u64 leads_to_code(u64 word) {
   return word < ranges->end[at & (PLIMSOLL_TEXT_RANGES - 1)];
 }
 
+/* Words of the caller's stack that are read at once: a program and those that
+ * it calls have 512 bytes of stack in all, each rounded up to 32. */
+#define WORDS_AT_ONCE 8
+
 /* How malloc was reached, without unwinding. A global function as above. */
 __attribute__((noinline)) u64 caller_hash(u64 return_address, u64 sp) {
-  u64 words[PLIMSOLL_CALLER_WORDS];
+  u64 words[WORDS_AT_ONCE];
   u64 hash = plimsoll_hash_word(0xcbf29ce484222325ULL, return_address);
-  u32 i;
+  u32 i, j;
   /* Threads have equal depths for equal ways: their control block stands above
    * their stack. */
   hash = plimsoll_hash_word(hash, plimsoll_thread_pointer() - sp);
-  if (bpf_probe_read_user(words, sizeof(words), (const void *)sp)) return hash;
 #pragma clang loop unroll(disable)
-  for (i = 0; i < PLIMSOLL_CALLER_WORDS; i++) {
-    u64 word = words[i];
-    if (leads_to_code(word)) hash = plimsoll_hash_word(hash, word);
+  for (i = 0; i < PLIMSOLL_CALLER_WORDS; i += WORDS_AT_ONCE) {
+    if (bpf_probe_read_user(words, sizeof(words), (const void *)(sp + 8 * i)))
+      return hash;
+#pragma clang loop unroll(disable)
+    for (j = 0; j < WORDS_AT_ONCE; j++) {
+      u64 word = words[j];
+      if (leads_to_code(word)) hash = plimsoll_hash_word(hash, word);
+    }
   }
   return hash;
 }
