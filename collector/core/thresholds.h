@@ -172,7 +172,7 @@ struct TrafficThresholds {
   // More than this not explained: no attribute is blamed (3.4).
   double max_unexplained = 0.8;
   // Groups are compared where each served so many requests that leak: from here
-  // on the interval of the ratio holds (docs/measurement.md, "Traffic").
+  // on the interval of the ratio holds (docs/measurement/traffic.md).
   double min_compared_requests = 5;
   // "Worse here": by so much at equal mix, and with one in a few hundred to be
   // wrong: so much of the half width of its 95 % interval.

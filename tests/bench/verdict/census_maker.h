@@ -15,7 +15,7 @@
 //                                     gets short); in the other it is free
 //                                     chunks that are trimmed then.
 // `record_programs.py --split` measures the same of real programs
-// (docs/measurement.md, "The verdicts").
+// (docs/measurement/recordings.md).
 //
 // When: by the agent's own schedule (agent/core/census_schedule.h), with a
 // period of 30 to 180 s, as a busy node puts censuses off. How far off: the

@@ -1,7 +1,7 @@
 // What the traits of a made-up workload are drawn from. `verdict_bench
 // --ranges` prints them, and fit_shapes.py holds them against programs that
 // were recorded: each range holds what was measured of them
-// (docs/measurement.md, "The shapes beside recordings").
+// (docs/measurement/recordings.md).
 #ifndef PLIMSOLL_TESTS_BENCH_VERDICT_SHAPE_RANGES_H_
 #define PLIMSOLL_TESTS_BENCH_VERDICT_SHAPE_RANGES_H_
 

@@ -192,7 +192,7 @@ TEST(GcFigures, AHeapThatWasFrozenOnceIsADoubtOnly) {
 // As `plimsoll gc` read them once a minute of tests/bench/cause/programs.py on
 // CPython 3.11.2: the last generation's threshold is a million, a heap that is
 // frozen each two seconds, and a server that freezes once and leaks what is
-// held (docs/measurement.md).
+// held (docs/measurement/cause.md).
 struct Reading {
   std::array<double, 3> collections, collected;
   double frozen, long_lived, pending;

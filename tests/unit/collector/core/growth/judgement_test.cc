@@ -105,7 +105,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"diurnal, 24 h", Kind::kDiurnal, 0, 24, 0, .05}));
 
 // A small program in a small cgroup: less than one of CPython's arenas in hours
-// is where in them its blocks lie (docs/measurement.md, `collected_garbage`).
+// is where in them its blocks lie (docs/measurement/recordings.md).
 // Of the same growth four times as much is a leak.
 TEST(JudgeProcess, GrowthByLessThanAnArenaIsNoTicket) {
   const auto judge = [](double kib_per_h) {
