@@ -26,8 +26,9 @@ namespace {
 
 constexpr int64_t kTickNs = 1000000000;
 // Of a core, over the whole time; windows and births share it. The rest of the
-// 2 % that the command is held to is for what is not counted, such as censuses.
-constexpr double kMostShare = 0.015;
+// 2 % that the command is held to is for what is not counted, such as censuses,
+// and for what a measurement of it cannot tell from them.
+constexpr double kMostShare = 0.01;
 
 std::string TextOf(const absl::Status& status) {
   return std::string(status.message().data(), status.message().size());

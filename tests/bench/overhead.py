@@ -6,7 +6,8 @@ with one of the rows below, in an order that alternates. New target processes
 each start, so that the luck of memory layout averages out.
 
   null           bare in both halves: what the method alone shows
-  agent          an agent at its defaults (tiers 0 to 3) watches it
+  agent          an agent at its defaults (tiers 0 to 3) watches it; its start is
+                 not timed
   investigate    the same, and `plimsoll stacks` (tiers 4 and 5) runs the whole
                  time; the target leaks one object each ten requests in both halves
   tracemalloc, tracemalloc-25    started inside the target, 1 and 25 frames
@@ -46,6 +47,8 @@ import time
 
 from bench_agent import Agent
 from bench_target import Target
+
+WARM_UP_S = 1
 
 
 class Investigation:
@@ -199,6 +202,10 @@ class Row:
 def half(args, row, state_dir, target, on, into):
     beside = begin(args, row, state_dir, target) if on else None
     try:
+        if row in ("null", "agent"):
+            # An agent starts once in a target's life; while it did, the target
+            # stood still and its caches went cold.
+            target.run(WARM_UP_S)
         look = ["objgraph"] if on and row == "objgraph" else []
         answer = target.run(args.seconds, "run", *look)
         if row == "agent" and on:
