@@ -24,13 +24,15 @@ class GcNodeReader {
 
   explicit GcNodeReader(const core::MemorySource& memory) : memory_(memory) {}
 
-  // Of a node, or of the object behind it.
-
+  // Of a node, or of the object behind it. The heads of the lists are aligned
+  // to 4 bytes only in some builds of 3.13, where a word may be in two pages.
   std::optional<uint64_t> Word(uint64_t address) {
     const uint64_t page = address / kPageBytes;
-    // A GC head is aligned to 8: the word is in one page.
-    if (!PlausibleAddress(address) || address % sizeof(uint64_t) != 0) {
+    if (!PlausibleAddress(address) || address % sizeof(uint32_t) != 0) {
       return std::nullopt;
+    }
+    if (address % kPageBytes > kPageBytes - sizeof(uint64_t)) {
+      return ReadValue<uint64_t>(memory_, address);
     }
     Slot& slot = slots_[page % slots_.size()];
     if (slot.page != page) {

@@ -4,7 +4,8 @@
 // for, rounded up to 16: what the allocator makes of it is not known.
 //
 // Not found: what only an instance's attributes, a C structure or an untracked
-// container holds (the bytes of a BytesIO).
+// container holds (the bytes of a BytesIO; a tuple of texts alone, which 3.14
+// does not track from the start).
 //
 // Pure; one owner, one thread; everything read is untrusted. Bounded:
 // kMostNodes of the lists, kMostItems of containers, kMostObjects found.
