@@ -84,6 +84,15 @@ inline std::vector<std::string> PlainPythons(int from_minor, int to_minor) {
   return PythonsOf(PythonKind::kPlain, from_minor, to_minor);
 }
 
+// With a GIL, plain or not.
+inline std::vector<std::string> PythonsWithAGil(int from_minor, int to_minor) {
+  std::vector<std::string> found = PlainPythons(from_minor, to_minor);
+  const std::vector<std::string> inlined =
+      PythonsOf(PythonKind::kInlined, from_minor, to_minor);
+  found.insert(found.end(), inlined.begin(), inlined.end());
+  return found;
+}
+
 // Debian's and their like; with them, where nobody says what to test, a worker
 // of uWSGI, whether it is installed or not.
 inline std::vector<std::string> StrippedPythons() {

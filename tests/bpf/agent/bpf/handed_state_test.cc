@@ -19,7 +19,7 @@ namespace {
 
 using ::plimsoll::testing::BpfTarget;
 using ::plimsoll::testing::NativeLibrary;
-using ::plimsoll::testing::PlainPythons;
+using ::plimsoll::testing::PythonsWithAGil;
 using ::plimsoll::testing::Sum;
 using ::plimsoll::testing::SumOf;
 using ::plimsoll::testing::TestName;
@@ -170,11 +170,13 @@ TEST_P(NotTheMakersTest, PagesThatTheMakerTouchesHaveNoLineOfTheThread) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Pythons, HandedStateTest,
-                         ::testing::ValuesIn(PlainPythons(7, 15)), TestName);
+                         ::testing::ValuesIn(PythonsWithAGil(7, 15)), TestName);
 INSTANTIATE_TEST_SUITE_P(Pythons, ToldByTheStackTest,
-                         ::testing::ValuesIn(PlainPythons(10, 12)), TestName);
+                         ::testing::ValuesIn(PythonsWithAGil(10, 12)),
+                         TestName);
 INSTANTIATE_TEST_SUITE_P(Pythons, NotTheMakersTest,
-                         ::testing::ValuesIn(PlainPythons(10, 13)), TestName);
+                         ::testing::ValuesIn(PythonsWithAGil(10, 13)),
+                         TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(HandedStateTest);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ToldByTheStackTest);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(NotTheMakersTest);
