@@ -3,6 +3,7 @@
 
 #include <cctype>
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <string>
 #include <string_view>
@@ -86,22 +87,58 @@ TEST(Tree, HeaderGuardsFollowThePath) {
   }
 }
 
-// [text](target) of every page: what it names is there.
+// As the forges make it of a heading: "## With `x`, and y" is with-x-and-y.
+std::string AnchorOf(std::string_view heading) {
+  std::string anchor;
+  for (const char c : heading) {
+    const auto letter = static_cast<unsigned char>(c);
+    if (std::isalnum(letter) != 0 || c == '-' || c == '_') {
+      anchor += static_cast<char>(std::tolower(letter));
+    } else if (c == ' ') {
+      anchor += '-';
+    }
+  }
+  return anchor;
+}
+
+std::set<std::string> AnchorsOf(const std::filesystem::path& page) {
+  std::set<std::string> anchors;
+  std::ifstream in(page);
+  bool code = false;
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("```")) code = !code;
+    const size_t text = line.find_first_not_of('#');
+    if (code || text == 0 || text == std::string::npos) continue;
+    if (line[text] == ' ') anchors.insert(AnchorOf(line.substr(text + 1)));
+  }
+  return anchors;
+}
+
+// [text](target#anchor) of every page: what it names is there.
 TEST(Tree, LinksOfTheDocumentsResolve) {
   int links = 0;
+  int anchors = 0;
   for (const SourceFile& file : Files()) {
     if (!file.path.ends_with(".md")) continue;
     for (size_t at = file.text.find("]("); at != std::string::npos;
          at = file.text.find("](", at + 1)) {
-      const size_t end = file.text.find_first_of(")#", at + 2);
-      const std::string target = file.text.substr(at + 2, end - at - 2);
-      if (target.empty() || target.find("://") != std::string::npos) continue;
+      const size_t end = file.text.find(')', at + 2);
+      const std::string link = file.text.substr(at + 2, end - at - 2);
+      if (link.empty() || link.find("://") != std::string::npos) continue;
+      const size_t hash = link.find('#');
+      const std::string target = link.substr(0, hash);
+      const auto page = Top() / file.path;
+      const auto path = target.empty() ? page : page.parent_path() / target;
       ++links;
-      const auto path = (Top() / file.path).parent_path() / target;
-      EXPECT_TRUE(std::filesystem::exists(path)) << file.path << ": " << target;
+      EXPECT_TRUE(std::filesystem::exists(path)) << file.path << ": " << link;
+      if (hash == std::string::npos || path.extension() != ".md") continue;
+      ++anchors;
+      EXPECT_TRUE(AnchorsOf(path).contains(link.substr(hash + 1)))
+          << file.path << ": " << link;
     }
   }
   EXPECT_GT(links, 10);
+  EXPECT_GT(anchors, 5);
 }
 
 TEST(DropReasons, AreUniqueAndWithoutGaps) {
