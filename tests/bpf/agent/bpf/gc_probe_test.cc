@@ -4,31 +4,37 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <iostream>
-#include <numeric>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "tests/bpf/agent/bpf/bpf_target.h"
+#include "tests/bpf/agent/bpf/counted_collections.h"
 #include "tests/support/bpf_requirement.h"
 
 namespace plimsoll::bpf {
 namespace {
 
 using ::plimsoll::testing::BpfTarget;
+using ::plimsoll::testing::ExpectCollections;
+using ::plimsoll::testing::kCollectorJobs;
 using ::plimsoll::testing::PlainPythons;
 using ::plimsoll::testing::StrippedPythons;
 using ::plimsoll::testing::TestName;
+using ::plimsoll::testing::ToldCollections;
+using ::plimsoll::testing::WithoutUsdt;
 using ::testing::HasSubstr;
 
 // With gc disabled, collections are those that `collect` asks for; `cycles`
-// makes garbage that only they free; `automatic` lets the thresholds work.
-// `dropped` passes a threshold and falls below it inside one call into C, so
-// that from 3.13 the collector's function is called with nothing to do;
-// `nested` collects garbage whose finalizers collect.
-constexpr char kScript[] = R"(
+// makes garbage that only they free; `nested` collects garbage whose finalizers
+// collect.
+constexpr char kBegin[] = R"(
 import sys, gc
 gc.disable(); gc.collect()
-class Buoy(object): pass
+)";
+constexpr char kEnd[] = R"(
 def cycles(n):
     for i in range(n):
         b = Buoy(); b.me = b
@@ -40,18 +46,6 @@ def nested(n):
         k = Knot(); k.me = k
     del k
     gc.collect(2)
-def dropped(n):
-    some = [()] * 5000 + [None]
-    gc.collect(0)
-    gc.enable()
-    for i in range(n):
-        try: list(map(list, some))
-        except TypeError: pass
-    gc.disable()
-def automatic(n):
-    gc.enable()
-    kept = [[] for i in range(n)]
-    gc.disable()
 def say():
     for i, s in enumerate(gc.get_stats()):
         sys.stdout.write('collections%d %d\ncollected%d %d\n' %
@@ -65,6 +59,7 @@ while True:
     for i in range(0, len(words), 2): jobs[words[i]](int(words[i + 1]))
     say()
 )";
+std::string Script() { return std::string(kBegin) + kCollectorJobs + kEnd; }
 
 std::vector<std::string> AllPythons() {
   std::vector<std::string> all = PlainPythons(7, 15);
@@ -72,9 +67,18 @@ std::vector<std::string> AllPythons() {
   return all;
 }
 
-int64_t Difference(const BpfTarget::Facts& after,
-                   const BpfTarget::Facts& before, const std::string& name) {
-  return std::stoll(after.at(name)) - std::stoll(before.at(name));
+// What the target did between two answers.
+std::array<ToldCollections, 3> Told(const BpfTarget::Facts& after,
+                                    const BpfTarget::Facts& before) {
+  const auto since = [&](const char* what, size_t generation) {
+    const std::string name = what + std::to_string(generation);
+    return std::stoll(after.at(name)) - std::stoll(before.at(name));
+  };
+  std::array<ToldCollections, 3> told;
+  for (size_t i = 0; i < told.size(); ++i) {
+    told[i] = {since("collections", i), since("collected", i)};
+  }
+  return told;
 }
 
 class GcProbeTest : public ::testing::TestWithParam<std::string> {
@@ -97,29 +101,20 @@ class GcProbeTest : public ::testing::TestWithParam<std::string> {
 class GcFunctionTest : public GcProbeTest {};
 
 TEST_P(GcProbeTest, CollectionsAreThoseOfTheTarget) {
-  BpfTarget target(GetParam(), kScript);
+  BpfTarget target(GetParam(), Script());
   CollectionsAreThoseOf(target, target.process());
-}
-
-// As in a build without --with-dtrace.
-core::PythonProcess WithoutUsdt(core::PythonProcess python) {
-  std::erase_if(python.build.probes, [](const core::ProbePoint& p) {
-    return p.kind == core::ProbeKind::kGcStart ||
-           p.kind == core::ProbeKind::kGcDone;
-  });
-  return python;
 }
 
 // By the collector's function, which is found in stripped files too.
 TEST_P(GcFunctionTest, CollectionsByTheFunctionAlone) {
-  BpfTarget target(GetParam(), kScript);
+  BpfTarget target(GetParam(), Script());
   CollectionsAreThoseOf(target, WithoutUsdt(target.process()));
 }
 
 // From 3.13 the function is also called when no generation is past its
 // threshold any more, and from inside of a collection: no pauses.
 TEST_P(GcProbeTest, CallsThatReturnAtOnceAreNoCollections) {
-  BpfTarget target(GetParam(), kScript);
+  BpfTarget target(GetParam(), Script());
   const core::PythonProcess python = WithoutUsdt(target.process());
   const auto watched = probe_->Watch(python);
   ASSERT_TRUE(watched.ok()) << watched.status();
@@ -127,14 +122,8 @@ TEST_P(GcProbeTest, CallsThatReturnAtOnceAreNoCollections) {
   const absl::StatusOr<GcTaken> taken = probe_->Take(target.pid());
   ASSERT_TRUE(taken.ok()) << taken.status();
   ASSERT_EQ(taken->pauses.size(), 3u);
-  int64_t collections = 0;
-  for (size_t i = 0; i < 3; ++i) {
-    const std::string generation = std::to_string(i);
-    EXPECT_EQ(taken->pauses[i].count,
-              Difference(after, target.facts(), "collections" + generation))
-        << "generation " << i;
-    collections += taken->pauses[i].count;
-  }
+  const int64_t collections =
+      ExpectCollections(*taken, Told(after, target.facts()));
   EXPECT_EQ(taken->pauses[2].count, 1);
   const auto calls = static_cast<int64_t>(taken->hits / 2);
   if (python.build.version >= core::PythonVersion{3, 13, 0}) {
@@ -156,26 +145,8 @@ void GcProbeTest::CollectionsAreThoseOf(BpfTarget& target,
   ASSERT_TRUE(taken.ok()) << taken.status();
 
   ASSERT_EQ(taken->pauses.size(), 3u);
-  int64_t collections = 0;
-  for (size_t i = 0; i < 3; ++i) {
-    const std::string generation = std::to_string(i);
-    const core::GcPauses& pauses = taken->pauses[i];
-    EXPECT_EQ(pauses.count,
-              Difference(after, target.facts(), "collections" + generation))
-        << "generation " << i;
-    EXPECT_EQ(pauses.collected,
-              Difference(after, target.facts(), "collected" + generation))
-        << "generation " << i;
-    EXPECT_EQ(std::accumulate(pauses.log2_ns_counts.begin(),
-                              pauses.log2_ns_counts.end(), int64_t{0}),
-              pauses.count);
-    if (pauses.count > 0) {
-      EXPECT_GT(pauses.max_ns, 0);
-      EXPECT_GE(pauses.sum_ns, pauses.max_ns);
-      EXPECT_LE(pauses.sum_ns, pauses.max_ns * pauses.count);
-    }
-    collections += pauses.count;
-  }
+  const int64_t collections =
+      ExpectCollections(*taken, Told(after, target.facts()));
   EXPECT_GT(collections, 4);
   EXPECT_EQ(taken->hits, static_cast<uint64_t>(2 * collections));
   EXPECT_TRUE(taken->drops.empty());
@@ -193,7 +164,7 @@ void GcProbeTest::CollectionsAreThoseOf(BpfTarget& target,
 }
 
 TEST_P(GcProbeTest, UnwatchedAndPastBudgetSeeNothing) {
-  BpfTarget target(GetParam(), kScript);
+  BpfTarget target(GetParam(), Script());
   ASSERT_TRUE(probe_->Watch(target.process(), 4).ok());
   target.Command("collect 2 collect 2 collect 2 collect 2");
   const absl::StatusOr<GcTaken> taken = probe_->Take(target.pid());

@@ -2,27 +2,32 @@
 // at once, on several CPUs, and each is counted once beside gc.get_stats().
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdint>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/bpf/gc_probe.h"
 #include "tests/bpf/agent/bpf/bpf_target.h"
+#include "tests/bpf/agent/bpf/counted_collections.h"
 #include "tests/support/bpf_requirement.h"
 
 namespace plimsoll::bpf {
 namespace {
 
 using ::plimsoll::testing::BpfTarget;
+using ::plimsoll::testing::ExpectCollections;
+using ::plimsoll::testing::kCollectorJobs;
 using ::plimsoll::testing::MinorOf;
+using ::plimsoll::testing::ToldCollections;
+using ::plimsoll::testing::WithoutUsdt;
 
 constexpr int kInterpreters = 4;
 
 // Each interpreter collects only when asked. `collect` does it at once in all;
-// `automatic` and `dropped`, in the first one, are those of gc_probe_test.
-constexpr char kScript[] = R"(
+// kCollectorJobs, in the first one.
+constexpr char kBegin[] = R"(
 import gc, os, sys, threading
 try:
     import _interpreters as inner
@@ -32,23 +37,12 @@ gc.disable()
 CODE = '''
 import gc, os
 gc.disable(); gc.collect()
-class Buoy(object): pass
+)";
+constexpr char kEnd[] = R"(
 def collect(n):
     for i in range(n):
         b = Buoy(); b.me = b; del b
         gc.collect(0)
-def automatic(n):
-    gc.enable()
-    kept = [[] for i in range(n)]
-    gc.disable()
-def dropped(n):
-    some = [()] * 5000 + [None]
-    gc.collect(0)
-    gc.enable()
-    for i in range(n):
-        try: list(map(list, some))
-        except TypeError: pass
-    gc.disable()
 def say():
     for i, s in enumerate(gc.get_stats()):
         os.write(1, ('collections%d_%d %d\\ncollected%d_%d %d\\n' % (
@@ -84,15 +78,6 @@ std::vector<std::string> Pythons() {
   return found;
 }
 
-// As in a build without --with-dtrace.
-core::PythonProcess WithoutUsdt(core::PythonProcess python) {
-  std::erase_if(python.build.probes, [](const core::ProbePoint& p) {
-    return p.kind == core::ProbeKind::kGcStart ||
-           p.kind == core::ProbeKind::kGcDone;
-  });
-  return python;
-}
-
 // What all interpreters say of a generation since.
 int64_t Sum(const BpfTarget::Facts& after, const BpfTarget::Facts& before,
             const std::string& name) {
@@ -119,43 +104,21 @@ class OwnGilCollectionsTest : public ::testing::TestWithParam<std::string> {
 
   // That what was counted while `command` ran is what the target says.
   void CountsAreTheTargets(const std::string& command) {
-    BpfTarget target(GetParam(), kScript);
+    BpfTarget target(GetParam(), std::string(kBegin) + kCollectorJobs + kEnd);
     target.WaitIdle();
     const auto watched = probe_->Watch(WithoutUsdt(target.process()));
     ASSERT_TRUE(watched.ok()) << watched.status();
     const BpfTarget::Facts after = target.Command(command);
     const absl::StatusOr<GcTaken> taken = probe_->Take(target.pid());
     ASSERT_TRUE(taken.ok()) << taken.status();
-    EXPECT_EQ(taken->pauses.size(), 3u) << "a generation is not known";
-    for (size_t i = 0; i < 3; ++i) {
+    std::array<ToldCollections, 3> told;
+    for (size_t i = 0; i < told.size(); ++i) {
       const std::string generation = std::to_string(i);
-      const core::GcPauses& pauses = taken->pauses[i];
-      EXPECT_EQ(pauses.count,
-                Sum(after, target.facts(), "collections" + generation))
-          << "generation " << i;
-      EXPECT_EQ(pauses.collected,
-                Sum(after, target.facts(), "collected" + generation))
-          << "generation " << i;
-      EXPECT_EQ(std::accumulate(pauses.log2_ns_counts.begin(),
-                                pauses.log2_ns_counts.end(), int64_t{0}),
-                pauses.count);
-      SumIsThatOfTheBuckets(pauses);
+      told[i] = {Sum(after, target.facts(), "collections" + generation),
+                 Sum(after, target.facts(), "collected" + generation)};
     }
+    ExpectCollections(*taken, told);
     EXPECT_TRUE(taken->drops.empty());
-  }
-
-  static void SumIsThatOfTheBuckets(const core::GcPauses& pauses) {
-    int64_t least = 0;
-    for (size_t b = 0; b < pauses.log2_ns_counts.size(); ++b) {
-      least += pauses.log2_ns_counts[b] << b;
-    }
-    EXPECT_GE(pauses.sum_ns, least);
-    EXPECT_LE(pauses.sum_ns, 2 * least);
-    if (pauses.count == 0) return;
-    size_t last = pauses.log2_ns_counts.size() - 1;
-    while (pauses.log2_ns_counts[last] == 0) --last;
-    EXPECT_GE(pauses.max_ns, int64_t{1} << last);
-    EXPECT_LT(pauses.max_ns, int64_t{2} << last);
   }
 
   std::optional<GcProbe> probe_;
