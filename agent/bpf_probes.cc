@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/core/load_refusal.h"
 #include "agent/core/native_growth.h"
 #include "plimsoll/base/status_macros.h"
 
@@ -40,16 +41,6 @@ std::string Keep(absl::StatusOr<T> made, std::optional<T>& out) {
   return "";
 }
 
-// Why there are no costs to judge probes by.
-std::string NoCosts(const absl::Status& status) {
-  if (absl::IsPermissionDenied(status)) {
-    return "a uprobe on a mapped file is not permitted: grant "
-           "CAP_CHECKPOINT_RESTORE, or run as root";
-  }
-  return "the cost of a hit could not be measured on this machine: " +
-         std::string(status.message());
-}
-
 }  // namespace
 
 BpfProbes::BpfProbes(const bpf::KernelSupport& kernel,
@@ -63,7 +54,7 @@ BpfProbes::BpfProbes(const bpf::KernelSupport& kernel,
       rung_refusals_(kernel.RungRefusals()),
       native_growth_(kernel, proc_, clock, &governor_, &usage_) {
   if (!costs.ok()) {
-    gc_refusal_ = window_refusal_ = NoCosts(costs.status());
+    gc_refusal_ = window_refusal_ = core::NoHitCosts(costs.status());
   } else {
     gc_refusal_ = Keep(bpf::GcProbe::Create(kernel), gc_);
     std::optional<bpf::AllocProbe> alloc;

@@ -50,7 +50,9 @@ std::string ErrorText(const absl::Status& status, bool is_root) {
   const std::string message(status.message().data(), status.message().size());
   std::string text = absl::StrCat("plimsoll: ", Harmless(message), "\n");
   const std::string_view remedy = RemedyFor(status, is_root);
-  if (!remedy.empty() && !absl::StrContains(message, "run it as root")) {
+  const bool given = absl::StrContains(message, "run it as root") ||
+                     absl::StrContains(message, "plimsoll-agent --check");
+  if (!remedy.empty() && !given) {
     absl::StrAppend(&text, "  ", std::string(remedy), "\n");
   }
   return text;

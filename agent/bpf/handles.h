@@ -30,7 +30,25 @@ using RingBuffer = std::unique_ptr<ring_buffer, RingBufferFree>;
 // Process-wide, idempotent.
 void RouteLibbpfMessages();
 
-// A bpftool skeleton: Open, then edit programs and maps, then Load.
+// While one lives, what libbpf tells on its thread of the verifier's log is
+// kept: libbpf has no other way to hand it on.
+class VerifierLog {
+ public:
+  VerifierLog();
+  ~VerifierLog();
+  VerifierLog(const VerifierLog&) = delete;
+  VerifierLog& operator=(const VerifierLog&) = delete;
+
+  // Of a load that failed just now, with `error` (positive).
+  absl::Status RefusalOf(const std::string& object, int error) const;
+  void Keep(std::string log) { log_ = std::move(log); }
+
+ private:
+  std::string log_;
+};
+
+// A bpftool skeleton: Open, then edit programs and maps, then Load. What Load
+// says when the kernel refuses is core::LoadRefusal's.
 template <typename T>
 class Skeleton {
  public:
@@ -47,8 +65,9 @@ class Skeleton {
   }
 
   absl::Status Load() {
+    VerifierLog log;
     if (const int error = T::load(object_.get()); error != 0) {
-      return absl::ErrnoToStatus(-error, "load BPF object " + name_);
+      return log.RefusalOf(name_, -error);
     }
     return absl::OkStatus();
   }

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/core/load_refusal.h"
 
 namespace plimsoll::core {
 namespace {
@@ -64,6 +65,11 @@ std::string BpfRemedy(const Surroundings& s, const absl::Status& status) {
   if (s.lockdown == "confidentiality") {
     return "the kernel is locked down (confidentiality), which forbids BPF to "
            "read memory: boot with lockdown=integrity or none";
+  }
+  if (IsVerifierRefusal(status)) {
+    return "no right helps: this kernel's verifier does not take the program. "
+           "docs/kernels.md has the kernels that were tried; on this one the "
+           "tier stays off";
   }
   // CAP_SYS_ADMIN stands for both.
   if (!s.Has(Capability::kSysAdmin)) {

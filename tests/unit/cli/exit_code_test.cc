@@ -2,6 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <string>
+
+#include "agent/core/load_refusal.h"
+
 namespace plimsoll::cli {
 namespace {
 
@@ -37,6 +44,27 @@ TEST(ErrorText, GivesTheRemedyOnce) {
   EXPECT_NE(root.find("namespace"), std::string::npos);
   EXPECT_EQ(own.find("CAP_SYS_PTRACE"), std::string::npos);
   EXPECT_EQ(ErrorText(absl::OkStatus(), false), "");
+}
+
+// A program that the verifier refused was said to be in "another user
+// namespace".
+TEST(ErrorText, OfABpfProgramThatIsRefusedIsNoMatterOfReadingAProcess) {
+  core::LoadFailure failure{.object = "gc",
+                            .error = EACCES,
+                            .capabilities = ~uint64_t{0},
+                            .verifier_log = "R1 invalid mem access 'scalar'\n"};
+  const std::string refused = ErrorText(core::LoadRefusal(failure), true);
+  EXPECT_NE(refused.find("R1 invalid mem access"), std::string::npos);
+  failure.verifier_log.clear();
+  const std::string forbidden = ErrorText(core::LoadRefusal(failure), true);
+  EXPECT_NE(forbidden.find("security module"), std::string::npos) << forbidden;
+  failure.capabilities = 0;
+  const std::string missing = ErrorText(core::LoadRefusal(failure), true);
+  EXPECT_NE(missing.find("grant CAP_BPF and CAP_PERFMON"), std::string::npos);
+  for (const std::string& text : {refused, forbidden, missing}) {
+    EXPECT_EQ(text.find("CAP_SYS_PTRACE"), std::string::npos) << text;
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << text;
+  }
 }
 
 }  // namespace
