@@ -14,7 +14,9 @@ namespace {
 
 constexpr char kAbout[] =
     "See what grows in the memory of Python processes, and which code makes "
-    "it.\nNothing is injected into a process and none is stopped.";
+    "it.\nNothing is injected into a process and none is stopped. Run it as "
+    "root: processes\nof others cannot be read else. Begin with \"plimsoll "
+    "ps\", then \"plimsoll growth PID\"\nand \"plimsoll stacks PID\".";
 constexpr char kExitCodes[] =
     "Exit codes: 0 done; 1 it failed; 2 usage; 3 not permitted or not "
     "supported here;\n4 no such process; 5 not a Python that can be read.\n"
@@ -162,7 +164,7 @@ void AddHistory(CLI::App& app, Options& options) {
   CLI::Option* files =
       app.add_option("--metrics", options.metrics_files,
                      "OpenMetrics text with timestamps; - is stdin")
-          ->type_name("FILE...");
+          ->type_name("FILE");
   app.add_option("--prometheus", options.prometheus_url,
                  "ask this Prometheus instead")
       ->type_name("URL")
@@ -233,9 +235,10 @@ void AddFlag(CLI::App& app, const Verb& verb, Flag flag, Options& options) {
       AddPid(app, options)->required();
       return;
     case Flag::kFor:
-      AddDuration(app, "--for", options.for_ns,
-                  absl::StrCat("how long to measure, such as 60s or 10m [",
-                               std::string(verb.default_for), "]"));
+      AddDuration(
+          app, "--for", options.for_ns,
+          absl::StrCat(std::string(verb.for_means), ", such as 60s or 10m [",
+                       std::string(verb.default_for), "]"));
       return;
     case Flag::kInterval:
       return AddInterval(app, verb, options);
@@ -305,6 +308,14 @@ void SetDefaults(const Verb& verb, Options& options) {
   }
 }
 
+// "help types" is "types --help".
+std::vector<std::string> WithoutHelpAsVerb(
+    const std::vector<std::string>& given) {
+  if (given[0] != "help") return given;
+  if (given.size() == 1) return {"--help"};
+  return {given[1], "--help"};
+}
+
 const Verb* FindVerb(std::span<const Verb> verbs, const std::string& name) {
   const auto found =
       std::find_if(verbs.begin(), verbs.end(),
@@ -317,13 +328,18 @@ const Verb* FindVerb(std::span<const Verb> verbs, const std::string& name) {
 absl::StatusOr<CommandLine> ParseCommandLine(
     std::span<const Verb> verbs, const std::vector<std::string>& arguments,
     const std::string& default_url) {
+  if (arguments.empty()) {
+    return absl::InvalidArgumentError(
+        "which verb? \"plimsoll ps\" shows the Python processes of this node; "
+        "\"plimsoll --help\" lists all");
+  }
+  const std::vector<std::string> words = WithoutHelpAsVerb(arguments);
   CommandLine out;
   out.options.collector_url = default_url;
-  const bool starts_with_verb =
-      !arguments.empty() && !arguments[0].empty() && arguments[0][0] != '-';
+  const bool starts_with_verb = !words[0].empty() && words[0][0] != '-';
   if (starts_with_verb) {
-    out.verb = FindVerb(verbs, arguments[0]);
-    if (out.verb == nullptr) return UnknownVerb(verbs, arguments[0]);
+    out.verb = FindVerb(verbs, words[0]);
+    if (out.verb == nullptr) return UnknownVerb(verbs, words[0]);
     SetDefaults(*out.verb, out.options);
   }
   CLI::App app(kAbout, "plimsoll");
@@ -333,7 +349,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(
   for (const Verb& verb : verbs) AddVerb(app, verb, out.options);
   try {
     // CLI11 takes the arguments from the back.
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
   } catch (const CLI::CallForVersion&) {
     out.help = "plimsoll " PLIMSOLL_VERSION "\n";
     out.verb = nullptr;
@@ -343,8 +359,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(
     out.verb = nullptr;
   } catch (const CLI::ParseError& error) {
     return absl::InvalidArgumentError(absl::StrCat(
-        error.what(), "; \"plimsoll ",
-        starts_with_verb ? arguments[0] + " " : "", "--help\" says more"));
+        error.what(), "; \"plimsoll ", starts_with_verb ? words[0] + " " : "",
+        "--help\" says more"));
   }
   return out;
 }

@@ -114,7 +114,8 @@ absl::StatusOr<MarkStore> MarkStore::Open(const std::string& directory) {
   UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid() && errno == ENOENT) {
     return absl::OutOfRangeError(
-        absl::StrCat("no marks are kept in ", directory));
+        absl::StrCat("no marks are kept in ", directory,
+                     ": \"plimsoll mark PID NAME\" saves one"));
   }
   if (!fd.valid()) return Failed(errno, absl::StrCat("open ", directory));
   return MarkStore(directory, std::move(fd));

@@ -110,6 +110,7 @@ Verb DrillVerb() {
               "          plimsoll drill --rate 4MiB --for 20m --limit 256MiB",
           .flags = {Flag::kFor, Flag::kDrill},
           .default_for = "10m",
+          .for_means = "how long it leaks",
           .run = &RunDrill};
 }
 

@@ -103,6 +103,7 @@ Verb CompareVerb() {
               "routing-api --for 2h",
           .flags = {Flag::kSides, Flag::kFor, Flag::kCollector},
           .default_for = "1h",
+          .for_means = "how long a span of each side",
           .run = &RunCompare};
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -33,8 +34,8 @@ absl::StatusOr<UniqueFd> Open(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) {
     // Not kNotFound: that is a process that is not there.
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ": ", std::string(absl::ErrnoToStatus(errno, "").message())));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": ", std::strerror(errno)));
   }
   return fd;
 }

@@ -74,7 +74,8 @@ Verb PsVerb() {
           "  LIMIT     the memory limit that would kill it; - without one\n"
           "  WORKLOAD  service, unit or command that it is part of\n"
           "  SEEN      what can be measured: memory, gc, headers (free and "
-          "used blocks),\n            census (objects by type), stacks\n\n"
+          "used blocks),\n            census (objects by type), stacks, native "
+          "(growth outside Python)\n\n"
           "Example:  plimsoll ps --json | jq '.processes[] | {pid, rss_bytes}'",
       .flags = {},
       .run = &RunPs};

@@ -41,7 +41,8 @@ struct Verb {
   std::string_view summary;  // one line, in the list of verbs
   std::string_view help;     // what each column means, and an example
   std::vector<Flag> flags;
-  std::string_view default_for = "";       // where kFor is taken
+  std::string_view default_for = "";  // where kFor is taken
+  std::string_view for_means = "how long to measure";
   std::string_view default_interval = "";  // "": chosen by the verb
   int32_t default_top = 0;
   absl::Status (*run)(const Options& options, Session& session) = nullptr;

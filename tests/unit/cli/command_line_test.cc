@@ -19,6 +19,12 @@ absl::StatusOr<CommandLine> Parse(const std::vector<std::string>& arguments) {
                                            .help = "",
                                            .flags = {Flag::kPid, Flag::kFor},
                                            .default_for = "60s"},
+                                          {.name = "drill",
+                                           .summary = "a leak",
+                                           .help = "",
+                                           .flags = {Flag::kFor},
+                                           .default_for = "8m",
+                                           .for_means = "how long it leaks"},
                                           {.name = "workloads",
                                            .summary = "fleet",
                                            .help = "",
@@ -51,6 +57,7 @@ TEST(CommandLine, NamesWhatIsWrong) {
   } cases[] = {
       {{"typos", "1"}, "did you mean \"types\""},
       {{"frobnicate"}, "lists the verbs"},
+      {{}, "plimsoll ps"},
       {{}, "--help"},
       {{"types"}, "PID"},
       {{"types", "zero"}, "PID"},
@@ -77,6 +84,22 @@ TEST(CommandLine, HelpShowsTheVerbsWords) {
   parsed = Parse({"--help"});
   ASSERT_TRUE(parsed.ok());
   EXPECT_THAT(parsed->help, HasSubstr("workloads"));
+  EXPECT_THAT(parsed->help, HasSubstr("as root"));
+}
+
+TEST(CommandLine, HelpIsUnderstoodAsAVerb) {
+  EXPECT_EQ(Parse({"help"})->help, Parse({"--help"})->help);
+  EXPECT_EQ(Parse({"help", "types"})->help, Parse({"types", "--help"})->help);
+  EXPECT_THAT(std::string(Parse({"help", "typos"}).status().message()),
+              HasSubstr("did you mean"));
+}
+
+// A drill's and a comparison's --for was "how long to measure".
+TEST(CommandLine, HelpSaysWhatForMeansToTheVerb) {
+  EXPECT_THAT(Parse({"growth", "--help"})->help,
+              HasSubstr("how long to measure, such as 60s or 10m [60s]"));
+  EXPECT_THAT(Parse({"drill", "--help"})->help,
+              HasSubstr("how long it leaks, such as 60s or 10m [8m]"));
 }
 
 }  // namespace
