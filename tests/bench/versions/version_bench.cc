@@ -20,7 +20,7 @@
 namespace plimsoll::bench {
 namespace {
 
-std::vector<VersionCell> Cells() {
+std::vector<VersionCell> LeakingCells() {
   return {
       {.name = "new version"},
       {.name = "new, canary", .rollout = Rollout::kCanary, .pods = 4},
@@ -53,6 +53,41 @@ std::vector<VersionCell> Cells() {
       {.name = "later, all new", .leaks = Leaks::kLater},
       {.name = "one pod of the new", .leaks = Leaks::kOnePod},
   };
+}
+
+// Healthy memory that follows the load, deployed at any of its phases and
+// while it rises; of half of the cells the requests are counted.
+std::vector<VersionCell> HealthyCells() {
+  std::vector<VersionCell> cells;
+  const auto add = [&](const char* name, const char* counted_name,
+                       VersionCell cell) {
+    cell.leaks = Leaks::kNone;
+    cell.healthy = Healthy::kLoad;
+    cell.name = name;
+    cells.push_back(cell);
+    cell.name = counted_name;
+    cell.counted = true;
+    cells.push_back(cell);
+  };
+  add("none, load", "none, load, counted",
+      {.after_least_from_h = 0, .after_least_to_h = 24});
+  const VersionCell rising{.after_least_from_h = 0, .after_least_to_h = 6};
+  add("none, load rises", "none, rises, counted", rising);
+  VersionCell cell = rising;
+  cell.load = 0.2;
+  add("none, much rises", "none, much, counted", cell);
+  cell.before_h = 24;
+  add("none, much, a day", "none, a day, counted", cell);
+  cell = rising;
+  cell.load = 0.2, cell.rollout = Rollout::kCanary, cell.pods = 4;
+  add("none, much, canary", "none, canary, counted", cell);
+  return cells;
+}
+
+std::vector<VersionCell> Cells() {
+  std::vector<VersionCell> cells = LeakingCells();
+  for (const VersionCell& cell : HealthyCells()) cells.push_back(cell);
+  return cells;
 }
 
 constexpr int64_t kSecond = 1'000'000'000;
@@ -107,7 +142,8 @@ class Live {
 };
 
 struct Heard {
-  bool told = false, began = false, as_before = false, later = false;
+  bool told = false, over = false;
+  bool began = false, as_before = false, later = false;
   bool dated = false;  // later, and when it was
   double told_s = 0, began_s = 0;
   std::string where;
@@ -127,9 +163,10 @@ void Read(const collector::Incident& incident, double t_s, double later_s,
   if (began && !heard.began) heard.began_s = t_s;
   heard.began = heard.began || began;
   heard.as_before = heard.as_before || says("gained as much");
+  const auto& onset = incident.version_onset;
+  heard.over = heard.over || (onset && onset->not_before);
   if (!says("began at about ") || heard.later) return;
   heard.later = true;
-  const auto& onset = incident.version_onset;
   heard.dated = onset && later_s > 0 && Unix(later_s) >= onset->since_from_ns &&
                 Unix(later_s) <= onset->since_to_ns;
 }
@@ -138,7 +175,8 @@ Heard Listen(const VersionCell& cell, const MadeVersions& made) {
   Live live(cell);
   std::vector<size_t> next(made.pods.size(), 0);
   Heard heard;
-  for (double t = 0; t <= kVersionHours * 3600; t += kTickEvery_s) {
+  for (double t = -cell.before_h * 3600; t <= kVersionHours * 3600;
+       t += kTickEvery_s) {
     for (size_t p = 0; p < made.pods.size(); ++p) {
       const MadePod& pod = made.pods[p];
       for (; next[p] < pod.looks.size() && pod.looks[next[p]].t_s <= t;
@@ -155,7 +193,8 @@ Heard Listen(const VersionCell& cell, const MadeVersions& made) {
 
 // Over the runs of a cell, or of all.
 struct Sums {
-  int runs = 0, told = 0, began = 0, as_before = 0, later = 0, dated = 0;
+  int runs = 0, told = 0, over = 0;
+  int began = 0, as_before = 0, later = 0, dated = 0;
   int began_right = 0, later_right = 0;
   std::vector<double> told_h, began_h, oracle_h;
 
@@ -165,7 +204,8 @@ struct Sums {
       return (t_s - made.second_pod_s) / 3600;
     };
     ++runs;
-    told += heard.told, began += heard.began, as_before += heard.as_before;
+    told += heard.told, over += heard.over, began += heard.began,
+        as_before += heard.as_before;
     later += heard.later, dated += heard.dated;
     began_right += heard.began && made.began_with_new;
     later_right += heard.later && cell.leaks == Leaks::kLater;
@@ -177,18 +217,19 @@ struct Sums {
 };
 
 void Print(const char* name, const Sums& s) {
-  std::printf("%-22s %6d %6d %6d %7d %6d %6d %8.2f %8.2f %8.2f\n", name, s.runs,
-              s.told, s.began, s.as_before, s.later, s.dated,
+  std::printf("%-22s %6d %6d %6d %6d %7d %6d %6d %8.2f %8.2f %8.2f\n", name,
+              s.runs, s.told, s.over, s.began, s.as_before, s.later, s.dated,
               MedianOf(s.told_h), MedianOf(s.began_h), MedianOf(s.oracle_h));
   std::fflush(stdout);
 }
 
 int Run(const CellArguments& a) {
-  std::printf("%-22s %6s %6s %6s %7s %6s %6s %8s %8s %8s\n", "cell", "runs",
-              "told", "began", "before", "later", "when", "told h", "began h",
-              "oracle h");
+  std::printf("%-22s %6s %6s %6s %6s %7s %6s %6s %8s %8s %8s\n", "cell", "runs",
+              "told", "over", "began", "before", "later", "when", "told h",
+              "began h", "oracle h");
   size_t number = 0;
   int began = 0, began_right = 0, later = 0, later_right = 0;
+  int healthy = 0, healthy_told = 0, healthy_over = 0;
   for (const VersionCell& cell : Cells()) {
     if (!a.Wants(number++, cell.name)) continue;
     Sums sums;
@@ -205,11 +246,15 @@ int Run(const CellArguments& a) {
     Print(cell.name, sums);
     began += sums.began, began_right += sums.began_right;
     later += sums.later, later_right += sums.later_right;
+    if (cell.leaks != Leaks::kNone) continue;
+    healthy += sums.runs, healthy_told += sums.told, healthy_over += sums.over;
   }
   std::printf(
       "\"began with version\": %d of %d right; \"began later\": %d of %d "
       "right\n",
       began_right, began, later_right, later);
+  std::printf("nothing leaks: %d of %d told, %d by the version before\n",
+              healthy_told, healthy, healthy_over);
   return 0;
 }
 

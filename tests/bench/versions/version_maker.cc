@@ -36,8 +36,12 @@ World DrawWorld(const VersionCell& cell, Random& random) {
   w.saw_s = Uniform(random, 600, 3000);
   w.requests_per_s = Uniform(random, 1, 10);
   w.depth = Uniform(random, 0.3, 0.7);
-  // Least traffic two hours before the deploy: it rises for half a day.
-  w.phase = w.deploy_s - 2 * kHour_s;
+  // Traffic rises for half a day from its least on.
+  double after_least_h = cell.after_least_from_h;
+  if (cell.after_least_to_h > after_least_h) {
+    after_least_h = Uniform(random, after_least_h, cell.after_least_to_h);
+  }
+  w.phase = w.deploy_s - after_least_h * kHour_s;
   if (cell.leaks != Leaks::kBothByDay && cell.healthy != Healthy::kLoad) {
     w.phase = Uniform(random, 0, 24) * kHour_s;
   }
@@ -98,7 +102,7 @@ class Process {
         if (saw_ > 1) saw_ = 0;
         return world_.saw * saw_;
       case Healthy::kLoad:
-        return 0.1 * kLimit * load;
+        return cell_.load * kLimit * load;
       case Healthy::kFlat:
         break;
     }
@@ -123,7 +127,8 @@ std::vector<MadePod> PodsOf(const VersionCell& cell, const World& w,
   double at_s = w.deploy_s;
   for (int i = 0; i < cell.pods; ++i) {
     const std::string name = "-" + std::to_string(i);
-    MadePod old{"old" + name, kOldVersion, 0, kEnd_s, in_both, {}};
+    const double from_s = -cell.before_h * kHour_s;
+    MadePod old{"old" + name, kOldVersion, from_s, kEnd_s, in_both, {}};
     if (i >= staying) {
       old.to_s = at_s;
       const bool leaks = in_both || cell.leaks == Leaks::kNew || i == staying;

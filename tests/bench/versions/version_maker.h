@@ -1,6 +1,6 @@
 // Made-up workloads that go from one version to the next, with a leak that came
-// with the new one, was in both, or came at another time. Deterministic in the
-// seed; sizes, rates and times are drawn.
+// with the new one, was in both, or came at another time, or with none.
+// Deterministic in the seed; sizes, rates and times are drawn.
 #ifndef PLIMSOLL_TESTS_BENCH_VERSIONS_VERSION_MAKER_H_
 #define PLIMSOLL_TESTS_BENCH_VERSIONS_VERSION_MAKER_H_
 
@@ -21,6 +21,7 @@ enum class Leaks : uint8_t {
   kBothByDay,  // both, per request, and it is deployed before a busier time
   kLater,      // from some time after the deploy on, whatever the version
   kOnePod,     // one pod of the new version
+  kNone,
 };
 
 enum class Healthy : uint8_t { kFlat, kWarmUp, kCache, kSaw, kLoad };
@@ -33,6 +34,11 @@ struct VersionCell {
   int pods = 3;
   bool counted = false;      // requests
   double percent_per_h = 5;  // of the limit
+  // Healthy::kLoad: so much of the limit follows the load, as it is at its
+  // mean; the deploy comes so many hours after the least of it (drawn).
+  double load = 0.1;
+  double after_least_from_h = 2, after_least_to_h = 2;
+  double before_h = 0;  // for which the old version was seen before the start
 };
 
 struct MadeLook {
