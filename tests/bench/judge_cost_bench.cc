@@ -3,9 +3,11 @@
 // judged series (anonymous memory) at 15 s and its limit; with --all also the
 // free bytes of Python and of malloc at a census each two minutes and requests
 // of two kinds at 15 s. --types: so many types at each census, one in fifty of
-// which rises.
+// which rises. --deployed: such a share of the workloads went to a new version
+// three hours ago, which leaks 5 % of the limit an hour as the one before it,
+// whose lives are over, did not.
 //   judge_cost_bench [--processes N] [--pods N of a workload] [--leaking SHARE]
-//                    [--all] [--types N]
+//                    [--all] [--types N] [--deployed SHARE]
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -29,6 +31,7 @@ constexpr int64_t kTickNs = 300 * kSecond;
 constexpr int64_t kCensusNs = 120 * kSecond;
 constexpr int64_t kDayNs = 86400 * kSecond;
 constexpr int64_t kStart = 1'700'000'000 * kSecond;
+constexpr int64_t kDeploy = kStart - 3 * 3600 * kSecond;
 constexpr double kLimit = 1e9;
 
 double CpuSeconds() {
@@ -50,27 +53,31 @@ double Hash(uint64_t x) {
 class MadeFleet : public collector::FleetReader {
  public:
   MadeFleet(int64_t processes, int64_t pods, double leaking, bool all,
-            int types)
+            int types, double deployed)
       : processes_(processes),
         pods_(pods),
         leaking_(leaking),
         all_(all),
-        types_(types) {}
+        types_(types),
+        deployed_(deployed) {}
 
   absl::StatusOr<std::vector<collector::ProcessInfo>> Processes(
       int64_t) const override {
     const double before = CpuSeconds();
-    std::vector<collector::ProcessInfo> out(static_cast<size_t>(processes_));
-    for (int64_t i = 0; i < processes_; ++i) {
-      collector::ProcessInfo& info = out[static_cast<size_t>(i)];
-      info.key = i + 1;
+    std::vector<collector::ProcessInfo> out;
+    for (int64_t k = 0; k < 2 * processes_; ++k) {
+      const int64_t i = k % processes_;
+      if (IsOver(k + 1) && !IsDeployed(k + 1)) continue;
+      collector::ProcessInfo& info = out.emplace_back();
+      info.key = k + 1;
       info.workload = {"c", "bench", "deployment",
                        "w" + std::to_string(i / pods_)};
-      info.pod = "p" + std::to_string(i);
-      info.version = "1";
+      info.pod = "p" + std::to_string(k);
+      info.version = IsDeployed(info.key) && !IsOver(info.key) ? "2" : "1";
       info.start_unix_ns = StartOf(info.key);
       info.first_seen_ns = info.start_unix_ns;
-      info.last_seen_ns = now_ns;
+      info.exited = IsOver(info.key);
+      info.last_seen_ns = info.exited ? kDeploy : now_ns;
     }
     made_s += CpuSeconds() - before;
     return out;
@@ -101,7 +108,8 @@ class MadeFleet : public collector::FleetReader {
     if (const int64_t every = EveryNs(series.metric); every > 0) {
       int64_t at = std::max(from_ns, StartOf(process));
       at += (every - at % every) % every;
-      for (; at < to_ns && at <= now_ns; at += every) {
+      const int64_t last_ns = IsOver(process) ? kDeploy : now_ns;
+      for (; at < to_ns && at <= last_ns; at += every) {
         out.push_back({at, series.label.empty() || !IsType(series.metric)
                                ? ValueAt(series.metric, process, at)
                                : TypeAt(series.label, at)});
@@ -135,11 +143,21 @@ class MadeFleet : public collector::FleetReader {
 
  private:
   // A tenth of the pods are some hours old, the others older than a day.
-  static int64_t StartOf(collector::ProcessKey key) {
+  int64_t StartOf(collector::ProcessKey key) const {
     const uint64_t k = static_cast<uint64_t>(key);
+    if (IsDeployed(key)) return IsOver(key) ? kDeploy - kDayNs : kDeploy;
     const double hours = Hash(k) < 0.1 ? 24 * Hash(k + 1) : 30 + 40 * Hash(k);
     return kStart - static_cast<int64_t>(hours * 3600e9);
   }
+
+  uint64_t WorkloadOf(collector::ProcessKey key) const {
+    return static_cast<uint64_t>((key - 1) % processes_ / pods_);
+  }
+  bool IsDeployed(collector::ProcessKey key) const {
+    return Hash(WorkloadOf(key) * 37 + 5) < deployed_;
+  }
+  // Of the version before.
+  bool IsOver(collector::ProcessKey key) const { return key > processes_; }
 
   static bool IsType(const std::string& metric) {
     return metric == collector::metric::kTypeBytes;
@@ -187,8 +205,11 @@ class MadeFleet : public collector::FleetReader {
       const double period_s = 600 + 3000 * Hash(k + 2);
       bytes += 0.05 * kLimit * (t_s / period_s - std::floor(t_s / period_s));
     }
-    const uint64_t workload = static_cast<uint64_t>((key - 1) / pods_);
-    if (Hash(workload * 31 + 7) < leaking_) {
+    const uint64_t workload = WorkloadOf(key);
+    if (IsDeployed(key)) {
+      const double age_s = static_cast<double>(at_ns - kDeploy) / 1e9;
+      bytes += IsOver(key) ? 0 : 0.05 * kLimit * age_s / 3600;
+    } else if (Hash(workload * 31 + 7) < leaking_) {
       bytes += (0.002 + 0.01 * Hash(workload)) * kLimit * t_s / 3600;
     }
     return bytes;
@@ -198,6 +219,7 @@ class MadeFleet : public collector::FleetReader {
   const double leaking_;
   const bool all_;
   const int types_;
+  const double deployed_;
 };
 
 double ResidentBytes() {
@@ -207,8 +229,9 @@ double ResidentBytes() {
   return resident * 4096;
 }
 
-int Run(int64_t processes, int64_t pods, double leaking, bool all, int types) {
-  MadeFleet fleet(processes, pods, leaking, all, types);
+int Run(int64_t processes, int64_t pods, double leaking, bool all, int types,
+        double deployed) {
+  MadeFleet fleet(processes, pods, leaking, all, types, deployed);
   const collector::Thresholds thresholds;
   collector::FleetState state(thresholds.judgement);
   const auto tick = [&](const char* name) {
@@ -247,7 +270,7 @@ int Run(int64_t processes, int64_t pods, double leaking, bool all, int types) {
 
 int main(int argc, char** argv) {
   int64_t processes = 100'000, pods = 5;
-  double leaking = 0.02;
+  double leaking = 0.02, deployed = 0;
   bool all = false;
   int types = 0;
   for (int i = 1; i < argc; ++i) {
@@ -259,6 +282,8 @@ int main(int argc, char** argv) {
       pods = std::max(1LL, std::atoll(value)), ++i;
     } else if (flag == "--leaking") {
       leaking = std::atof(value), ++i;
+    } else if (flag == "--deployed") {
+      deployed = std::atof(value), ++i;
     } else if (flag == "--types") {
       types = std::atoi(value), ++i;
     } else if (flag == "--all") {
@@ -268,5 +293,5 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
-  return plimsoll::bench::Run(processes, pods, leaking, all, types);
+  return plimsoll::bench::Run(processes, pods, leaking, all, types, deployed);
 }
