@@ -41,7 +41,7 @@ void MarkRoles(const std::vector<ProcessWork>& works,
                std::vector<AffectedProcess>& processes);
 
 struct InstanceGrowth {
-  std::string instance, region;
+  std::string instance, region, version;
   bool leaking = false;
   bool limit_of_node = false;
   Estimate bytes_per_s;  // sum over its leaking processes; over all if none
@@ -55,7 +55,8 @@ struct InstanceGrowth {
 std::vector<InstanceGrowth> GroupInstances(
     const std::vector<AffectedProcess>& processes);
 
-// Fills rate, time to limit and counts of the incident from its processes.
+// Fills rate, worst group, time to limit and counts of the incident from its
+// processes.
 void SummariseInstances(const std::vector<InstanceGrowth>& instances,
                         Incident& incident);
 

@@ -126,6 +126,7 @@ struct Incident {
   std::string resolve_reason;
   double window_s = 0;   // what the slope was estimated over
   Estimate bytes_per_s;  // of one leaking instance: the mean over them
+  std::optional<WorstGroup> worst_group;  // whose rate the title has
   // Why the interval may miss, or empty: of the first that has a reason.
   std::string model_limited;
   std::optional<TimeToLimit> time_to_limit;  // of the first to die

@@ -130,6 +130,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StateCause, gauge, attributes,
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Traffic, causes, states,
                                                 unexplained_share, looks, at_ns,
                                                 signal, bytes_of, not_known)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(WorstGroup, kind, name, others,
+                                                instances, bytes_per_s)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GroupComparison, one, other,
                                                 in_all, at_equal_mix, mix,
                                                 bytes_per_request_one,
@@ -158,12 +160,13 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     Incident, id, workload, cause, cause_before, state, page, rule, opened_ns,
     fired_ns, raised_ns, resolved_ns, updated_ns, evidence_requested_ns,
     evidence_problem, follow_problem, owner, silence, told, resolve_reason,
-    window_s, bytes_per_s, model_limited, time_to_limit, limit_of_node,
-    time_to_swap, node_loses_bytes_per_s, processes, workload_processes,
-    workload_instances, leaking_processes, leaking_instances, instance_kind,
-    types, shares, collector_problem, collector_doubt, stacks, requests,
-    census_coverage, typed_share, traffic, regions, neighbours,
-    regions_compared, versions_compared, version_onset, text)
+    window_s, bytes_per_s, worst_group, model_limited, time_to_limit,
+    limit_of_node, time_to_swap, node_loses_bytes_per_s, processes,
+    workload_processes, workload_instances, leaking_processes,
+    leaking_instances, instance_kind, types, shares, collector_problem,
+    collector_doubt, stacks, requests, census_coverage, typed_share, traffic,
+    regions, neighbours, regions_compared, versions_compared, version_onset,
+    text)
 
 std::string EncodeIncident(const Incident& incident) {
   const json j = incident;

@@ -74,6 +74,17 @@ struct RegionGrowth {
   friend bool operator==(const RegionGrowth&, const RegionGrowth&) = default;
 };
 
+// Of the leaking instances of a workload those of one region or one version,
+// where they surely leak faster than the others (instances.h).
+struct WorstGroup {
+  std::string kind;  // "region" or "version"
+  std::string name;
+  std::vector<std::string> others;  // the groups that leak beside it
+  int32_t instances = 0;
+  Estimate bytes_per_s;  // mean over them
+  friend bool operator==(const WorstGroup&, const WorstGroup&) = default;
+};
+
 // Two regions or versions of one workload (traffic_compare.h).
 struct GroupComparison {
   std::string one, other;

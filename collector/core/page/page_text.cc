@@ -247,7 +247,10 @@ std::string TimeLeft(const Incident& incident) {
   return "no limit is set: " + swap + "OOM of the node in " + time + ", on ";
 }
 
-std::string Title(const Incident& incident) {
+// "routing-api leaks 14.7 MiB/min per pod in ap-southeast-1 (95 % CI 12-17),
+// 9.9 MiB/min on the mean with eu-west-3": where groups differ the mean alone
+// is of none of them.
+std::string RateWords(const Incident& incident) {
   std::set<std::string> regions;
   for (const AffectedProcess& p : incident.processes) {
     if (p.leaking && !p.region.empty()) regions.insert(p.region);
@@ -258,10 +261,21 @@ std::string Title(const Incident& incident) {
   // All rates of a page are of one of them: said once, where it is not plain.
   const std::string each =
       incident.leaking_instances > 1 ? " per " + incident.instance_kind : "";
-  std::string title =
-      incident.workload.name + " leaks " +
-      FormatRateWithInterval(incident.bytes_per_s, each + where) + "; ";
-  return title + TimeLeft(incident) + HowMany(incident);
+  if (!incident.worst_group) {
+    return FormatRateWithInterval(incident.bytes_per_s, each + where);
+  }
+  const WorstGroup& worst = *incident.worst_group;
+  const bool of_version = worst.kind == "version";
+  const std::string which =
+      of_version ? " of version " + worst.name + where : " in " + worst.name;
+  return FormatRateWithInterval(worst.bytes_per_s, each + which) + ", " +
+         FormatRate(incident.bytes_per_s.value) + " on the mean with " +
+         (of_version ? "version " : "") + Join(worst.others, ", ");
+}
+
+std::string Title(const Incident& incident) {
+  return incident.workload.name + " leaks " + RateWords(incident) + "; " +
+         TimeLeft(incident) + HowMany(incident);
 }
 
 // Cause, type and line: not the numbers, which change at each look.

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <string>
+#include <vector>
 
 #include "collector/core/diagnosis/diagnosis.h"
+#include "collector/core/incident/incident_json.h"
 #include "collector/core/page/page_text.h"
 #include "tests/unit/collector/core/fakes.h"
 #include "tests/unit/collector/core/memory_shapes.h"
@@ -106,6 +109,79 @@ TEST(Instances, AnIdleGunicornMasterIsInNeitherSideOfTheRegions) {
   EXPECT_EQ(i.regions[1].processes, 1);
   EXPECT_EQ(WritePage(i, "").where.substr(0, 36),
             "ap-southeast-1: 3.1x eu-west-3 in al");
+}
+
+// The mean of 14.7 and 5.0 was said with an interval from 0 to 20.
+TEST(Instances, WhereRegionsDifferTheTitleIsOfTheWorst) {
+  const Incident i = Diagnosed(GunicornInTwoRegions());
+  ASSERT_TRUE(i.worst_group.has_value());
+  EXPECT_EQ(i.worst_group->kind, "region");
+  EXPECT_EQ(i.worst_group->name, "ap-southeast-1");
+  EXPECT_EQ(i.worst_group->instances, 1);
+  EXPECT_EQ(i.worst_group->others, std::vector<std::string>{"eu-west-3"});
+  EXPECT_NEAR(i.worst_group->bytes_per_s.value / kMiBPerMin, 12.4, 0.01);
+  EXPECT_EQ(TitleOf(i).substr(0, TitleOf(i).find(';')),
+            "routing-api leaks 12.4 MiB/min per cgroup in ap-southeast-1 (95 % "
+            "CI 12.4-12.4), 8.2 MiB/min on the mean with eu-west-3");
+  // What the other lines are reckoned with is the mean, as before.
+  EXPECT_NEAR(i.bytes_per_s.value / kMiBPerMin, 8.2, 0.01);
+  const auto read = DecodeIncident(EncodeIncident(i));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->worst_group, i.worst_group);
+}
+
+TEST(Instances, RegionsThatLeakAlikeAreOneOnTheTitle) {
+  auto all = GunicornInTwoRegions();
+  all[3].mib_per_min = 12.39;
+  Incident i = Diagnosed(all);
+  EXPECT_FALSE(i.worst_group.has_value());
+  EXPECT_NE(TitleOf(i).find("MiB/min per cgroup in ap-southeast-1, eu-west-3 "),
+            std::string::npos)
+      << TitleOf(i);
+  // Surely more, but hardly more: not worth a word on the title.
+  all[3].mib_per_min = 11;
+  i = Diagnosed(all);
+  EXPECT_FALSE(i.worst_group.has_value());
+}
+
+// One that differs by chance is not the worst: its rate is too uncertain.
+TEST(Instances, ARegionWhoseRateIsUnsureIsNotTheWorst) {
+  std::vector<InstanceGrowth> instances(2);
+  for (InstanceGrowth& i : instances) i.leaking = true;
+  instances[0] = {.instance = "pod a",
+                  .region = "a",
+                  .leaking = true,
+                  .bytes_per_s = {10, 2, 18}};
+  instances[1] = {.instance = "pod b",
+                  .region = "b",
+                  .leaking = true,
+                  .bytes_per_s = {4, 0, 8}};
+  Incident i;
+  SummariseInstances(instances, i);
+  EXPECT_FALSE(i.worst_group.has_value());
+  instances[0].bytes_per_s = {10, 8, 12};
+  SummariseInstances(instances, i);
+  EXPECT_TRUE(i.worst_group.has_value());
+  instances[1].region = "";  // it may be the same
+  SummariseInstances(instances, i);
+  EXPECT_FALSE(i.worst_group.has_value());
+}
+
+TEST(Instances, WhereVersionsDifferTheTitleIsOfTheWorst) {
+  auto all = GunicornInTwoRegions();
+  std::vector<ProcessTrend> trends;
+  for (Made& p : all) {
+    p.region = "eu-west-3";
+    trends.push_back(TrendOf(p));
+  }
+  trends[2].info.version = trends[3].info.version = "6";
+  Incident i;
+  i.workload = trends.front().info.workload;
+  DiagnoseTrends(trends, {}, Thresholds{}, kNow, i);
+  EXPECT_EQ(TitleOf(i).substr(0, TitleOf(i).find(';')),
+            "routing-api leaks 12.4 MiB/min per cgroup of version 7 in "
+            "eu-west-3 (95 % CI 12.4-12.4), 8.2 MiB/min on the mean with "
+            "version 6");
 }
 
 TEST(Instances, AMasterWithoutALimitIsKnownByItsChildren) {
