@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "collector/core/history/used_memory.h"
+
 namespace plimsoll::collector {
 
 Observation Observe(const NodeSnapshot& snapshot, int64_t time_ns) {
@@ -13,7 +15,7 @@ Observation Observe(const NodeSnapshot& snapshot, int64_t time_ns) {
   out.has_census =
       std::any_of(snapshot.latest.begin(), snapshot.latest.end(),
                   [](const Document& d) { return d.kind == "census"; });
-  std::optional<double> current, inactive_file;
+  std::optional<double> current, inactive_file, malloc_live, malloc_python;
   std::unordered_map<std::string_view, size_t> types;
   auto type_of = [&](std::string_view name) -> TypeObservation& {
     auto [found, is_new] = types.try_emplace(name, out.types.size());
@@ -35,6 +37,10 @@ Observation Observe(const NodeSnapshot& snapshot, int64_t time_ns) {
       inactive_file = value.value;
     } else if (value.metric == metric::kCgroupLimit) {
       out.limit_bytes = value.value;
+    } else if (value.metric == metric::kMallocLive) {
+      malloc_live = value.value;
+    } else if (value.metric == metric::kMallocPython) {
+      malloc_python = value.value;
     } else if (value.metric == metric::kRequests) {
       out.requests_total = out.requests_total.value_or(0) + value.value;
     }
@@ -42,6 +48,11 @@ Observation Observe(const NodeSnapshot& snapshot, int64_t time_ns) {
   if (current) {
     out.cgroup_usage_bytes =
         std::max(0.0, *current - inactive_file.value_or(0));
+  }
+  // The chunks are walked in full; by a sample of the objects it is not known
+  // what of them is Python's.
+  if (malloc_live && malloc_python && !IsSampled(out)) {
+    out.native_bytes = std::max(0.0, *malloc_live - *malloc_python);
   }
   return out;
 }

@@ -3,6 +3,7 @@
 #ifndef PLIMSOLL_COLLECTOR_CORE_OBSERVATION_H_
 #define PLIMSOLL_COLLECTOR_CORE_OBSERVATION_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -29,11 +30,20 @@ struct Observation {
   std::optional<double> node_available_bytes;
   bool has_census = false;
   std::vector<TypeObservation> types;
+  // What malloc handed out and no Python object is or owns. Absent of a census
+  // that read no chunks (malloc is not glibc's) or read the heap by a sample.
+  std::optional<double> native_bytes;
   // Sum over all label sets of the request counters of this process.
   std::optional<double> requests_total;
   bool exited = false;
   bool oom_killed = false;
 };
+
+// A census of so large a heap that objects were counted in a part of it.
+inline bool IsSampled(const Observation& o) {
+  return std::any_of(o.types.begin(), o.types.end(),
+                     [](const auto& type) { return type.objects_error > 0; });
+}
 
 }  // namespace plimsoll::collector
 

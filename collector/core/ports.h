@@ -44,6 +44,12 @@ class FleetReader {
       const std::string& agent_id) const = 0;
 };
 
+// What an agent is asked for, as CommandState::what.
+namespace command {
+inline constexpr char kOpenWindow[] = "open_window";
+inline constexpr char kSampleNative[] = "sample_native";
+}  // namespace command
+
 // Asks the agent of a process for evidence; the answer arrives in the store.
 class EvidenceRequester {
  public:
@@ -51,6 +57,9 @@ class EvidenceRequester {
   // Tier 4: a window on the typed allocators, for these types (all if empty).
   virtual absl::Status RequestWindow(ProcessKey process,
                                      const std::vector<std::string>& types,
+                                     int64_t duration_ns) = 0;
+  // Tier 5: native memory followed to what stays, for so long at the least.
+  virtual absl::Status RequestNative(ProcessKey process,
                                      int64_t duration_ns) = 0;
 };
 

@@ -160,11 +160,18 @@ void FleetServer::Stop() { impl_->Stop(); }
 absl::Status FleetServer::RequestWindow(ProcessKey process,
                                         const std::vector<std::string>& types,
                                         int64_t duration_ns) {
-  v1::Command command;
-  v1::OpenWindow* window = command.mutable_open_window();
+  v1::Command request;
+  v1::OpenWindow* window = request.mutable_open_window();
   window->set_duration_ns(duration_ns);
   for (const std::string& type : types) window->add_types(type);
-  return impl_->Send(process, "open_window", std::move(command));
+  return impl_->Send(process, command::kOpenWindow, std::move(request));
+}
+
+absl::Status FleetServer::RequestNative(ProcessKey process,
+                                        int64_t duration_ns) {
+  v1::Command request;
+  request.mutable_sample_native()->set_duration_ns(duration_ns);
+  return impl_->Send(process, command::kSampleNative, std::move(request));
 }
 
 int FleetServer::port() const { return impl_->port_; }

@@ -82,6 +82,8 @@ class FleetServer final : public EvidenceRequester {
   absl::Status RequestWindow(ProcessKey process,
                              const std::vector<std::string>& types,
                              int64_t duration_ns) override;
+  // The same; its agent makes it twenty seconds at the least.
+  absl::Status RequestNative(ProcessKey process, int64_t duration_ns) override;
 
   int port() const;
   std::vector<std::string> ConnectedAgents() const;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "collector/core/history/used_memory.h"
 #include "collector/rpc/documents.h"
 #include "plimsoll/base/status_macros.h"
 
@@ -154,9 +155,9 @@ absl::Status DecodeCensus(const v1::TypeCensus& census,
   values.Put("census_duration_ns", census.duration_ns());
   if (census.has_malloc()) {
     const v1::MallocUse& use = census.malloc();
-    values.Put("malloc_live_bytes", use.live_bytes());
-    values.Put("malloc_free_bytes", use.free_bytes());
-    values.Put("malloc_python_bytes", use.object_bytes() + use.buffer_bytes());
+    values.Put(metric::kMallocLive, use.live_bytes());
+    values.Put(metric::kMallocFree, use.free_bytes());
+    values.Put(metric::kMallocPython, use.object_bytes() + use.buffer_bytes());
   }
   out->typed_share = TypedShare(census, named);
   return absl::OkStatus();

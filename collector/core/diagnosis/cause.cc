@@ -22,9 +22,12 @@ bool IsTracked(const std::string& type) {
 
 Verdict ByShares(const Incident& incident, const CauseThresholds& thresholds) {
   if (incident.rule != "imminent") return incident.cause;
-  // Objects of a type rise, by the rule; they name the cause unless they are
-  // the smaller part of the growth.
-  if (incident.shares.python.value_or(1) >= thresholds.python_majority) {
+  // Objects of a type rise, by the rule, or native memory; either names the
+  // cause, objects unless they are the smaller part of the growth.
+  const std::optional<double> native = NativeShare(incident);
+  if (native && *native >= thresholds.one_cause) return Verdict::kNative;
+  if (incident.shares.python.value_or(native ? 0 : 1) >=
+      thresholds.python_majority) {
     return Verdict::kPythonObject;
   }
   // What allocators hold free is nothing that those objects need.

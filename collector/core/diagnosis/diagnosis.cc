@@ -170,13 +170,18 @@ void Count(Incident& incident) {
   incident.workload_instances = static_cast<int32_t>(instances.size());
 }
 
-// The types of the leaking ones, as the mean over their instances.
-void SummariseTypes(const std::vector<const ProcessTrend*>& trends,
-                    Incident& incident) {
+std::set<ProcessKey> Leaking(const Incident& incident) {
   std::set<ProcessKey> leaking;
   for (const AffectedProcess& p : incident.processes) {
     if (p.leaking) leaking.insert(p.process);
   }
+  return leaking;
+}
+
+// The types of the leaking ones, as the mean over their instances.
+void SummariseTypes(const std::vector<const ProcessTrend*>& trends,
+                    Incident& incident) {
+  const std::set<ProcessKey> leaking = Leaking(incident);
   std::vector<std::vector<TypeTrend>> types;
   for (const ProcessTrend* trend : trends) {
     if (leaking.contains(trend->info.key)) types.push_back(trend->types);
@@ -187,6 +192,22 @@ void SummariseTypes(const std::vector<const ProcessTrend*>& trends,
   DivideTypes(instances, ranked);
   if (ranked.size() > kMostTypes) ranked.resize(kMostTypes);
   if (!ranked.empty()) incident.types = std::move(ranked);
+}
+
+// Where it rises in one of the leaking ones, what it gains in all of them.
+void SummariseNative(const std::vector<const ProcessTrend*>& trends,
+                     Incident& incident) {
+  const std::set<ProcessKey> leaking = Leaking(incident);
+  std::vector<Estimate> slopes;
+  bool rising = false;
+  for (const ProcessTrend* trend : trends) {
+    if (!trend->native || !leaking.contains(trend->info.key)) continue;
+    slopes.push_back(trend->native->bytes_per_s);
+    rising = rising || trend->native->rising;
+  }
+  if (!rising) return;
+  incident.native_bytes_per_s =
+      Scaled(SumOf(slopes), 1.0 / std::max(1, incident.leaking_instances));
 }
 
 // Of the slope that Affected takes.
@@ -203,6 +224,7 @@ bool IsGrowing(const ProcessTrend& trend, const Thresholds& thresholds) {
   if (trend.exited) return false;
   if (trend.finding.holds || trend.judged) return true;
   const bool rises =
+      (trend.native && trend.native->rising) ||
       std::any_of(trend.types.begin(), trend.types.end(),
                   [](const TypeTrend& type) { return type.rising; });
   if (!trend.recent_bytes_per_s || !rises) return false;
@@ -254,6 +276,7 @@ void DiagnoseTrends(const std::vector<ProcessTrend>& trends,
   SummariseInstances(instances, incident);
   SummariseRegions(elsewhere, thresholds, unseen, incident);
   SummariseTypes(alive, incident);
+  SummariseNative(alive, incident);
   Count(incident);
   if (incident.processes.size() > kMostProcesses) {
     incident.processes.resize(kMostProcesses);

@@ -91,13 +91,16 @@ std::string FollowProblem(const std::vector<StackEvidence>& refused,
   return newest == nullptr ? "" : newest->refusal;
 }
 
-// Why a window that is over brought nothing; "" when it is done.
+// Why a look that is over brought nothing; "" when it is done.
 std::string ProblemOf(const CommandState& command) {
   if (command.outcome == "done") return "";
   const std::string how = command.outcome == "refused"        ? "was refused"
                           : command.outcome == "process_gone" ? "came too late"
                                                               : "failed";
-  return "the window " + how + ": " +
+  const std::string what = command.what == command::kSampleNative
+                               ? "the look at native memory "
+                               : "the window ";
+  return what + how + ": " +
          (command.reason.empty() ? "no reason given" : command.reason);
 }
 

@@ -16,8 +16,6 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kLeastWindowNs = 300 * kSecond;
-// Of malloc's chunks (collector/rpc): Python's objects and what they own.
-constexpr char kMallocPython[] = "malloc_python_bytes";
 constexpr double kLittle = 0.3;        // of the growth: it names no cause
 constexpr size_t kFewestCensuses = 8;  // in a window; else it is looked back
 constexpr int64_t kMostWindows = 4;    // over so many of them
@@ -37,7 +35,7 @@ absl::StatusOr<Parts> ReadParts(const FleetReader& reader, ProcessKey process,
       {metric::kAnon, &p.anon},
       {metric::kLiveBytes, &p.live},
       {metric::kFreeBytes, &p.free},
-      {kMallocPython, &p.malloc_python},
+      {metric::kMallocPython, &p.malloc_python},
       {metric::kMallocFree, &p.malloc_free}};
   for (const auto& [name, samples] : wanted) {
     PLIMSOLL_ASSIGN_OR_RETURN(*samples,

@@ -52,8 +52,9 @@ class Engine::Impl {
   const IncidentBook& book() const { return book_; }
   EngineCounters counters() const;
   std::map<WorkloadName, ShownVerdict> Shown() const {
+    const auto unnamed = table_.Unnamed();
     const std::scoped_lock lock(shown_mutex_);
-    return shown_;
+    return WithUnnamed(shown_, unnamed);
   }
 
  private:
@@ -210,6 +211,7 @@ void Engine::Impl::Renew(Incident& incident, const std::string& rule,
   incident.rule = rule;
   incident.cause = cause;
   incident.types.clear();
+  incident.native_bytes_per_s.reset();
   incident.traffic.at_ns = 0;
   memory_.Grew(incident.id, now_ns);
   Diagnose(incident, trends, now_ns);

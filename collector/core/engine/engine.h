@@ -90,7 +90,8 @@ class Engine {
 
   // Open incidents and recently resolved ones, newest first.
   std::vector<Incident> Incidents() const;
-  // What the last full judgement says of the workloads without a leak.
+  // What the last full judgement says of the workloads without a leak, and
+  // where a limit is near while what grows is not known.
   std::map<WorkloadName, ShownVerdict> Shown() const;
   EngineCounters counters() const;
 

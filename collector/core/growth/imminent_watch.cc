@@ -18,6 +18,7 @@ constexpr size_t kFewestFloors = 5;
 constexpr size_t kMostFloors = 16;
 // For a slope that is only shown, not paged on.
 constexpr size_t kFewestLooks = 8;
+constexpr char kNativeMemory[] = "native memory";
 
 // t value of the trend of a series' increments: below zero it bends down.
 // Increments, because their errors are white when the leak is a random walk.
@@ -48,7 +49,9 @@ ImminentWatch::ImminentWatch(const ImminentThresholds& thresholds,
                              int64_t start_unix_ns)
     : thresholds_(thresholds),
       start_s_(static_cast<double>(start_unix_ns) / kNanos),
-      types_(thresholds) {}
+      types_(thresholds),
+      native_(thresholds),
+      native_unknown_("no census of it has come") {}
 
 const ImminentFinding& ImminentWatch::Observe(const Observation& o) {
   if (o.time_ns < last_seen_ns_) return finding_;  // a batch sent again
@@ -64,9 +67,21 @@ const ImminentFinding& ImminentWatch::Observe(const Observation& o) {
   }
   AddLook(o, t_s);
   // A census of headers alone names no type and says nothing of them.
-  if (o.has_census && !o.types.empty()) types_.AddCensus(t_s, o.types);
+  if (o.has_census && !o.types.empty()) AddCensus(o, t_s);
   Judge(t_s);
   return finding_;
+}
+
+void ImminentWatch::AddCensus(const Observation& o, double t_s) {
+  types_.AddCensus(t_s, o.types);
+  if (o.native_bytes) {
+    native_unknown_.clear();
+    native_.AddCensus(t_s, {{kNativeMemory, *o.native_bytes, *o.native_bytes}});
+  } else {
+    native_unknown_ = IsSampled(o)
+                          ? "so large a heap is read by a sample"
+                          : "its malloc is not one whose chunks are read";
+  }
 }
 
 void ImminentWatch::AddLook(const Observation& o, double t_s) {
@@ -117,9 +132,14 @@ bool ImminentWatch::ResetOnFall(const Look& look) {
 }
 
 void ImminentWatch::Judge(double now_s) {
+  nearing_ = false;
   finding_.why_not = Failing(now_s);
   finding_.holds = finding_.why_not.empty();
   AdvanceSuspicion(now_s);
+  if (!nearing_) unnamed_since_s_.reset();
+  if (nearing_ && !unnamed_since_s_) unnamed_since_s_ = now_s;
+  finding_.unnamed = nearing_ && gained_enough_ && IsOldEnough(now_s) &&
+                     now_s - *unnamed_since_s_ >= thresholds_.confirm_s;
 }
 
 ImminentWatch::Why ImminentWatch::Failing(double now_s) {
@@ -132,7 +152,49 @@ ImminentWatch::Why ImminentWatch::Failing(double now_s) {
   if (LoadRises()) return "the request rate is rising";
   const bool rising = (steady.empty() && types_.AnyRising(origin_->t_s)) ||
                       types_.AnyFloorRising();
-  return rising ? "" : "no type's objects rise steadily";
+  native_alone_ = !rising;
+  if (rising || RisingNative(steady.empty(), finding_.bytes_per_s)) return "";
+  nearing_ = true;
+  return NotNamed();
+}
+
+ImminentWatch::Why ImminentWatch::NotNamed() const {
+  const Why types = "no type's objects rise steadily";
+  if (native_unknown_.empty()) {
+    return types + ", nor does native memory as most of the growth";
+  }
+  return types + "; native memory is not known: " + native_unknown_;
+}
+
+std::optional<Estimate> ImminentWatch::NativeSlope(double since_s) const {
+  if (native_.followed().empty()) return std::nullopt;
+  Epoch bytes;
+  for (const TypeLook& look : native_.followed().front().looks) {
+    if (look.t_s >= since_s) bytes.push_back({look.t_s, look.bytes});
+  }
+  return FitSlopeOnly(bytes, 1.0);
+}
+
+std::optional<Estimate> ImminentWatch::RisingNative(
+    bool since_origin, const Estimate& growth) const {
+  const double origin_s = origin_ ? origin_->t_s : 0;
+  const bool rises = since_origin && native_.AnyRising(origin_s);
+  if (!native_unknown_.empty() || (!rises && !native_.AnyFloorRising())) {
+    return std::nullopt;
+  }
+  const auto slope = NativeSlope(rises ? origin_s : 0);
+  const double least = thresholds_.min_native_share * growth.value;
+  return slope && slope->value >= least ? slope : std::nullopt;
+}
+
+std::optional<NativeTrend> ImminentWatch::Native() const {
+  const auto all = RecentSlope();
+  if (!all || !native_unknown_.empty()) return std::nullopt;
+  if (const auto rising = RisingNative(true, *all)) {
+    return NativeTrend{*rising, true};
+  }
+  const auto slope = NativeSlope(0);
+  return slope ? std::optional(NativeTrend{*slope}) : std::nullopt;
 }
 
 double ImminentWatch::LeastGain(double first_usage) const {
@@ -267,6 +329,16 @@ std::vector<const TypeHistory*> ImminentWatch::RisingTypes() const {
   return rising.empty() ? types_.FloorRising() : rising;
 }
 
+bool ImminentWatch::IsOldEnough(double now_s) const {
+  if (finding_.time_to_limit.hi_s < thresholds_.urgent_s) return true;
+  if (finding_.holds && native_alone_ &&
+      std::max(finding_.window_s, looks_.back().t_s - origin_->t_s) <
+          thresholds_.native_watch_s) {
+    return false;
+  }
+  return start_s_ <= 0 || now_s - start_s_ >= thresholds_.min_age_s;
+}
+
 void ImminentWatch::AdvanceSuspicion(double now_s) {
   if (finding_.holds) {
     if (!suspected_since_s_) {
@@ -277,11 +349,8 @@ void ImminentWatch::AdvanceSuspicion(double now_s) {
   } else if (suspected_since_s_ && now_s - last_held_s_ > kForgive_s) {
     suspected_since_s_.reset();
   }
-  const bool old_enough = start_s_ <= 0 ||
-                          now_s - start_s_ >= thresholds_.min_age_s ||
-                          finding_.time_to_limit.hi_s < thresholds_.urgent_s;
   finding_.confirmed = finding_.holds && gained_enough_ && suspected_since_s_ &&
-                       old_enough &&
+                       IsOldEnough(now_s) &&
                        now_s - *suspected_since_s_ >= thresholds_.confirm_s &&
                        types_.censuses() > censuses_at_suspicion_;
 }

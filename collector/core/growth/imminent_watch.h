@@ -7,7 +7,9 @@
 //      the floors of the saw themselves rise;
 //   3. the growth goes on: neither flat of late nor bending down, nor does the
 //      request rate rise with it;
-//   4. live objects of at least one type rise census by census.
+//   4. what grows is alive: objects of at least one type rise census by census,
+//      or the bytes of native memory in use do, and are most of the growth. Of
+//      that alone a rise must last for longer, unless the limit is very near.
 // A suspicion becomes confirmed when it holds for `confirm_s` with a census of
 // its own. Not thread-safe. Errors: none; what is missing is said in `why_not`.
 #ifndef PLIMSOLL_COLLECTOR_CORE_GROWTH_IMMINENT_WATCH_H_
@@ -30,13 +32,22 @@ struct ImminentFinding {
   bool holds = false;      // at the newest snapshot
   bool confirmed = false;  // and long enough to page
   std::string why_not;     // the first condition that fails; empty if it holds
-  Estimate bytes_per_s;    // of this process' anonymous memory
+  // What a page asks for but the last condition: the limit is near, and what
+  // grows is not known.
+  bool unnamed = false;
+  Estimate bytes_per_s;           // of this process' anonymous memory
   Estimate pressure_bytes_per_s;  // of what presses on the limit
   double usage_bytes = 0;
   double limit_bytes = 0;
   bool limit_of_node = false;  // none is set: usage and what the node has left
   double window_s = 0;
   TimeToLimit time_to_limit;
+};
+
+// Native memory in use: what malloc handed out and nobody in Python has.
+struct NativeTrend {
+  Estimate bytes_per_s;
+  bool rising = false;  // by either test of the rule, and most of the growth
 };
 
 class ImminentWatch {
@@ -56,6 +67,8 @@ class ImminentWatch {
   const std::vector<TypeHistory>& FollowedTypes() const {
     return types_.followed();
   }
+  // Nothing where it is not known, or with too few censuses.
+  std::optional<NativeTrend> Native() const;
   int64_t last_seen_ns() const { return last_seen_ns_; }
   // It has counted requests of its own.
   bool serves() const { return requests_total_.value_or(0) > 0; }
@@ -71,6 +84,7 @@ class ImminentWatch {
   using Why = std::string;  // the first condition that fails, "" when all hold
 
   void AddLook(const Observation& observation, double t_s);
+  void AddCensus(const Observation& observation, double t_s);
   bool ResetOnFall(const Look& look);
   void Judge(double now_s);
   Why Failing(double now_s);
@@ -79,8 +93,15 @@ class ImminentWatch {
   Why FloorGrowth(double now_s);
   Why LimitIsNear(const std::deque<Look>& looks, double highest);
   Why StillGrowing(double now_s) const;
+  Why NotNamed() const;
+  // The slope of native memory where that is alive and most of `growth`;
+  // since_origin: by the censuses since the last fall too.
+  std::optional<Estimate> RisingNative(bool since_origin,
+                                       const Estimate& growth) const;
+  std::optional<Estimate> NativeSlope(double since_s) const;
   double LeastGain(double first_usage) const;
   bool LoadRises() const;
+  bool IsOldEnough(double now_s) const;  // for a page
   void AdvanceSuspicion(double now_s);
 
   const ImminentThresholds thresholds_;
@@ -91,7 +112,12 @@ class ImminentWatch {
   double highest_ = 0;          // since the origin
   double past_highest_ = 0;     // before the last fall
   TypeWatch types_;
+  TypeWatch native_;            // as if it were one type
+  std::string native_unknown_;  // why the newest census does not know it
   ImminentFinding finding_;
+  // Of the newest snapshot: the last condition fails; no type's objects rise.
+  bool nearing_ = false, native_alone_ = false;
+  std::optional<double> unnamed_since_s_;
   std::optional<double> suspected_since_s_;
   double last_held_s_ = 0;
   int censuses_at_suspicion_ = 0;

@@ -46,6 +46,7 @@ ProcessTrend ProcessTable::TrendOf(const Entry& entry) {
       trend.types.push_back(*std::move(type));
     }
   }
+  trend.native = entry.watch.Native();
   trend.watched_from_ns = entry.watched_from_ns;
   trend.last_seen_ns = entry.watch.last_seen_ns();
   trend.serves = entry.watch.serves();
@@ -71,6 +72,17 @@ std::map<WorkloadName, std::vector<ProcessTrend>> ProcessTable::Trends(
     }
   }
   return trends;
+}
+
+std::map<WorkloadName, std::string> ProcessTable::Unnamed() const {
+  const std::lock_guard lock(mutex_);
+  std::map<WorkloadName, std::string> unnamed;
+  for (const auto& [key, entry] : entries_) {
+    const ImminentFinding& finding = entry.watch.finding();
+    if (!finding.unnamed) continue;
+    unnamed.try_emplace(entry.info.workload, finding.why_not);
+  }
+  return unnamed;
 }
 
 void ProcessTable::Forget(int64_t now_ns, int64_t silent_for_ns) {

@@ -24,6 +24,7 @@ struct ProcessTrend {
   ImminentFinding finding;
   std::optional<Estimate> recent_bytes_per_s;
   std::vector<TypeTrend> types;
+  std::optional<NativeTrend> native;
   // Of the full judgement, while it stands; filled in by the engine.
   std::optional<ProcessJudgement> judged;
   int64_t watched_from_ns = 0;
@@ -44,6 +45,10 @@ class ProcessTable {
   // workload.
   std::map<WorkloadName, std::vector<ProcessTrend>> Trends(
       const std::set<WorkloadName>& also) const;
+
+  // Workloads whose limit is surely near for one process while what grows in it
+  // is not known, and why not.
+  std::map<WorkloadName, std::string> Unnamed() const;
 
   // Forgets what was not seen for so long before `now_ns`, or before the newest
   // sample of any process: our clock may have been set ahead of theirs.

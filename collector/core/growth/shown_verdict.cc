@@ -73,4 +73,20 @@ ShownVerdict ShownOfAll(const std::vector<const ProcessJudgement*>& processes) {
   return shown;
 }
 
+std::map<WorkloadName, ShownVerdict> WithUnnamed(
+    std::map<WorkloadName, ShownVerdict> shown,
+    const std::map<WorkloadName, std::string>& unnamed) {
+  for (const auto& [name, why] : unnamed) {
+    ShownVerdict& verdict = shown[name];
+    const bool open = verdict.verdict == Verdict::kUnknown ||
+                      verdict.verdict == Verdict::kNone;
+    if (!open) continue;
+    verdict = {Verdict::kUnknown,
+               "at this pace its limit is met within the hour, and what grows "
+               "is not known: " +
+                   why};
+  }
+  return shown;
+}
+
 }  // namespace plimsoll::collector

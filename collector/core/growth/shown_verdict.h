@@ -3,9 +3,11 @@
 #ifndef PLIMSOLL_COLLECTOR_CORE_GROWTH_SHOWN_VERDICT_H_
 #define PLIMSOLL_COLLECTOR_CORE_GROWTH_SHOWN_VERDICT_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "collector/core/fleet.h"
 #include "collector/core/growth/judgement.h"
 
 namespace plimsoll::collector {
@@ -23,6 +25,13 @@ Verdict ShownOf(const ProcessJudgement& judgement);
 // Of its processes: what most of those that grow look like; else `none` where
 // that is so of half of them.
 ShownVerdict ShownOfAll(const std::vector<const ProcessJudgement*>& processes);
+
+// With what the imminent rule says of workloads whose limit is near while what
+// grows is not known (ProcessTable::Unnamed): it is seen within minutes, and
+// goes before what an hour had not shown.
+std::map<WorkloadName, ShownVerdict> WithUnnamed(
+    std::map<WorkloadName, ShownVerdict> shown,
+    const std::map<WorkloadName, std::string>& unnamed);
 
 }  // namespace plimsoll::collector
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "collector/core/history/used_memory.h"
 #include "plimsoll/base/status_macros.h"
 
 namespace plimsoll::collector {
@@ -81,6 +82,22 @@ class History {
     return absl::OkStatus();
   }
 
+  // After the types: of a sampled heap it is not known.
+  absl::Status AddNative() {
+    PLIMSOLL_ASSIGN_OR_RETURN(const auto live, Read(metric::kMallocLive, ""));
+    PLIMSOLL_ASSIGN_OR_RETURN(const auto python,
+                              Read(metric::kMallocPython, ""));
+    std::map<int64_t, double> of_python;
+    for (const Sample& s : python) of_python[s.time_ns] = s.value;
+    for (const Sample& s : live) {
+      Observation& o = At(s.time_ns);
+      const auto at = of_python.find(s.time_ns);
+      if (IsSampled(o) || at == of_python.end()) continue;
+      o.native_bytes = std::max(0.0, s.value - at->second);
+    }
+    return absl::OkStatus();
+  }
+
   const std::map<int64_t, Observation>& observations() const {
     return observations_;
   }
@@ -112,7 +129,10 @@ absl::Status ReplayRecent(
     if (info.exited) continue;
     History history(reader, info.key, now_ns);
     absl::Status status = history.AddMemory();
-    if (status.ok() && history.Grew(thresholds)) status = history.AddTypes();
+    if (status.ok() && history.Grew(thresholds)) {
+      status = history.AddTypes();
+      if (status.ok()) status = history.AddNative();
+    }
     first.Update(status);
     for (const auto& [time, observation] : history.observations()) {
       observe(info, observation);

@@ -14,8 +14,11 @@
 
 namespace plimsoll::collector {
 
-// Of malloc's heaps, where a census walked them (collector/rpc): free chunks.
+// Of malloc's heaps, where a census walked them (collector/rpc): what it handed
+// out, what of that is Python's objects and what they own, and free chunks.
 namespace metric {
+inline constexpr char kMallocLive[] = "malloc_live_bytes";
+inline constexpr char kMallocPython[] = "malloc_python_bytes";
 inline constexpr char kMallocFree[] = "malloc_free_bytes";
 }  // namespace metric
 

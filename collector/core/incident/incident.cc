@@ -1,5 +1,6 @@
 #include "collector/core/incident/incident.h"
 
+#include <algorithm>
 #include <array>
 
 namespace plimsoll::collector {
@@ -19,6 +20,13 @@ void NoteFormerCause(Verdict told, Incident& incident) {
       told != Verdict::kLeak) {
     incident.cause_before = told;
   }
+}
+
+std::optional<double> NativeShare(const Incident& incident) {
+  if (!incident.native_bytes_per_s) return std::nullopt;
+  if (incident.shares.native) return incident.shares.native;
+  return incident.native_bytes_per_s->value /
+         std::max(1.0, incident.bytes_per_s.value);
 }
 
 std::string PageText::ToString() const {

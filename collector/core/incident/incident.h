@@ -144,6 +144,9 @@ struct Incident {
   int32_t leaking_instances = 0;
   std::string instance_kind;  // "pod", "cgroup", "process"; "instance": mixed
   std::vector<GrowingType> types;
+  // Native memory in use, where it rises steadily by the imminent rule; of one
+  // leaking instance: the mean over them.
+  std::optional<Estimate> native_bytes_per_s;
   GrowthShares shares;
   // Why garbage of the worst process stays; empty: it does not, or not known.
   std::string collector_problem;
@@ -163,6 +166,9 @@ struct Incident {
   PageText text;
 };
 
+// How much of the growth is native memory in use; nothing where that does not
+// rise steadily.
+std::optional<double> NativeShare(const Incident& incident);
 // The full judgement found it, whichever rule raised it since: what it finds
 // comes and goes over hours.
 bool IsJudged(const Incident& incident);

@@ -163,10 +163,10 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     window_s, bytes_per_s, worst_group, model_limited, time_to_limit,
     limit_of_node, time_to_swap, node_loses_bytes_per_s, processes,
     workload_processes, workload_instances, leaking_processes,
-    leaking_instances, instance_kind, types, shares, collector_problem,
-    collector_doubt, stacks, requests, census_coverage, typed_share, traffic,
-    regions, neighbours, regions_compared, versions_compared, version_onset,
-    text)
+    leaking_instances, instance_kind, types, native_bytes_per_s, shares,
+    collector_problem, collector_doubt, stacks, requests, census_coverage,
+    typed_share, traffic, regions, neighbours, regions_compared,
+    versions_compared, version_onset, text)
 
 std::string EncodeIncident(const Incident& incident) {
   const json j = incident;

@@ -51,6 +51,9 @@ const AffectedProcess* HealthySibling(const Incident& incident,
 
 absl::Status AskForEvidence(EvidenceRequester* requester, int64_t duration_ns,
                             int64_t now_ns, Incident& incident) {
+  // Where native memory could not be followed a window may still say who works.
+  const bool native =
+      incident.cause == Verdict::kNative && incident.evidence_problem.empty();
   incident.evidence_requested_ns = now_ns;
   incident.evidence_problem.clear();
   if (requester == nullptr) {
@@ -64,11 +67,14 @@ absl::Status AskForEvidence(EvidenceRequester* requester, int64_t duration_ns,
   }
   const std::vector<const AffectedProcess*> few = WorstFew(incident);
   if (few.empty()) return absl::OkStatus();
+  const auto ask = [&](const AffectedProcess& p) {
+    return native ? requester->RequestNative(p.process, duration_ns)
+                  : requester->RequestWindow(p.process, types, duration_ns);
+  };
   absl::Status first;
   bool any = false;
   for (const AffectedProcess* p : few) {
-    const absl::Status asked =
-        requester->RequestWindow(p->process, types, duration_ns);
+    const absl::Status asked = ask(*p);
     any = any || asked.ok();
     first.Update(asked);
   }
@@ -77,8 +83,7 @@ absl::Status AskForEvidence(EvidenceRequester* requester, int64_t duration_ns,
         "the agent could not be asked: " + std::string(first.message());
   }
   if (const AffectedProcess* sibling = HealthySibling(incident, *few.front())) {
-    first.Update(
-        requester->RequestWindow(sibling->process, types, duration_ns));
+    first.Update(ask(*sibling));
   }
   return first;
 }

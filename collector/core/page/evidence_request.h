@@ -1,7 +1,7 @@
 // Asks the agents of an incident's worst few processes and of one healthy
-// sibling for a window, and keeps with the incident why that could not be. What
-// a window costs its process is bounded by the agent's governor, process by
-// process.
+// sibling for a window, or where native memory is the cause to follow that, and
+// keeps with the incident why that could not be. What it costs its process is
+// bounded by the agent's governor, process by process.
 #ifndef PLIMSOLL_COLLECTOR_CORE_PAGE_EVIDENCE_REQUEST_H_
 #define PLIMSOLL_COLLECTOR_CORE_PAGE_EVIDENCE_REQUEST_H_
 

@@ -180,6 +180,28 @@ std::string ByHand(const Incident& incident) {
   return "";
 }
 
+std::string NativeWords(const Incident& incident) {
+  const bool cause = incident.cause == Verdict::kNative;
+  const std::optional<double> share =
+      cause && incident.shares.native              ? incident.shares.native
+      : cause || incident.cause == Verdict::kMixed ? NativeShare(incident)
+                                                   : std::nullopt;
+  if (!share) return "";
+  std::string words = "native memory +" +
+                      FormatRate(*share * incident.bytes_per_s.value) + ", " +
+                      FormatShare(std::clamp(*share, 0., 1.)) + " of growth";
+  const auto asked =
+      std::find_if(incident.stacks.begin(), incident.stacks.end(),
+                   [](const StackEvidence& s) {
+                     return s.kind == "native" && !s.frames.empty() &&
+                            !s.frames.front().module.empty();
+                   });
+  if (asked != incident.stacks.end()) {
+    words += ", asked for in " + asked->frames.front().module;
+  }
+  return words;
+}
+
 std::string TrafficLine(const Incident& incident) {
   const Traffic& traffic = incident.traffic;
   if (traffic.causes.empty() && traffic.looks == 0 &&

@@ -8,6 +8,7 @@
 #include "collector/core/page/evidence_request.h"
 #include "collector/core/page/page_actions.h"
 #include "collector/core/page/page_lines.h"
+#include "collector/core/ports.h"
 #include "collector/core/text/format.h"
 #include "collector/core/types/type_names.h"
 
@@ -110,9 +111,27 @@ std::string TypeRate(const GrowingType& t) {
   return t.type + " +" + FormatCount(per_minute) + "/min";
 }
 
+// "; also shop.Row +12/min (20 %)": types from the given one on.
+std::string TypesBeside(const Incident& incident, size_t from) {
+  std::vector<std::string> others;
+  for (size_t i = from; i < std::min(incident.types.size(), kMostTypes); ++i) {
+    const GrowingType& t = incident.types[i];
+    others.push_back(TypeRate(t) + (t.share < kLeastOther
+                                        ? ""
+                                        : " (" + FormatShare(t.share) + ")"));
+  }
+  return others.empty() ? "" : "; also " + Join(others, ", ");
+}
+
 std::string What(const Incident& incident) {
+  const std::string native = NativeWords(incident);
+  if (!native.empty() && incident.cause == Verdict::kNative) {
+    return native + ": " + CauseWords(incident) + TypesBeside(incident, 0);
+  }
   if (incident.types.empty()) {
-    return "not known yet: no type's objects rise in the censuses so far; " +
+    return (native.empty() ? "not known yet: no type's objects rise in the "
+                             "censuses so far; "
+                           : native + ": ") +
            CauseWords(incident);
   }
   const GrowingType& top = incident.types.front();
@@ -122,14 +141,8 @@ std::string What(const Incident& incident) {
     line += " with " + Join(top.rolled_up, ", ") + " each";
   }
   line += ": " + CauseWords(incident);
-  std::vector<std::string> others;
-  for (size_t i = 1; i < std::min(incident.types.size(), kMostTypes); ++i) {
-    const GrowingType& t = incident.types[i];
-    others.push_back(TypeRate(t) + (t.share < kLeastOther
-                                        ? ""
-                                        : " (" + FormatShare(t.share) + ")"));
-  }
-  return others.empty() ? line : line + "; also " + Join(others, ", ");
+  line += TypesBeside(incident, 1);
+  return native.empty() ? line : line + "; " + native;
 }
 
 std::string FollowWords(const Incident& incident) {
@@ -139,7 +152,9 @@ std::string FollowWords(const Incident& incident) {
 std::string NoStacks(const Incident& incident) {
   const std::string& problem = incident.evidence_problem;
   // It is over; another window is asked for in five minutes.
-  if (problem.starts_with("the window ")) return "not known: " + problem;
+  if (problem.starts_with("the window ") || problem.starts_with("the look ")) {
+    return "not known: " + problem;
+  }
   if (!problem.empty()) return "not known yet: " + problem;
   if (incident.evidence_requested_ns == 0) {
     return "not known yet: no window was asked for";
@@ -147,11 +162,17 @@ std::string NoStacks(const Incident& incident) {
   const bool done =
       std::any_of(incident.requests.begin(), incident.requests.end(),
                   [](const EvidenceRequest& r) { return r.outcome == "done"; });
-  return done ? "not known: a window was taken and no growing type was "
-                "allocated in it" +
-                    FollowWords(incident)
-              : "not known yet: a window was asked for, its stacks have not "
-                "come so far";
+  const bool native = !incident.requests.empty() &&
+                      incident.requests.front().what == command::kSampleNative;
+  const std::string asked =
+      native ? "native memory is followed" : "a window was asked for";
+  if (!done) {
+    return "not known yet: " + asked + ", its stacks have not come so far";
+  }
+  return (native ? "not known: native memory was followed and nothing stayed"
+                 : "not known: a window was taken and no growing type was "
+                   "allocated in it") +
+         FollowWords(incident);
 }
 
 // The native code that asked, where each other module was called from on the

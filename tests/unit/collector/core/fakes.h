@@ -112,7 +112,12 @@ class FakeRequester : public EvidenceRequester {
     asked.emplace_back(process, types);
     return answer;
   }
+  absl::Status RequestNative(ProcessKey process, int64_t) override {
+    asked_native.push_back(process);
+    return answer;
+  }
   std::vector<std::pair<ProcessKey, std::vector<std::string>>> asked;
+  std::vector<ProcessKey> asked_native;
   absl::Status answer;
 };
 

@@ -9,6 +9,7 @@ namespace {
 
 constexpr double kVehicleBytes = 170;
 constexpr double kBaseBytes = 60 * kMiB;
+constexpr double kNativeBytes = 9 * kMiB;
 constexpr double kRequestsPerS = 8;
 constexpr double kLumpBytes = 1.6 * kMiB;
 
@@ -74,19 +75,25 @@ Observation Look(Model& model, const ShapeOptions& o, double age, double usage,
                  bool census) {
   Observation out;
   out.time_ns = kStartNs + static_cast<int64_t>(age * 1e9);
-  out.anon_bytes = usage * model.Noise(0.002) +
-                   o.in_flight_bytes * std::abs(model.Noise(1) - 1);
+  out.anon_bytes = usage * model.Noise(0.002);
+  const double in_flight = o.in_flight_bytes * std::abs(model.Noise(1) - 1);
+  *out.anon_bytes += in_flight;
   out.cgroup_usage_bytes = *out.anon_bytes + 3 * kMiB;
   out.limit_bytes = o.limit_bytes;
   if (o.shape != Shape::kLoadRampBlind) out.requests_total = model.requests();
   if (census) {
     out.has_census = true;
-    const double own = std::floor(model.kept() / (2 * kVehicleBytes));
+    const double objects = (1 - o.native_share) * model.kept();
+    const double own = std::floor(objects / (2 * kVehicleBytes));
     out.types = {
         {"dict", 20000 + own * model.Noise(0.001), kVehicleBytes * own + 4e6},
         {"routing.vehicles.FloatingVehicle", own, kVehicleBytes * own},
         {"str", 60000 * model.Noise(0.01), 6e6 * model.Noise(0.01)},
         {"collections.deque", 40, 25000}};
+    if (o.malloc_read) {
+      out.native_bytes =
+          kNativeBytes + o.native_share * (model.kept() + in_flight);
+    }
   }
   return out;
 }

@@ -35,6 +35,8 @@ struct ShapeOptions {
   double rate_bytes_per_s = 0;      // of a leak
   double amplitude_of_limit = 0.2;  // of a saw, a cache, a ramp
   double period_s = 60;             // of a saw; how long a cache or ramp fills
+  double native_share = 0;  // of what is kept or in flight; the rest: objects
+  bool malloc_read = true;  // censuses walk its chunks
   double in_flight_bytes = 0;  // deviation of what requests hold for a moment
   double life_s = 1800;
   double watched_from_s = 0;  // age at which the agent first looks

@@ -265,5 +265,26 @@ TEST(RefinedCause, WhatIsSurelyFreeIsNoLeakToTheImminentRule) {
   EXPECT_EQ(RefinedCause(i, {}), Verdict::kPythonObject);
 }
 
+// It knew of what it calls Python's and of "mixed" only.
+TEST(RefinedCause, NativeMemoryThatRisesIsNativeToTheImminentRule) {
+  Incident i = Growing("numpy.ndarray", 0.05);
+  i.shares = {0.05, 0.02, 0.93};
+  EXPECT_EQ(RefinedCause(i, {}), Verdict::kMixed) << "in other mappings";
+  i.native_bytes_per_s = {9, 8, 10};
+  EXPECT_EQ(RefinedCause(i, {}), Verdict::kNative);
+  i.shares = {0.4, 0.02, 0.58};
+  EXPECT_EQ(RefinedCause(i, {}), Verdict::kMixed);
+  i.shares = {0.6, 0.02, 0.38};
+  EXPECT_EQ(RefinedCause(i, {}), Verdict::kPythonObject);
+  // No totals of the allocator: by the rates alone.
+  i.shares = {};
+  i.bytes_per_s = {10, 9, 11};
+  EXPECT_EQ(RefinedCause(i, {}), Verdict::kNative);
+  i.bytes_per_s = {15, 9, 20};
+  EXPECT_EQ(RefinedCause(i, {}), Verdict::kMixed);
+  EXPECT_EQ(DecodeIncident(EncodeIncident(i))->native_bytes_per_s,
+            i.native_bytes_per_s);
+}
+
 }  // namespace
 }  // namespace plimsoll::collector

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <map>
 
 #include "tests/unit/collector/core/memory_shapes.h"
@@ -94,6 +95,134 @@ ShapeOptions Healthy(Shape shape, double amplitude, double period_s) {
 ShapeOptions InFlight(ShapeOptions o, double mib) {
   o.in_flight_bytes = mib * kMiB;
   return o;
+}
+
+ShapeOptions Native(ShapeOptions o) {
+  o.native_share = 1;
+  return o;
+}
+
+ShapeOptions HalfNative(ShapeOptions o) {
+  o.native_share = 0.5;
+  return o;
+}
+
+// Leaks of native memory alone, and what does not leak and is native.
+INSTANTIATE_TEST_SUITE_P(
+    NativeTable, ImminentRule,
+    ::testing::Values(
+        Row{"native leak 10 MiB/min to 256, smooth",
+            Native(Leak(Shape::kLeakSmooth, 10, 256)), .95, 1, 420},
+        Row{"native leak 25 MiB/min to 512, lumpy",
+            Native(Leak(Shape::kLeakLumpy, 25, 512)), .95, 1, 420},
+        Row{"native leak 12 MiB/min to 256, lumpy",
+            Native(Leak(Shape::kLeakLumpy, 12, 256)), .95, 1, 420},
+        Row{"native leak 15 to 256, 8 MiB in flight",
+            InFlight(Native(Leak(Shape::kLeakLumpy, 15, 256)), 8), .9, 1, 420},
+        Row{"native leak 20 MiB/min on a saw",
+            Native(Leak(Shape::kLeakOnSaw, 20, 512)), .8, 1, 600},
+        Row{"half native, half objects, 20 MiB/min to 384",
+            HalfNative(Leak(Shape::kLeakLumpy, 20, 384)), .95, 1, 280},
+        Row{"native, flat, 8 MiB in flight",
+            InFlight(Native(Healthy(Shape::kFlat, 0, 60)), 8), 0, 0},
+        Row{"buffers 20 % each 20 s", Native(Healthy(Shape::kSaw, .2, 20)), 0,
+            .005},
+        Row{"buffers 20 % each 60 s", Native(Healthy(Shape::kSaw, .2, 60)), 0,
+            .005},
+        Row{"buffers 20 % each 180 s", Native(Healthy(Shape::kSaw, .2, 180)), 0,
+            .005},
+        Row{"buffers 20 % each 300 s", Native(Healthy(Shape::kSaw, .2, 300)), 0,
+            .005},
+        Row{"native fill 40 % linear in 300 s",
+            Native(Healthy(Shape::kCacheLinear, .4, 300)), 0, .005},
+        Row{"native import 40 % in 150 s",
+            Native(Healthy(Shape::kCacheLinear, .4, 150)), 0, .005},
+        Row{"native warm-up 50 % tau 60 s",
+            Native(Healthy(Shape::kCacheSaturating, .5, 60)), 0, .005},
+        Row{"native warm-up 50 % tau 120 s",
+            Native(Healthy(Shape::kCacheSaturating, .5, 120)), 0, .02},
+        Row{"native by load, 30 % in 10 min",
+            Native(Healthy(Shape::kLoadRamp, .3, 600)), 0, .05},
+        Row{"buffers 20 % each 30 s and cache",
+            Native(Healthy(Shape::kSawAndCache, .2, 30)), 0, .005}));
+
+// What the rule says of a leak of 20 MiB/min at its end.
+ImminentFinding LastWord(const ShapeOptions& options,
+                         const std::function<void(Observation&)>& change) {
+  ImminentWatch watch(ImminentThresholds{}, kStartNs);
+  for (Observation o : MakeLife(options).observations) {
+    if (o.has_census) change(o);
+    watch.Observe(o);
+    EXPECT_FALSE(watch.finding().holds);
+  }
+  return watch.finding();
+}
+
+TEST(ImminentNative, WhereMallocIsNotReadItIsNotKnownAndNothingIsClaimed) {
+  ShapeOptions leak = Native(Leak(Shape::kLeakSmooth, 20, 384));
+  leak.malloc_read = false;
+  const ImminentFinding said = LastWord(leak, [](Observation&) {});
+  EXPECT_TRUE(said.unnamed);
+  EXPECT_EQ(said.why_not,
+            "no type's objects rise steadily; native memory is not known: its "
+            "malloc is not one whose chunks are read");
+}
+
+// What imports take in the first minutes is over by then.
+TEST(ImminentNative, ThatItIsNotKnownIsNotSaidBeforeAPageMightCome) {
+  ShapeOptions leak = Native(Leak(Shape::kLeakSmooth, 20, 384));
+  leak.malloc_read = false;
+  const ImminentThresholds thresholds;
+  ImminentWatch watch(thresholds, kStartNs);
+  double first_s = 0;
+  for (const Observation& o : MakeLife(leak).observations) {
+    watch.Observe(o);
+    if (!watch.finding().unnamed) continue;
+    first_s = static_cast<double>(o.time_ns - kStartNs) / 1e9;
+    break;
+  }
+  EXPECT_GE(first_s, thresholds.min_age_s);
+  EXPECT_LT(first_s, 280);
+}
+
+// A sample's error in what is Python's of malloc is not known.
+TEST(ImminentNative, OfASampledHeapItIsNotKnown) {
+  const ImminentFinding said =
+      LastWord(Native(Leak(Shape::kLeakSmooth, 20, 384)), [](Observation& o) {
+        o.native_bytes.reset();
+        for (TypeObservation& t : o.types) t.objects_error = 100;
+      });
+  EXPECT_TRUE(said.unnamed);
+  EXPECT_EQ(said.why_not,
+            "no type's objects rise steadily; native memory is not known: so "
+            "large a heap is read by a sample");
+}
+
+TEST(ImminentNative, WhereNoCensusIsTakenItIsNotKnown) {
+  const ImminentFinding said =
+      LastWord(Leak(Shape::kLeakSmooth, 20, 384), [](Observation& o) {
+        o.has_census = false;
+        o.types.clear();
+        o.native_bytes.reset();
+      });
+  EXPECT_TRUE(said.unnamed);
+  EXPECT_EQ(said.why_not,
+            "no type's objects rise steadily; native memory is not known: no "
+            "census of it has come");
+}
+
+// Most of it is what allocators keep, or is in no chunk of malloc.
+TEST(ImminentNative, ALittleThatRisesInTheGrowthOfOthersIsNoClaim) {
+  double first = 0;
+  const ImminentFinding said =
+      LastWord(Native(Leak(Shape::kLeakSmooth, 20, 384)), [&](Observation& o) {
+        if (first == 0) first = *o.anon_bytes;
+        o.native_bytes = 9 * kMiB + 0.4 * std::max(0., *o.anon_bytes - first);
+      });
+  EXPECT_TRUE(said.unnamed);
+  EXPECT_EQ(said.why_not,
+            "no type's objects rise steadily, nor does native memory as most "
+            "of the growth");
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -55,6 +55,20 @@ TEST(ShownVerdict, WhatAllocatorsKeepIsSaid) {
   EXPECT_EQ(ShownOf(j), Verdict::kHighWater);
 }
 
+TEST(ShownVerdict, ALimitThatIsNearGoesBeforeWhatAnHourHasNotShown) {
+  const WorkloadName flat{"", "", "", "flat"}, load{"", "", "", "load"},
+      young{"", "", "", "young"};
+  const auto shown =
+      WithUnnamed({{flat, {Verdict::kNone, "no significant trend"}},
+                   {load, {Verdict::kLoad, "it may follow the load"}}},
+                  {{flat, "why"}, {load, "why"}, {young, "why"}});
+  EXPECT_EQ(shown.at(flat).verdict, Verdict::kUnknown);
+  EXPECT_EQ(shown.at(young).why,
+            "at this pace its limit is met within the hour, and what grows is "
+            "not known: why");
+  EXPECT_EQ(shown.at(load).verdict, Verdict::kLoad);
+}
+
 TEST(ShownVerdict, WhatHasToBeSeenForLongerIsUnknown) {
   EXPECT_EQ(ShownOf(Because("too short a history")), Verdict::kUnknown);
   EXPECT_EQ(ShownOf(Because("it does not go with age")), Verdict::kUnknown);

@@ -96,6 +96,29 @@ TEST(AskForEvidence, WhereOneAgentIsAwayTheOthersMayStillAnswer) {
   EXPECT_THAT(i.evidence_problem, HasSubstr("agent is not connected"));
 }
 
+// A window counts Python's allocations, and is refused where those are many.
+TEST(AskForEvidence, OfANativeLeakNativeMemoryIsFollowed) {
+  FakeRequester requester;
+  Incident i = FourThatLeakOnThreeNodes();
+  i.cause = Verdict::kNative;
+  ASSERT_TRUE(AskForEvidence(&requester, kWindowNs, kNowNs, i).ok());
+  EXPECT_THAT(requester.asked_native, ElementsAre(1, 3, 4, 6));
+  EXPECT_TRUE(requester.asked.empty());
+  FakeFleet fleet;
+  fleet.commands[1] = {1,
+                       command::kSampleNative,
+                       "refused",
+                       "no register is "
+                       "free",
+                       kNowNs,
+                       1};
+  ASSERT_TRUE(ReadRequests(fleet, i).ok());
+  EXPECT_EQ(i.evidence_problem,
+            "the look at native memory was refused: no register is free");
+  ASSERT_TRUE(AskForEvidence(&requester, kWindowNs, kNowNs, i).ok());
+  EXPECT_THAT(Asked(requester), ElementsAre(1, 3, 4, 6)) << "a window, then";
+}
+
 TEST(ReadRequests, ARefusalIsAProblemWhereNoOtherWindowBringsAnything) {
   FakeFleet fleet;
   Incident i = FourThatLeakOnThreeNodes();
