@@ -16,7 +16,9 @@
 
 #include "collector/core/diagnosis/cause.h"
 #include "collector/core/diagnosis/diagnosis_stored.h"
+#include "collector/core/growth/imminent_watch.h"
 #include "collector/core/growth/judgement.h"
+#include "collector/core/history/used_memory.h"
 #include "tests/bench/cause/healthy_cells.h"
 #include "tests/bench/cells.h"
 #include "tests/unit/collector/core/fakes.h"
@@ -40,7 +42,7 @@ struct Cell {
   bool buffers = false;  // Python's, in malloc's chunks: blocks over 512 bytes
   bool gc_off = false;
   bool no_malloc = false;  // its chunks are not walked: musl, jemalloc
-  bool imminent = false;   // minutes, by the rule that sees a type rise
+  bool imminent = false;   // minutes, by the rule that sees something rise
   double window_s = 3600;
   double percent_per_h = 5;  // of the limit
 };
@@ -72,10 +74,8 @@ std::vector<Cell> Cells() {
                         {24 * 3600, 0.15, false}};
   for (const Span& span : spans) {
     for (const Kind& kind : kinds) {
-      // The rule wants objects of a type that rise.
-      const bool python = kind.truth == Verdict::kPythonObject ||
-                          kind.truth == Verdict::kUnreachable;
-      if (span.imminent && !python && kind.truth != Verdict::kMixed) continue;
+      // The rule wants objects of a type that rise, or native memory.
+      if (span.imminent && kind.truth == Verdict::kFragmentation) continue;
       cells.push_back({kind.name, kind.truth, kind.buffers, kind.gc_off,
                        kind.no_malloc, span.imminent, span.window_s,
                        span.percent_per_h});
@@ -167,9 +167,10 @@ class Process {
     return 0.05 * base_ + 0.3 * parts_.free * leaked_ +
            buffers_saw_ * (1 - phase_);
   }
+  double native() const { return 0.2 * base_ + parts_.native * leaked_; }
   double anon() const {
-    return live() + malloc_python() + free() + malloc_free() + 0.2 * base_ +
-           parts_.native * leaked_ + noises_[2];
+    return live() + malloc_python() + free() + malloc_free() + native() +
+           noises_[2];
   }
 
  private:
@@ -200,12 +201,45 @@ collector::FakeFleet Watch(const Cell& cell, const Parts& parts,
     put(collector::metric::kLiveBytes, process.live());
     put(collector::metric::kFreeBytes, process.free());
     if (!cell.no_malloc) {
-      put("malloc_python_bytes", process.malloc_python());
-      put("malloc_free_bytes", process.malloc_free());
+      const double python = process.malloc_python();
+      put(collector::metric::kMallocPython, python);
+      put(collector::metric::kMallocLive, python + process.native());
+      put(collector::metric::kMallocFree, process.malloc_free());
     }
     put("gc_enabled", cell.gc_off ? 0 : 1);
   }
   return fleet;
+}
+
+// By the imminent rule, snapshot by snapshot.
+std::optional<collector::Estimate> RisingNative(
+    const collector::FakeFleet& fleet) {
+  std::map<int64_t, collector::Observation> looks;
+  std::map<int64_t, double> python;
+  const auto of = [&](const char* metric) {
+    return *fleet.Read(kKey, {metric, ""}, 0, INT64_MAX);
+  };
+  for (const auto& s : of(collector::metric::kAnon)) {
+    looks[s.time_ns].anon_bytes = s.value;
+  }
+  for (const auto& s : of(collector::metric::kMallocPython)) {
+    python[s.time_ns] = s.value;
+  }
+  for (const auto& s : of(collector::metric::kMallocLive)) {
+    collector::Observation& o = looks[s.time_ns];
+    o.has_census = true;
+    o.types = {{"str", 1000, 1e5}};
+    o.native_bytes = s.value - python[s.time_ns];
+  }
+  collector::ImminentWatch watch(collector::ImminentThresholds{}, 0);
+  for (auto& [time_ns, o] : looks) {
+    o.time_ns = time_ns;
+    o.limit_bytes = kLimit;
+    watch.Observe(o);
+  }
+  const auto native = watch.Native();
+  if (!native || !native->rising) return std::nullopt;
+  return native->bytes_per_s;
 }
 
 // As the engine does it for a workload of one process.
@@ -221,10 +255,12 @@ collector::Incident Judge(const Cell& cell, const collector::FakeFleet& fleet) {
   incident.rule = cell.imminent ? "imminent" : "judgement";
   collector::GrowingType type;
   type.type = "shop.orders.Order";
-  if (cell.imminent || cell.truth == Verdict::kPythonObject ||
-      cell.truth == Verdict::kUnreachable) {
+  const bool python = cell.truth == Verdict::kPythonObject ||
+                      cell.truth == Verdict::kUnreachable;
+  if (python || (cell.imminent && cell.truth == Verdict::kMixed)) {
     incident.types = {type};
   }
+  if (cell.imminent) incident.native_bytes_per_s = RisingNative(fleet);
   absl::Status status = collector::ReadShares(fleet, now, incident);
   status.Update(collector::ReadCollector(fleet, now, incident));
   if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());

@@ -173,6 +173,12 @@ TEST_F(FleetServiceTest, ACommandReachesTheAgentOfTheProcess) {
   EXPECT_EQ(process->commands[0].outcome, "refused");
   EXPECT_EQ(process->commands[0].reason, "too costly");
 
+  ASSERT_TRUE(server_->RequestNative(1, 20 * kSecond).ok());
+  command = agent.Read().command();
+  EXPECT_EQ(command.process().pid(), 4242);
+  EXPECT_EQ(command.sample_native().duration_ns(), 20 * kSecond);
+  EXPECT_EQ((*store_->NewestCommand(1))->what, command::kSampleNative);
+
   EXPECT_TRUE(absl::IsNotFound(server_->RequestWindow(99, {}, kSecond)));
   agent.End();
   while (server_->ConnectedAgents().size() > 1) std::this_thread::yield();
