@@ -40,11 +40,9 @@ struct ImminentThresholds {
   double min_rising_share = 0.75;
   // A type matters when it explains this share of the growth in count-rank.
   double min_type_gain = 0.05;  // of its own count at first
-  // Native memory stands for a type where it has most of the growth: a little
-  // of it rises beside what allocators keep, and beside any Python leak.
+  // Of the growth, as a type: a little of it rises beside any Python leak.
   double min_native_share = 0.5;
-  // Of one rise, before native memory alone pages: buffers that are given up and
-  // fills of it are over by then, and no class says that it is an application's.
+  // Of one rise, before native memory alone pages: most fills are over by then.
   double native_watch_s = 360;
   // A fall by this share of what was gained is a reset: the watch starts anew,
   // and growth counts only past the highest level seen before it.

@@ -42,7 +42,7 @@ class NativeLeakReplay : public ::testing::Test {
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
     engine_ = std::make_unique<Engine>(
-        EnginePorts{.reader = store_.get(), .incidents = store_.get()},
+        EnginePorts{store_.get(), nullptr, store_.get(), nullptr, {}},
         EngineOptions{});
     ASSERT_TRUE(
         store_->OpenStream({"agent-1", "spool-1", "node-1", "0.1", "6.18", 1})

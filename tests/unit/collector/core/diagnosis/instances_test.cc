@@ -148,14 +148,12 @@ TEST(Instances, RegionsThatLeakAlikeAreOneOnTheTitle) {
 TEST(Instances, ARegionWhoseRateIsUnsureIsNotTheWorst) {
   std::vector<InstanceGrowth> instances(2);
   for (InstanceGrowth& i : instances) i.leaking = true;
-  instances[0] = {.instance = "pod a",
-                  .region = "a",
-                  .leaking = true,
-                  .bytes_per_s = {10, 2, 18}};
-  instances[1] = {.instance = "pod b",
-                  .region = "b",
-                  .leaking = true,
-                  .bytes_per_s = {4, 0, 8}};
+  instances[0].instance = "pod a";
+  instances[0].region = "a";
+  instances[0].bytes_per_s = {10, 2, 18};
+  instances[1].instance = "pod b";
+  instances[1].region = "b";
+  instances[1].bytes_per_s = {4, 0, 8};
   Incident i;
   SummariseInstances(instances, i);
   EXPECT_FALSE(i.worst_group.has_value());
