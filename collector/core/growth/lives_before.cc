@@ -58,10 +58,14 @@ void LookAtAge(const std::vector<VersionLife>& lives,
 double RequestsPerSecond(const VersionLife& life, double from_s,
                          double window_s) {
   if (life.counted == nullptr) return 0;
+  const WorkloadLife& counted = *life.counted;
+  auto block = std::partition_point(
+      counted.blocks.begin(), counted.blocks.end(),
+      [&](const MemoryBlock& b) { return AgeOf(counted, b) < from_s; });
   double requests = 0;
-  for (const MemoryBlock& b : life.counted->blocks) {
-    const double age = AgeOf(*life.counted, b);
-    if (age >= from_s && age < from_s + window_s) requests += b.requests;
+  for (; block != counted.blocks.end(); ++block) {
+    if (AgeOf(counted, *block) >= from_s + window_s) break;
+    requests += block->requests;
   }
   return requests / window_s;
 }
@@ -96,14 +100,15 @@ LivesBefore LookBefore(const std::vector<VersionLife>& lives,
     if (life.blocks.empty()) continue;
     const double first = std::max(from_s, AgeOf(life, life.blocks.front()));
     out.seen_s += std::max(0.0, AgeOf(life, life.blocks.back()) - first);
-    for (const MemoryBlock& b : life.blocks) {
-      const double age = AgeOf(life, b);
+    RisesOfLife rises(life, window_s);
+    for (size_t k = 0; k < life.blocks.size(); ++k) {
+      const double age = rises.ages_s()[k];
       if (age < std::max(kVersionSettle_s, from_s - kBlock_s)) continue;
-      const auto rise = RiseOf(life, age, window_s);
+      const auto rise = rises.From(age);
       if (!rise) continue;
       const double rate = Scaled(lives[i], *rise, requests_per_s);
       rates.push_back(rate);
-      auto& [sum, count] = together[b.time_ns / kBlockNs];
+      auto& [sum, count] = together[life.blocks[k].time_ns / kBlockNs];
       sum += rate, count += 1;
     }
   }

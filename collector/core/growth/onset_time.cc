@@ -1,19 +1,18 @@
 #include "collector/core/growth/onset_time.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
 #include <optional>
 #include <utility>
 
+#include "collector/core/growth/onset_likelihood.h"
 #include "collector/core/history/life_rise.h"
 
 namespace plimsoll::collector {
 namespace {
 
-constexpr double kGrid_s = 300;  // ages at which lives are compared
 constexpr double kMostMissing_s = 900;
 // From the first start of the version on, what begins is the version's: a cache
 // that is not asked yet, a first request of a kind.
@@ -27,17 +26,8 @@ constexpr size_t kFewestPoints = 8, kMostLives = 12;
 // live system (Beyer et al., Site Reliability Engineering, 2016, chapter 1).
 constexpr double kPrior = 0.7;
 constexpr double kSure = 0.95;
-// How a leak may turn once: where, of the time since it began, and how fast it
-// is then, of what it was.
-constexpr std::array<double, 2> kTurns = {1.0 / 3, 2.0 / 3};
-constexpr std::array<double, 4> kTurned = {0.4, 0.65, 1.5, 2.5};
-constexpr double kStraight = 0.5;
-// How noise follows itself from one age to the next.
-constexpr std::array<double, 8> kFollows = {0,   0.3, 0.5,  0.65,
-                                            0.8, 0.9, 0.95, 0.98};
-
 constexpr double kNotSeen = std::numeric_limits<double>::quiet_NaN();
-using Curve = std::vector<double>;  // by age, each kGrid_s
+using Curve = std::vector<double>;  // by age, each kOnsetGrid_s
 
 // From the second age on: imports are over by then.
 Curve CurveOf(const WorkloadLife& life) {
@@ -47,9 +37,9 @@ Curve CurveOf(const WorkloadLife& life) {
     const MemoryBlock& b = life.blocks[i];
     const double from_s = AgeOf(life, a), to_s = AgeOf(life, b);
     if (to_s <= from_s || to_s - from_s > kMostMissing_s) continue;
-    const double first = std::max(1.0, std::ceil(from_s / kGrid_s));
-    for (double k = first; k * kGrid_s <= to_s; ++k) {
-      const double part = (k * kGrid_s - from_s) / (to_s - from_s);
+    const double first = std::max(1.0, std::ceil(from_s / kOnsetGrid_s));
+    for (double k = first; k * kOnsetGrid_s <= to_s; ++k) {
+      const double part = (k * kOnsetGrid_s - from_s) / (to_s - from_s);
       curve.resize(static_cast<size_t>(k) + 1, kNotSeen);
       curve.back() = a.floor + part * (b.floor - a.floor);
     }
@@ -97,147 +87,16 @@ Healthy HealthyOf(const std::vector<const WorkloadLife*>& lives) {
   return out;
 }
 
-// What a life has over those before it, by its age, as its noise would be
-// without memory: each less what the last one makes likely.
-struct Whitened {
-  std::vector<double> follows, scale, y;
-  double y2 = 0, one2 = 0, y1 = 0;  // sums of squares and products
-  std::vector<double> one;
-  double log_weight = 0;
-};
-
-struct Life {
-  double from_s = 0;  // since the version came
-  std::vector<double> ages_s, over;
-  std::array<Whitened, kFollows.size()> by_memory;
-
-  void Whiten();
-};
-
-void Life::Whiten() {
-  for (size_t m = 0; m < kFollows.size(); ++m) {
-    Whitened& w = by_memory[m];
-    for (size_t i = 0; i < over.size(); ++i) {
-      const double gap = i == 0 ? 0 : (ages_s[i] - ages_s[i - 1]) / kGrid_s;
-      const double rho =
-          i == 0 || kFollows[m] == 0 ? 0 : std::pow(kFollows[m], gap);
-      const double scale = 1 / std::sqrt(1 - rho * rho);
-      w.follows.push_back(rho);
-      w.scale.push_back(scale);
-      w.one.push_back((1 - rho) * scale);
-      w.y.push_back((over[i] - (i == 0 ? 0 : rho * over[i - 1])) * scale);
-      w.log_weight += std::log(scale);
-      w.y2 += w.y[i] * w.y[i];
-      w.y1 += w.y[i] * w.one[i];
-      w.one2 += w.one[i] * w.one[i];
-    }
-    // The level may be any (restricted likelihood: Patterson and Thompson).
-    w.log_weight -= 0.5 * std::log(w.one2);
-  }
-}
-
-Life OverHealthy(const WorkloadLife& life, const Healthy& healthy) {
+OnsetLife OverHealthy(const WorkloadLife& life, const Healthy& healthy) {
   const Curve curve = CurveOf(life);
-  Life out;
+  OnsetLife out;
   for (size_t k = 0; k < std::min(curve.size(), healthy.curve.size()); ++k) {
     const double over = curve[k] - healthy.curve[k];
     if (!std::isfinite(over)) continue;
-    out.ages_s.push_back(static_cast<double>(k) * kGrid_s);
+    out.ages_s.push_back(static_cast<double>(k) * kOnsetGrid_s);
     out.over.push_back(over);
   }
-  out.Whiten();
   return out;
-}
-
-// Bytes of a leak of one byte a second, from an onset on.
-struct Shape {
-  double onset_s = 0, turns_s = 0, turned = 1;
-  double At(double t_s) const {
-    const double first = std::max(0.0, std::min(t_s, turns_s) - onset_s);
-    return first + turned * std::max(0.0, t_s - std::max(turns_s, onset_s));
-  }
-};
-
-// Squares that a shape, at a pace of its own, leaves of a life.
-double LeftOf(const Whitened& life, const std::vector<double>& shape) {
-  double yg = 0, g2 = 0, g1 = 0, last = 0;
-  for (size_t i = 0; i < shape.size(); ++i) {
-    const double g = (shape[i] - life.follows[i] * last) * life.scale[i];
-    last = shape[i];
-    yg += life.y[i] * g, g2 += g * g, g1 += g * life.one[i];
-  }
-  const double yy = life.y2 - life.y1 * life.y1 / life.one2;
-  const double gg = g2 - g1 * g1 / life.one2;
-  const double gy = yg - g1 * life.y1 / life.one2;
-  return gg > 0 && gy > 0 ? yy - gy * gy / gg : yy;
-}
-
-class Onsets {
- public:
-  Onsets(std::vector<Life> lives, double independent)
-      : lives_(std::move(lives)), independent_(independent) {
-    for (const Life& life : lives_) {
-      points_ += static_cast<double>(life.over.size());
-      span_s_ = std::max(span_s_, life.from_s + life.ages_s.back());
-    }
-  }
-
-  double span_s() const { return span_s_; }
-
-  // Log of how likely what was seen is, by the memory of the noise.
-  using Log = std::array<double, kFollows.size()>;
-  Log LikelihoodOf(double onset_s) const {
-    const double since_s = span_s_ - onset_s;
-    const auto turns = static_cast<double>(kTurns.size() * kTurned.size());
-    Log sum = Of({onset_s, span_s_, 1}, kStraight);
-    for (const double at : kTurns) {
-      for (const double turned : kTurned) {
-        const Log one = Of({onset_s, onset_s + at * since_s, turned},
-                           (1 - kStraight) / turns);
-        for (size_t i = 0; i < sum.size(); ++i) {
-          sum[i] = Added(sum[i], one[i]);
-        }
-      }
-    }
-    return sum;
-  }
-
-  static double Added(double a, double b) {
-    const double most = std::max(a, b);
-    return most + std::log(std::exp(a - most) + std::exp(b - most));
-  }
-
- private:
-  Log Of(const Shape& shape, double prior) const {
-    Log squares{}, out{};
-    for (const Life& life : lives_) {
-      std::vector<double> bytes;
-      for (const double age_s : life.ages_s) {
-        bytes.push_back(shape.At(life.from_s + age_s));
-      }
-      for (size_t m = 0; m < kFollows.size(); ++m) {
-        squares[m] += LeftOf(life.by_memory[m], bytes);
-        out[m] += independent_ * life.by_memory[m].log_weight;
-      }
-    }
-    const double free =
-        independent_ * (points_ - 2 * static_cast<double>(lives_.size()));
-    for (size_t m = 0; m < kFollows.size(); ++m) {
-      out[m] +=
-          std::log(prior) - free / 2 * std::log(std::max(squares[m], 1.0));
-    }
-    return out;
-  }
-
-  const std::vector<Life> lives_;
-  const double independent_;
-  double points_ = 0, span_s_ = 0;
-};
-
-double SumOf(const Onsets::Log& logs) {
-  double sum = logs.front();
-  for (size_t i = 1; i < logs.size(); ++i) sum = Onsets::Added(sum, logs[i]);
-  return sum;
 }
 
 double StepOf(double span_s) {
@@ -265,13 +124,13 @@ double Quantile(const std::vector<double>& times,
 }
 
 // Nothing where too little was seen.
-std::optional<Onsets> OnsetsOf(const std::vector<const WorkloadLife*>& lives,
-                               const Healthy& healthy) {
-  std::vector<Life> seen;
+std::optional<OnsetLikelihood> OnsetsOf(
+    const std::vector<const WorkloadLife*>& lives, const Healthy& healthy) {
+  std::vector<OnsetLife> seen;
   double points = 0;
   size_t ages = 0;
   for (const WorkloadLife* life : lives) {
-    Life one = OverHealthy(*life, healthy);
+    OnsetLife one = OverHealthy(*life, healthy);
     if (one.over.size() < kFewestPoints) continue;
     one.from_s =
         static_cast<double>(life->start_ns - lives.front()->start_ns) / 1e9;
@@ -282,8 +141,8 @@ std::optional<Onsets> OnsetsOf(const std::vector<const WorkloadLife*>& lives,
   if (seen.empty()) return std::nullopt;
   // What is taken off is the same for all of them, and its noise too.
   const double at_once = points / static_cast<double>(ages);
-  return Onsets(std::move(seen),
-                (1 + 1 / healthy.lives) / (1 + at_once / healthy.lives));
+  return OnsetLikelihood(
+      seen, (1 + 1 / healthy.lives) / (1 + at_once / healthy.lives));
 }
 
 }  // namespace
@@ -301,15 +160,15 @@ OnsetTime TimeOfOnset(std::vector<const WorkloadLife*> lives,
   if (lives.size() > kMostLives) lives.resize(kMostLives);
   const auto seen = OnsetsOf(lives, healthy);
   if (!seen) return out;
-  const Onsets& onsets = *seen;
+  const OnsetLikelihood& onsets = *seen;
   const std::vector<double> times = TimesOf(onsets.span_s());
   if (times.empty()) return out;
-  const double with = SumOf(onsets.LikelihoodOf(0)) + std::log(kPrior);
+  const double with = onsets.Of(0) + std::log(kPrior);
   std::vector<double> weights;
   double most = with;
   for (const double t : times) {
     weights.push_back(
-        SumOf(onsets.LikelihoodOf(t)) +
+        onsets.Of(t) +
         std::log((1 - kPrior) / static_cast<double>(times.size())));
     most = std::max(most, weights.back());
   }

@@ -5,7 +5,9 @@
 #define PLIMSOLL_COLLECTOR_CORE_HISTORY_LIFE_RISE_H_
 
 #include <array>
+#include <cstddef>
 #include <optional>
+#include <vector>
 
 #include "collector/core/history/siblings.h"
 
@@ -35,6 +37,25 @@ struct LifeRise {
 // Nothing where a third of it was not seen.
 std::optional<LifeRise> RiseOf(const WorkloadLife& life, double from_s,
                                double window_s);
+
+// RiseOf of one life again and again, from later and later on: the same to the
+// last digit, without looking for its blocks anew. Borrows the life.
+class RisesOfLife {
+ public:
+  RisesOfLife(const WorkloadLife& life, double window_s);
+
+  const std::vector<double>& ages_s() const {
+    return ages_s_;
+  }  // of its blocks
+  // No earlier than it was asked for last.
+  std::optional<LifeRise> From(double from_s);
+
+ private:
+  const WorkloadLife& life_;
+  const double window_s_;
+  std::vector<double> ages_s_;
+  std::array<size_t, 3> firsts_{};  // block of each third
+};
 
 double AgeOf(const WorkloadLife& life, const MemoryBlock& block);
 

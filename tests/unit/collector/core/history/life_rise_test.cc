@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <functional>
+#include <random>
 
 namespace plimsoll::collector {
 namespace {
@@ -53,6 +54,42 @@ TEST(LifeRise, MeanOfTheBlocksThatHaveBegunInTime) {
   EXPECT_DOUBLE_EQ(mean->age_s, 480) << "of 330 and 630";
   EXPECT_DOUBLE_EQ(mean->bytes, 480);
   EXPECT_FALSE(MeanBetween(life, 331, 629).has_value());
+}
+
+// Of lives with gaps and blocks that come early or late.
+TEST(RisesOfLife, AreThoseOfEachWindowAloneToTheLastDigit) {
+  std::mt19937_64 random(5);
+  std::uniform_real_distribution<double> share;
+  int seen = 0, not_seen = 0;
+  for (int run = 0; run < 200; ++run) {
+    WorkloadLife life = Make(1e4 + 6e4 * share(random), [&](double s) {
+      return 1e5 * s * share(random) + 1e9 * share(random);
+    });
+    std::erase_if(life.blocks, [&](const MemoryBlock&) {
+      return share(random) < 0.002 * (run % 100);
+    });
+    for (MemoryBlock& b : life.blocks) {
+      b.time_ns += static_cast<int64_t>(299e9 * share(random));
+    }
+    const double window_s = 1800 + 4200 * share(random);
+    RisesOfLife rises(life, window_s);
+    ASSERT_EQ(rises.ages_s().size(), life.blocks.size());
+    for (const double age_s : rises.ages_s()) {
+      const double from_s = age_s - (run % 2 == 0 ? 0 : 150);
+      const auto one = rises.From(from_s);
+      const auto plain = RiseOf(life, from_s, window_s);
+      ASSERT_EQ(one.has_value(), plain.has_value()) << run << " " << age_s;
+      ++(plain ? seen : not_seen);
+      if (!plain) continue;
+      EXPECT_EQ(one->bytes_per_s(), plain->bytes_per_s());
+      EXPECT_EQ(one->from_s, plain->from_s);
+      for (size_t k = 0; k < 2; ++k) {
+        EXPECT_EQ(one->step_bytes(k), plain->step_bytes(k));
+      }
+    }
+  }
+  EXPECT_GT(seen, 1000);
+  EXPECT_GT(not_seen, 1000);
 }
 
 }  // namespace
