@@ -54,28 +54,24 @@ int handle_cpu_time(struct bpf_perf_event_data *ctx) {
   return 0;
 }
 
-/* Whether this write makes the object that stands there. A write that leaves
- * another type ends what stood there, as the clearing of a new one's memory
- * does. What the collector knows at a write was made before: it grows, whether
- * its birth was seen or came while the word was not watched. Only right behind
- * a clearing it may be known already (PyType_GenericAlloc tracks at once). */
+/* Whether this write makes the object that stands there. Growth of an object
+ * that lives already, seen before, does not; a write that leaves another type
+ * ends what stood there. */
 static __always_inline bool is_birth(struct plimsoll_watched *watch) {
   u64 word = 0;
   if (watch->type_address) {
     if (bpf_probe_read_user(&word, 8, (const void *)watch->type_address) ||
         word != watch->type) {
       watch->births = 0;
-      watch->cleared = 1;
       return false;
     }
   }
-  if (watch->untracked_address && !watch->cleared) {
+  if (watch->untracked_address && watch->births) {
     if (!bpf_probe_read_user(&word, 8,
                              (const void *)watch->untracked_address) &&
         word != 0)
       return false;
   }
-  watch->cleared = 0;
   return true;
 }
 

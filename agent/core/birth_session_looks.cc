@@ -127,10 +127,6 @@ void BirthSession::AnswerBlock(int index, const BlockState& state) {
     if (now_ns_ - slot.quiet_ns < RestNs()) return LookLater(slot);
     return GiveUp(slot, index, counts_.other);
   }
-  // It was born while its watch paused, and grew since.
-  if (slot.hits_before > 0 && !writes_->Read(index).has_stack) {
-    return KeptUnseen(slot, index);
-  }
   if (BlinkedSince(slot)) {
     blink_.KeptUnseen();
     return GiveUp(slot, index, counts_.hot);

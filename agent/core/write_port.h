@@ -39,8 +39,8 @@ struct WriteWatch {
   // stack. 0: every write does.
   uint64_t type_address = 0;
   uint64_t type = 0;
-  // A word that is 0 while the object is being born: a write at another time is
-  // no birth, unless the write before left another type. 0: not known.
+  // A word that is 0 while the object is being born: a write at another time
+  // does not replace a birth's stack. 0: not known.
   uint64_t untracked_address = 0;
   std::optional<ChunkWatch> chunk = std::nullopt;
 };

@@ -39,8 +39,6 @@ struct plimsoll_watched {
   __u64 births;   /* writes that count as one; 0 again when overwritten */
   __u32 busy;     /* a walk is under way */
   __u32 last_tid; /* of the last write */
-  __u32 cleared;  /* the last write left another type there */
-  __u32 padding;
   struct plimsoll_walk walk; /* of the last birth; frame_count 0: no stack */
 };
 
@@ -89,6 +87,6 @@ PLIMSOLL_ASSERT_SIZE(plimsoll_watch_key, 16);
 PLIMSOLL_ASSERT_SIZE(plimsoll_watched_chunk,
                      112 + sizeof(struct plimsoll_walk) +
                          sizeof(struct plimsoll_native_hit));
-PLIMSOLL_ASSERT_SIZE(plimsoll_watched, 64 + sizeof(struct plimsoll_walk));
+PLIMSOLL_ASSERT_SIZE(plimsoll_watched, 56 + sizeof(struct plimsoll_walk));
 
 #endif /* PLIMSOLL_BPF_WATCH_H_ */

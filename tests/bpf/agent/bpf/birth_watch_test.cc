@@ -132,48 +132,6 @@ TEST_F(BirthWatchTest, ABlinkLetsTheLastWriterGoOnUnwatched) {
   }
 }
 
-constexpr char kListScript[] = R"(
-import sys
-some = []
-print('type', id(list)); print('list', id(some)); print('done', flush=True)
-while True:
-    word = sys.stdin.readline().strip()
-    if word == 'grow': some.extend(range(1000))
-    elif word == 'reborn':  # from the free list
-        some = None
-        some = []
-    print('list', id(some)); print('done', flush=True)
-)";
-
-// A list's items are a word that its birth writes, and its growth too. Of one
-// that was born before its word was watched, or while that paused, the first
-// growth counted as a birth.
-TEST_F(BirthWatchTest, GrowthOfWhatWasBornUnwatchedIsNoBirth) {
-  for (const std::string& python : StrippedPythons()) {
-    BpfTarget target(python, kListScript);
-    auto watch = probe_->Watch(target.process());
-    ASSERT_TRUE(watch.ok()) << watch.status();
-    ASSERT_EQ((*watch)->Slots(false).value_or(0), bpf::kBirthSlots);
-    const uint64_t list = target.Number("list");
-    ASSERT_TRUE((*watch)
-                    ->Arm(0, {.address = list + 24,
-                              .type_address = list + 8,
-                              .type = target.Number("type"),
-                              .untracked_address = list - 16})
-                    .ok());
-    target.Command("grow");
-    EXPECT_GT((*watch)->Read(0).hits, 0U);
-    EXPECT_EQ((*watch)->Read(0).births, 0U);
-    EXPECT_FALSE((*watch)->Read(0).has_stack);
-    const BpfTarget::Facts reborn = target.Command("reborn");
-    ASSERT_EQ(std::stoull(reborn.at("list")), list);
-    EXPECT_EQ((*watch)->Read(0).births, 1U);
-    EXPECT_TRUE((*watch)->Read(0).has_stack);
-    target.Command("grow");
-    EXPECT_EQ((*watch)->Read(0).births, 1U);
-  }
-}
-
 // Two slots on one word share a row, which then has two hits for each write
 // that a watchpoint counts.
 TEST_F(BirthWatchTest, AWriteThatWasNotSeenGivesNoStack) {

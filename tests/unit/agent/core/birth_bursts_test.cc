@@ -122,41 +122,5 @@ TEST_F(BirthSessionTest, ABurstLastsUntilOneIsKept) {
   }
 }
 
-// Kept while its watch paused, and written before anybody looked: once its
-// growth was taken for its birth, and the code that grows it named.
-TEST(BirthSessionAlone, WhatGrowsBehindAPauseWasBornInIt) {
-  World world(1);
-  uint64_t kept = 0;
-  bool grown = false;
-  auto session = BirthSession::Create(
-      Python311(), InstancesAt(kOffset),
-      {.duration_ns = 4'000 * kMs, .budget_ns = 1'000'000 * kHitNs}, &world,
-      [&](const BirthLook& look, BirthSession::LookDone done) {
-        const BirthFindings found = world.Find(look);
-        for (const BlockQuestion& question : look.blocks) {
-          if (kept == 0 || question.block != kept || grown) continue;
-          world.Grow(kept);
-          grown = true;
-        }
-        done(found);
-      },
-      0);
-  ASSERT_TRUE(session.ok()) << session.status();
-  Drive(world, **session, [&] {
-    if (kept != 0) return;
-    if (world.hits > 0 && world.armed() == 0) {  // it pauses
-      kept = world.Allocate(kType, kLeakCode);
-      return;
-    }
-    for (int i = 0; i < 3'000; ++i) {
-      world.Free(world.Allocate(kType, kChurnCode));
-    }
-  });
-  EXPECT_TRUE(grown) << "the watch of the block that is kept went on";
-  EXPECT_TRUE((*session)->samples().empty());
-  EXPECT_GE((*session)->counts().hot, 1) << "kept while its watch paused";
-  EXPECT_EQ((*session)->counts().unread, 0);
-}
-
 }  // namespace
 }  // namespace plimsoll::core

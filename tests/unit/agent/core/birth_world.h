@@ -49,14 +49,6 @@ class World final : public WritePort {
     }
     return block;
   }
-  // A write to what lives in the block already.
-  void Grow(uint64_t block) {
-    for (auto& [slot, armed] : armed_) {
-      if (armed.watch.address != block + kOffset + 8) continue;
-      armed.reading.marks = ++armed.reading.hits;
-      ++hits;
-    }
-  }
   void Free(uint64_t block) {
     types_.erase(block);
     free_.push_front(block);
